@@ -27,7 +27,8 @@ import jinjava.de.odysseus.el.tree.impl.ast.AstUnary;
 
 /**
  * Jinjava's expressions with Python's grammar where it differs: {@code not} binds weaker than a comparison, {@code and}
- * returns an operand, what stands before a dot must be defined, {@code [start:stop:step]} slices, tests may follow filters, and {@code else f(x)} is no namespace.
+ * returns an operand, what stands before a dot must be defined, {@code [start:stop:step]} slices, tests may follow filters,
+ * and {@code else f(x)} is no namespace.
  */
 final class JinjaParser extends ExtendedParser {
     /** The name under which {@link PythonResolver} takes a slice: (start, stop, step), each of them may be null. */
