@@ -1,0 +1,153 @@
+package dev.belay.text;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import dev.belay.BelayException;
+import dev.belay.io.OutputFile;
+import dev.belay.text.jinja.JinjaTemplate;
+import dev.belay.text.jinja.TemplateFailure;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Turns messages into the text that a model was trained on, by the Jinja template in its folder. */
+public final class ChatTemplate {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String CONFIG = "tokenizer_config.json";
+    private static final String JINJA_FILE = "chat_template.jinja";
+    private static final String JSON_FILE = "chat_template.json";
+
+    private final String place;
+    private final JinjaTemplate template;
+    private final String bos;
+    private final String eos;
+
+    private ChatTemplate(String place, String template, String bos, String eos) {
+        this.place = place;
+        this.bos = bos;
+        this.eos = eos;
+        try {
+            this.template = JinjaTemplate.of(template);
+        } catch (TemplateFailure e) {
+            throw new BelayException(place + " cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Reads the template of a model folder: chat_template.jinja, chat_template.json, or {@code chat_template} in
+     * tokenizer_config.json (a string, or a list of which the one named default is taken). The begin and end tokens come
+     * from tokenizer_config.json or else from special_tokens_map.json.
+     *
+     * @throws BelayException if there is no template, or a file cannot be read
+     */
+    public static ChatTemplate load(Path modelDir) {
+        JsonNode config = json(modelDir.resolve(CONFIG));
+        JsonNode special = json(modelDir.resolve("special_tokens_map.json"));
+        String bos = token(config, special, "bos_token");
+        String eos = token(config, special, "eos_token");
+        Path jinja = modelDir.resolve(JINJA_FILE);
+        if (Files.exists(jinja)) {
+            return new ChatTemplate("the chat template " + jinja, text(jinja), bos, eos);
+        }
+        for (Path file : List.of(modelDir.resolve(JSON_FILE), modelDir.resolve(CONFIG))) {
+            String template = fromNode(json(file).path("chat_template"), file);
+            if (template != null) {
+                return new ChatTemplate("the chat template in " + file, template, bos, eos);
+            }
+        }
+        throw new BelayException("the model " + modelDir + " has no chat template: add chat_template to " + CONFIG
+                + " or a " + JINJA_FILE + " to the model's folder");
+    }
+
+    /**
+     * A template from its text and the strings of the begin and end tokens (empty if there are none).
+     *
+     * @throws BelayException if a tag of the template is not closed
+     */
+    public static ChatTemplate of(String template, String bos, String eos) {
+        return new ChatTemplate("the chat template", template, bos, eos);
+    }
+
+    /**
+     * Renders the messages; with {@code addGenerationPrompt} the text ends where the model's answer begins.
+     *
+     * @throws BelayException if the template fails or refuses these messages
+     */
+    public String render(List<Message> messages, boolean addGenerationPrompt) {
+        List<Map<String, Object>> list = new ArrayList<>();
+        for (Message message : messages) {
+            Map<String, Object> map = new LinkedHashMap<>();
+            map.put("role", message.role());
+            map.put("content", message.content());
+            list.add(map);
+        }
+        Map<String, Object> variables = new HashMap<>();
+        variables.put("messages", list);
+        // transformers always passes these two.
+        variables.put("tools", null);
+        variables.put("documents", null);
+        variables.put("add_generation_prompt", addGenerationPrompt);
+        variables.put("bos_token", bos);
+        variables.put("eos_token", eos);
+        try {
+            return template.render(variables);
+        } catch (TemplateFailure e) {
+            throw new BelayException(place + " failed: " + e.getMessage(), e);
+        }
+    }
+
+    private static String fromNode(JsonNode node, Path file) {
+        if (node.isMissingNode() || node.isNull()) {
+            return null;
+        }
+        if (node.isTextual()) {
+            return node.textValue();
+        }
+        for (JsonNode entry : node) {
+            if (entry.path("name").asText().equals("default")
+                    && entry.path("template").isTextual()) {
+                return entry.path("template").textValue();
+            }
+        }
+        throw new BelayException("chat_template in " + file
+                + " is neither a string nor a list with an entry named default; add one named default");
+    }
+
+    private static String token(JsonNode config, JsonNode special, String name) {
+        for (JsonNode node : List.of(config.path(name), special.path(name))) {
+            JsonNode content = node.isObject() ? node.path("content") : node;
+            if (content.isTextual()) {
+                return content.textValue();
+            }
+        }
+        return "";
+    }
+
+    private static JsonNode json(Path file) {
+        if (!Files.exists(file)) {
+            return MissingNode.getInstance();
+        }
+        try {
+            return JSON.readTree(text(file));
+        } catch (com.fasterxml.jackson.core.JsonProcessingException e) {
+            throw new BelayException(
+                    file + " is not valid JSON (line " + e.getLocation().getLineNr() + ": " + e.getOriginalMessage()
+                            + "); copy the model's folder again",
+                    e);
+        }
+    }
+
+    private static String text(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (IOException e) {
+            throw new BelayException("cannot read " + file + ": " + OutputFile.reason(e), e);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+package dev.belay.text;
+
+import dev.belay.BelayException;
+import java.util.List;
+
+/**
+ * The tokens that a refusal probe reads for one transcript: chat template, thinking and close marker, tokenized as one string.
+ * The thinking positions are [thinkingStart, thinkingEnd), the closing tokens [thinkingEnd, ids.length). A token that reaches
+ * over a boundary belongs to what comes after it.
+ *
+ * @param id the transcript's id
+ * @param ids token ids
+ * @param thinkingStart position of the first thinking token
+ * @param thinkingEnd position of the first closing token
+ */
+public record ProbeText(String id, int[] ids, int thinkingStart, int thinkingEnd) {
+    /**
+     * Joins and tokenizes a transcript. The open marker is added unless the chat template or the thinking itself brings it; a
+     * marker that both bring, and a close marker at the end of the thinking, count once.
+     *
+     * @throws BelayException if the chat template fails or nothing of the close marker is left among the tokens
+     */
+    public static ProbeText of(
+            Tokenizer tokenizer, ChatTemplate template, ThinkingMarkers markers, Transcript transcript) {
+        String prompt = render(template, transcript);
+        String thinking = transcript.thinking();
+        int opened = markers.openLength(thinking);
+        String open = thinking.substring(0, opened);
+        if (prompt.stripTrailing().endsWith(markers.openTag())) {
+            open = "";
+        } else if (opened == 0) {
+            open = markers.open();
+        }
+        String body = withoutClose(thinking.substring(opened), markers);
+        int thinkingAt = prompt.length() + open.length();
+        int closeAt = thinkingAt + body.length();
+        TokenizedText tokens = tokenizer.encodeWithSpans(prompt + open + body + markers.close());
+        int end = tokens.firstEndingAfter(closeAt);
+        if (end == tokens.length()) {
+            throw new BelayException(
+                    "transcript " + transcript.id() + ": the tokenizer leaves nothing of the close marker "
+                            + markers.closeTag() + "; the model does not fit these thinking markers");
+        }
+        return new ProbeText(transcript.id(), tokens.ids(), Math.min(tokens.firstEndingAfter(thinkingAt), end), end);
+    }
+
+    /**
+     * The tokens from which a model generates its thinking and response to the transcript's prompt.
+     *
+     * @throws BelayException if the chat template fails
+     */
+    public static int[] prompt(Tokenizer tokenizer, ChatTemplate template, Transcript transcript) {
+        return tokenizer.encode(render(template, transcript));
+    }
+
+    private static String render(ChatTemplate template, Transcript transcript) {
+        return template.render(List.of(Message.user(transcript.prompt())), true);
+    }
+
+    private static String withoutClose(String thinking, ThinkingMarkers markers) {
+        String text = thinking.stripTrailing();
+        if (!text.endsWith(markers.closeTag())) {
+            return thinking;
+        }
+        String body = text.substring(0, text.length() - markers.closeTag().length());
+        String lead = markers.close().substring(0, markers.close().indexOf(markers.closeTag()));
+        return body.endsWith(lead) ? body.substring(0, body.length() - lead.length()) : body;
+    }
+}

@@ -1,0 +1,175 @@
+package dev.belay.text;
+
+import ai.djl.huggingface.tokenizers.Encoding;
+import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.CharSpan;
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import dev.belay.BelayException;
+import dev.belay.io.OutputFile;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+
+/**
+ * The tokenizer of a model folder (tokenizer.json), run by Hugging Face's own native library, without network and without a
+ * GPU. Safe for use by several threads until it is closed.
+ */
+public final class Tokenizer implements AutoCloseable {
+    private static final Map<String, String> OPTIONS =
+            Map.of("addSpecialTokens", "false", "truncation", "false", "padding", "false");
+
+    private final HuggingFaceTokenizer tokenizer;
+    private final Path file;
+    private int vocabSize = -1;
+
+    private Tokenizer(HuggingFaceTokenizer tokenizer, Path file) {
+        this.tokenizer = tokenizer;
+        this.file = file;
+    }
+
+    /**
+     * Reads tokenizer.json of a model folder.
+     *
+     * @throws BelayException if the file is missing or broken, or the native library cannot be loaded
+     */
+    public static Tokenizer load(Path modelDir) {
+        Path file = modelDir.resolve("tokenizer.json");
+        if (!Files.isRegularFile(file)) {
+            throw new BelayException(
+                    "the model " + modelDir + " has no tokenizer.json: copy the file from where the model"
+                            + " comes from, or save it with transformers' PreTrainedTokenizerFast");
+        }
+        TokenizerLibrary.load();
+        try {
+            return new Tokenizer(HuggingFaceTokenizer.newInstance(file, OPTIONS), file);
+        } catch (IOException e) {
+            throw new BelayException("cannot read " + file + ": " + OutputFile.reason(e), e);
+        } catch (RuntimeException e) {
+            String reason = String.valueOf(e.getMessage()).lines().findFirst().orElse("unknown reason");
+            throw new BelayException(
+                    file + " is not a tokenizer this version can read (" + reason + "); copy the file again", e);
+        }
+    }
+
+    /**
+     * Turns text into token ids. No special token is added, nothing is cut off or filled up; the names of special tokens
+     * inside the text become those tokens.
+     */
+    public int[] encode(String text) {
+        return encodeWithSpans(text).ids();
+    }
+
+    /** Like {@link #encode}, and says which chars of the text each token stands for. */
+    public TokenizedText encodeWithSpans(String text) {
+        if (text.isEmpty()) {
+            return new TokenizedText(new int[0], new int[0], new int[0]);
+        }
+        Encoding encoding = tokenizer.encode(wellFormed(text), false, false);
+        long[] ids = encoding.getIds();
+        CharSpan[] spans = encoding.getCharTokenSpans();
+        int[] charOf = charOfCodePoint(text);
+        TokenizedText result = new TokenizedText(new int[ids.length], new int[ids.length], new int[ids.length]);
+        for (int i = 0; i < ids.length; i++) {
+            result.ids()[i] = (int) ids[i];
+            // A token without a span (none are known, as nothing is added) would stand at the end of the one before.
+            int previous = i == 0 ? 0 : result.end()[i - 1];
+            result.start()[i] = spans[i] == null ? previous : charOf[spans[i].getStart()];
+            result.end()[i] = spans[i] == null ? previous : charOf[spans[i].getEnd()];
+        }
+        return result;
+    }
+
+    /** Replaces surrogates without a partner, which no UTF-8 text can hold, by U+FFFD; the length stays the same. */
+    private static String wellFormed(String text) {
+        StringBuilder out = null;
+        for (int i = 0; i < text.length(); i++) {
+            int c = text.codePointAt(i);
+            if (Character.isSupplementaryCodePoint(c)) {
+                i++;
+            } else if (Character.isSurrogate((char) c)) {
+                out = out == null ? new StringBuilder(text) : out;
+                out.setCharAt(i, '\uFFFD');
+            }
+        }
+        return out == null ? text : out.toString();
+    }
+
+    /** The library counts Unicode code points: the char at which each of them begins, and the length of the text. */
+    private static int[] charOfCodePoint(String text) {
+        int[] charOf = new int[text.codePointCount(0, text.length()) + 1];
+        int at = 0;
+        for (int i = 0; i < charOf.length; i++) {
+            charOf[i] = at;
+            at += at < text.length() ? Character.charCount(text.codePointAt(at)) : 0;
+        }
+        return charOf;
+    }
+
+    /**
+     * Turns the tokens {@code ids[from, to)} back into text. Bytes that are no whole character become U+FFFD; ids that are
+     * not in the vocabulary give nothing.
+     *
+     * @param skipSpecialTokens leaves out the tokens that tokenizer.json marks as special
+     */
+    public String decode(int[] ids, int from, int to, boolean skipSpecialTokens) {
+        long[] part = new long[to - from];
+        for (int i = 0; i < part.length; i++) {
+            part[i] = ids[from + i];
+        }
+        return part.length == 0 ? "" : tokenizer.decode(part, skipSpecialTokens);
+    }
+
+    /** One token as readable text, special ones with their name. */
+    public String token(int id) {
+        return decode(new int[] {id}, 0, 1, false);
+    }
+
+    /**
+     * One more than the largest id, added tokens included. The embedding matrix of the model may have more rows.
+     *
+     * @throws BelayException if tokenizer.json cannot be read any more
+     */
+    public synchronized int vocabSize() {
+        if (vocabSize < 0) {
+            try (JsonParser json = new JsonFactory().createParser(file.toFile())) {
+                vocabSize = largestId(json) + 1;
+            } catch (IOException e) {
+                throw new BelayException("cannot read the vocabulary of " + file + ": " + OutputFile.reason(e), e);
+            }
+        }
+        return vocabSize;
+    }
+
+    /** Reads model.vocab (an object from token to id, or a list in the order of the ids) and the ids of added_tokens. */
+    private static int largestId(JsonParser json) throws IOException {
+        int largest = -1;
+        for (JsonToken token = json.nextToken(); token != null; token = json.nextToken()) {
+            String path = json.getParsingContext().pathAsPointer().toString();
+            if (token == JsonToken.VALUE_NUMBER_INT && path.matches("/added_tokens/\\d+/id")) {
+                largest = Math.max(largest, json.getIntValue());
+            } else if (token == JsonToken.START_OBJECT && path.equals("/model/vocab")) {
+                while (json.nextToken() != JsonToken.END_OBJECT) {
+                    largest = json.currentToken() == JsonToken.VALUE_NUMBER_INT
+                            ? Math.max(largest, json.getIntValue())
+                            : largest;
+                }
+            } else if (token == JsonToken.START_ARRAY && path.equals("/model/vocab")) {
+                for (int id = 0; json.nextToken() != JsonToken.END_ARRAY; id++) {
+                    json.skipChildren();
+                    largest = Math.max(largest, id);
+                }
+            } else if (token == JsonToken.START_ARRAY && path.equals("/model/merges")) {
+                json.skipChildren();
+            }
+        }
+        return largest;
+    }
+
+    @Override
+    public void close() {
+        tokenizer.close();
+    }
+}

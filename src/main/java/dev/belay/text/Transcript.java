@@ -1,0 +1,33 @@
+package dev.belay.text;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
+/**
+ * A prompt, what the model thought and what it answered.
+ *
+ * @param id names it in reports; unique within a file
+ * @param prompt what the person asked
+ * @param thinking the text between the thinking markers, or empty
+ * @param response the text after them, or empty
+ * @param harmful whether the prompt is harmful, or null if the file does not say
+ * @param meta whatever else the file says under {@code meta}, or null
+ * @param source the line it was read from with all of its fields, or null if it was not read from a file
+ */
+public record Transcript(
+        String id, String prompt, String thinking, String response, Boolean harmful, JsonNode meta, JsonNode source) {
+    /** A transcript that does not come from a file. */
+    public Transcript(String id, String prompt, String thinking, String response, Boolean harmful, JsonNode meta) {
+        this(id, prompt, thinking, response, harmful, meta, null);
+    }
+
+    /** The same prompt with another answer; fields of the source that Belay does not know stay. */
+    public Transcript answered(String newThinking, String newResponse) {
+        JsonNode changed = null;
+        if (source != null) {
+            ObjectNode copy = source.deepCopy();
+            changed = copy.put("thinking", newThinking).put("response", newResponse);
+        }
+        return new Transcript(id, prompt, newThinking, newResponse, harmful, meta, changed);
+    }
+}

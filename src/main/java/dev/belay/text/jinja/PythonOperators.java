@@ -1,0 +1,146 @@
+package dev.belay.text.jinja;
+
+import com.hubspot.jinjava.util.ObjectTruthValue;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import jinjava.de.odysseus.el.misc.NumberOperations;
+import jinjava.de.odysseus.el.misc.TypeConverter;
+import jinjava.de.odysseus.el.tree.Bindings;
+import jinjava.de.odysseus.el.tree.impl.ast.AstBinary;
+import jinjava.de.odysseus.el.tree.impl.ast.AstNode;
+import jinjava.de.odysseus.el.tree.impl.ast.AstUnary;
+import jinjava.javax.el.ELContext;
+
+/** Operators that fail where Python fails, so that an undefined value never becomes the text "null" in a prompt. */
+final class PythonOperators {
+    private PythonOperators() {}
+
+    /** {@code a and b}: the first falsy operand, or the last. */
+    static final AstBinary.Operator AND = new AstBinary.Operator() {
+        @Override
+        public Object eval(Bindings bindings, ELContext context, AstNode left, AstNode right) {
+            Object value = left.eval(bindings, context);
+            return bindings.convert(value, Boolean.class) ? right.eval(bindings, context) : value;
+        }
+
+        @Override
+        public String toString() {
+            return "and";
+        }
+    };
+
+    /** {@code a + b} of two strings, two lists or two numbers. */
+    static final AstBinary.Operator PLUS = new AstBinary.SimpleOperator() {
+        @Override
+        protected Object apply(TypeConverter converter, Object left, Object right) {
+            if (left instanceof String a && right instanceof String b) {
+                return a + b;
+            }
+            if (left instanceof List<?> a && right instanceof List<?> b) {
+                List<Object> both = new ArrayList<>(a);
+                both.addAll(b);
+                return both;
+            }
+            if (left instanceof Number && right instanceof Number) {
+                return NumberOperations.add(converter, left, right);
+            }
+            throw new TemplateFailure("cannot add " + type(left) + " and " + type(right));
+        }
+
+        @Override
+        public String toString() {
+            return "+";
+        }
+    };
+
+    /** {@code a == b} without conversions. */
+    static final AstBinary.Operator EQUAL = new AstBinary.SimpleOperator() {
+        @Override
+        protected Object apply(TypeConverter converter, Object left, Object right) {
+            return equal(left, right);
+        }
+
+        @Override
+        public String toString() {
+            return "==";
+        }
+    };
+
+    /** {@code a != b} without conversions. */
+    static final AstBinary.Operator UNEQUAL = new AstBinary.SimpleOperator() {
+        @Override
+        protected Object apply(TypeConverter converter, Object left, Object right) {
+            return !equal(left, right);
+        }
+
+        @Override
+        public String toString() {
+            return "!=";
+        }
+    };
+
+    /** {@code a ~ b}: both as text. */
+    static final AstBinary.Operator CONCAT = new AstBinary.SimpleOperator() {
+        @Override
+        protected Object apply(TypeConverter converter, Object left, Object right) {
+            return text(left) + text(right);
+        }
+
+        @Override
+        public String toString() {
+            return "~";
+        }
+    };
+
+    /** What stands in front of a dot or a bracket: it must be defined. */
+    static final AstUnary.Operator DEFINED = new AstUnary.Operator() {
+        @Override
+        public Object eval(Bindings bindings, ELContext context, AstNode node) {
+            Object value = node.eval(bindings, context);
+            if (value == null) {
+                throw new TemplateFailure("'" + node.getStructuralId(bindings).strip() + "' is undefined");
+            }
+            return value;
+        }
+
+        @Override
+        public String toString() {
+            return "";
+        }
+    };
+
+    private static boolean equal(Object left, Object right) {
+        return left instanceof Number a && right instanceof Number b
+                ? a.doubleValue() == b.doubleValue()
+                : Objects.equals(left, right);
+    }
+
+    /** Whether a condition with this value holds; the text "false" does, though not for Jinjava. */
+    static boolean truth(Object value) {
+        return value instanceof String text ? !text.isEmpty() : ObjectTruthValue.evaluate(value);
+    }
+
+    /** A value as Jinja2 prints it. */
+    static String text(Object value) {
+        return switch (value) {
+            case null -> "";
+            case Boolean truth -> truth ? "True" : "False";
+            default -> value.toString();
+        };
+    }
+
+    /** The kind of a value in words. */
+    static String type(Object value) {
+        return switch (value) {
+            case null -> "an undefined value";
+            case PythonNone _ -> "None";
+            case String _ -> "a string";
+            case Number _ -> "a number";
+            case Boolean _ -> "a boolean";
+            case List<?> _ -> "a list";
+            case java.util.Map<?, ?> _ -> "a mapping";
+            default -> "a value";
+        };
+    }
+}

@@ -1,0 +1,101 @@
+package dev.belay.text;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.belay.BelayException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ChatTemplateTest {
+    private static final List<Message> HISTORY = List.of(
+            Message.user("First?"),
+            new Message("assistant", "<think>\nLet me see.\n</think>\n\nAnswer one."),
+            Message.user("Second — {{ not a template }} <tag>?"));
+
+    @TempDir
+    Path folder;
+
+    private void write(String name, String text) throws IOException {
+        Files.writeString(folder.resolve(name), text);
+    }
+
+    private String rendered() {
+        return ChatTemplate.load(folder).render(List.of(Message.user("Hi")), true);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"true, '<|Assistant|><think>\n'", "false, ''"})
+    void rendersTheTemplateOfTinyCliff(boolean generate, String end) {
+        ChatTemplate template = ChatTemplate.load(Path.of("models/tiny-cliff"));
+        assertEquals(
+                "<|begin_of_text|><|User|>How do I bake bread?" + end,
+                template.render(List.of(Message.user("How do I bake bread?")), generate));
+        List<Message> system = List.of(new Message("system", "You are terse."), Message.user("Hello  world\n"));
+        assertEquals("<|begin_of_text|><|User|>Hello  world\n" + end, template.render(system, generate));
+        assertEquals(
+                "<|begin_of_text|><|User|>First?<|Assistant|>\n\nAnswer one.<|end_of_text|>"
+                        + "<|User|>Second — {{ not a template }} <tag>?" + end,
+                template.render(HISTORY, generate));
+    }
+
+    @Test
+    void findsTheTemplateAndTheTokensWhereverAModelKeepsThem() throws IOException {
+        write("tokenizer_config.json", """
+                {"bos_token": {"content": "<s>"}, "eos_token": null,
+                 "chat_template": [{"name": "tools", "template": "no"}, {"name": "default", "template": "list {{ bos_token }}"}]}
+                """);
+        write("special_tokens_map.json", "{\"bos_token\": \"no\", \"eos_token\": {\"content\": \"</s>\"}}");
+        assertEquals("list <s>", rendered());
+        write("chat_template.json", "{\"chat_template\": \"json {{ eos_token }}\"}");
+        assertEquals("json </s>", rendered());
+        write("chat_template.jinja", "jinja {{ bos_token }}{{ messages[0]['content'] }}{{ eos_token }}\n");
+        assertEquals("jinja <s>Hi</s>", rendered());
+    }
+
+    @Test
+    void saysWhatToDoWithoutATemplate() throws IOException {
+        write("tokenizer_config.json", "{\"bos_token\": \"<s>\"}");
+        assertEquals(
+                "the model " + folder + " has no chat template: add chat_template to tokenizer_config.json or a"
+                        + " chat_template.jinja to the model's folder",
+                assertThrows(BelayException.class, this::rendered).getMessage());
+        write("tokenizer_config.json", "{\"chat_template\": [{\"name\": \"tools\", \"template\": \"\"}]}");
+        assertTrue(
+                assertThrows(BelayException.class, this::rendered).getMessage().contains("an entry named default"));
+        write("tokenizer_config.json", "{\"chat_template\": ");
+        String message = assertThrows(BelayException.class, this::rendered).getMessage();
+        assertTrue(message.contains("tokenizer_config.json is not valid JSON (line 1"), message);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '§',
+            value = {
+                "{{ raise_exception('Only user turns') }} § failed: the template refuses these messages: Only user turns",
+                "{% if x %} § failed:",
+                "{{ 'open § cannot be read: the string 'open",
+                "{{ messages[0].content.explode() }} § failed: strings have no method 'explode' here",
+                "{{ messages | nonsense }} § failed:",
+                "{{ messages[0].getClass() }} § failed: mappings have no method 'getClass' here",
+                "{{ 1 +* 2 }} § failed:",
+                "{{ undefined.content }} § failed:",
+                "{% include 'x' %} § failed:",
+                "{% nonsense %} § failed:",
+                "{% for m messages %}{% endfor %} § failed: 'for m messages' has no 'in'",
+            })
+    void failuresAreOneLineWithTheReason(String template, String reason) {
+        BelayException e = assertThrows(
+                BelayException.class,
+                () -> ChatTemplate.of(template, "", "").render(List.of(Message.user("Hi")), true));
+        assertTrue(e.getMessage().startsWith("the chat template " + reason), e.getMessage());
+        assertEquals(1, e.getMessage().lines().count(), e.getMessage());
+    }
+}

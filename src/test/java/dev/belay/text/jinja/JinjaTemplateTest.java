@@ -1,0 +1,225 @@
+package dev.belay.text.jinja;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.time.LocalDate;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.FieldSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Every expectation was checked against jinja2 3.1 with trim_blocks and lstrip_blocks on. */
+class JinjaTemplateTest {
+    private static final Map<String, Object> VARIABLES = Map.of(
+            "s",
+            "  Hello, World  ",
+            "list",
+            List.of("a", "b", "c", "d"),
+            "nothing",
+            List.of(),
+            "n",
+            3,
+            "map",
+            Map.of("k", "v"),
+            "yes",
+            true,
+            "inner",
+            "{{ s }} {% if %} <b>&</b>",
+            "turns",
+            List.of(
+                    Map.of("role", "user", "content", "one"),
+                    Map.of("role", "assistant", "content", "x</t>two"),
+                    Map.of("role", "user", "content", "three")));
+
+    static final List<Arguments> WHITE_SPACE = List.of(
+            Arguments.of("a\n", "a"),
+            Arguments.of("a\n\n", "a\n"),
+            Arguments.of("a\r\nb\r\n", "a\nb"),
+            Arguments.of("{% if yes %}\nx\n{% endif %}\ny", "x\ny"),
+            Arguments.of("{% if yes %}\n\nx{% endif %}", "\nx"),
+            Arguments.of("a\n   {% if yes %}  x{% endif %}", "a\n  x"),
+            Arguments.of("  {% if yes %}x{% endif %}", "x"),
+            Arguments.of("a {% if yes %}x {% endif %}", "a x "),
+            Arguments.of("a\n  {%+ if yes %}x{% endif %}", "a\n  x"),
+            Arguments.of("{% if yes +%}\nx{% endif %}", "\nx"),
+            Arguments.of("a \n {%- if yes -%} \n x \n{%- endif -%} \n b", "axb"),
+            Arguments.of("a\n {{ n }}\nb", "a\n 3\nb"),
+            Arguments.of("a\n {{- n -}} \n b", "a3b"),
+            Arguments.of("a\n  {# note #}\nb", "a\nb"),
+            Arguments.of("a {#- {{ no }} -#} b", "ab"),
+            Arguments.of("a{# one #}b{# 'two #}c", "abc"),
+            Arguments.of("{% raw %}{{ s }} {% x %}{% endraw %}", "{{ s }} {% x %}"),
+            Arguments.of("a\n {%- raw -%} {{ {%- endraw %}\nb", "a{{b"),
+            Arguments.of("{\"k\": {{ n }}} }} %} #}", "{\"k\": 3} }} %} #}"),
+            Arguments.of("a\\n{b\\", "a\\n{b\\"),
+            Arguments.of("{{ {'a': {'b': 'deep}}'}}['a'].b }}", "deep}}"),
+            Arguments.of("{% set x %}one\n two{% endset %}[{{ x }}]", "[one\n two]"),
+            Arguments.of("{% generation %}\nx{% endgeneration %}", "x"));
+
+    static final List<Arguments> EXPRESSIONS = List.of(
+            Arguments.of("list[::-1] | join", "dcba"),
+            Arguments.of("list[1:] | join", "bcd"),
+            Arguments.of("list[:-1] | join", "abc"),
+            Arguments.of("list[1:3] | join", "bc"),
+            Arguments.of("list[::2] | join", "ac"),
+            Arguments.of("list[-2:] | join", "cd"),
+            Arguments.of("list[5:] | join", ""),
+            Arguments.of("list[2:0:-1] | join", "cb"),
+            Arguments.of("'hello'[1:-1]", "ell"),
+            Arguments.of("'hello'[::-1]", "olleh"),
+            Arguments.of("'hello'[-1]", "o"),
+            Arguments.of("list[-1] + list[n - 1]", "dc"),
+            Arguments.of("list[9] is defined", "False"),
+            Arguments.of("s.strip() + '|'", "Hello, World|"),
+            Arguments.of("s.lstrip() + '|'", "Hello, World  |"),
+            Arguments.of("s.rstrip() + '|'", "  Hello, World|"),
+            Arguments.of("'\\n\\nx\\n'.lstrip('\\n') + '|'", "x\n|"),
+            Arguments.of("'xxaxx'.strip('x')", "a"),
+            Arguments.of("'a.b.c'.split('.')[-1]", "c"),
+            Arguments.of("'a.b.'.split('.') | length", "3"),
+            Arguments.of("'a.b.c'.split('.', 1)[1]", "b.c"),
+            Arguments.of("'a.b.c'.rsplit('.', 1)[0]", "a.b"),
+            Arguments.of("' a  b '.split() | join('-')", "a-b"),
+            Arguments.of("s.startswith('  H') and not s.endswith('d')", "True"),
+            Arguments.of("'abc'.endswith(('x', 'c'))", "True"),
+            Arguments.of("'aXbX'.replace('X', '-', 1)", "a-bX"),
+            Arguments.of("'aB'.upper() ~ 'aB'.lower() ~ 'ab cd'.title() ~ 'ab'.capitalize()", "ABabAb CdAb"),
+            Arguments.of("'a,b' | replace(',', '+')", "a+b"),
+            Arguments.of("' x\\u00a0' | trim", "x"),
+            Arguments.of("'W' in s and 'z' not in s and 'b' in list and 'k' in map", "True"),
+            Arguments.of("not s == 'x'", "True"),
+            Arguments.of("not list is string and list is iterable", "True"),
+            Arguments.of("(n == 3) != (n % 2 == 0)", "True"),
+            Arguments.of("missing is defined or missing is none", "False"),
+            Arguments.of("none is none and none is defined and not none", "True"),
+            Arguments.of("missing is not none and missing is not defined and missing is undefined", "True"),
+            Arguments.of("s == none or n == none or none != none or n == '3' or 'true' == true", "False"),
+            Arguments.of("not 'false' or not list != ['a'] or 3 == 3.5", "False"),
+            Arguments.of("map.get('z') is none and map.z is undefined", "True"),
+            Arguments.of("none ~ true ~ missing ~ 1", "NoneTrue1"),
+            Arguments.of("[1] + [2, 3] == [1, 2, 3] and 1 + 2 == n", "True"),
+            Arguments.of("none | default('d') ~ none | tojson", "Nonenull"),
+            Arguments.of("n is not none and n is number", "True"),
+            Arguments.of("yes is true", "True"),
+            Arguments.of("map is mapping and s is string", "True"),
+            Arguments.of("list | length - 1", "3"),
+            Arguments.of("list | length is odd", "False"),
+            Arguments.of("list | first ~ list | last", "ad"),
+            Arguments.of("missing | default('d')", "d"),
+            Arguments.of("missing | default(false) is false", "True"),
+            Arguments.of("'' | default('d', true)", "d"),
+            Arguments.of("missing or 'or'", "or"),
+            Arguments.of("'' and 'x' or 'y'", "y"),
+            Arguments.of("'a' if n > 2 else raise_exception('no')", "a"),
+            Arguments.of("'a' if missing else 'b' | upper", "B"),
+            Arguments.of("'one' 'two'", "onetwo"),
+            Arguments.of("'it\\'s \\\\ \\t|' + \"\\\"q\\\" {{ }}\"", "it's \\ \t|\"q\" {{ }}"),
+            Arguments.of("'\\d'", "\\d"),
+            Arguments.of("map.k ~ map['k'] ~ map.get('z', 'no')", "vvno"),
+            Arguments.of("map.items() | list | length", "1"),
+            Arguments.of("{'a': [1, 'x<é', none, true]} | tojson", "{\"a\": [1, \"x<é\", null, true]}"),
+            Arguments.of("{'a': [1]} | tojson(indent=2)", "{\n  \"a\": [\n    1\n  ]\n}"),
+            Arguments.of("inner", "{{ s }} {% if %} <b>&</b>"),
+            Arguments.of("strftime_now is defined", "True"),
+            Arguments.of("range(3) | join(',')", "0,1,2"));
+
+    static final List<Arguments> STATEMENTS = List.of(
+            Arguments.of(
+                    "{% for x in list %}{{ loop.index }}{{ x }}{{ ',' if not loop.last }}{% endfor %}", "1a,2b,3c,4d"),
+            Arguments.of("{% for x in list[::-1] %}{{ loop.index0 }}{{ x }}{% endfor %}", "0d1c2b3a"),
+            Arguments.of("{% for x in list if x != 'b' %}{{ loop.length }}{{ x }}{% endfor %}", "3a3c3d"),
+            Arguments.of("{% for x in nothing %}x{% else %}none{% endfor %}", "none"),
+            Arguments.of("{% for x in list %}{{ x }}{% else %}none{% endfor %}", "abcd"),
+            Arguments.of("{% for k, v in map.items() %}{{ k }}={{ v }}{% endfor %}", "k=v"),
+            Arguments.of("{% for x in list %}{{ loop.previtem }}<{{ loop.nextitem }} {% endfor %}", "<b a<c b<d c< "),
+            Arguments.of("{% for x in list %}{% if x == 'c' %}{% break %}{% endif %}{{ x }}{% endfor %}", "ab"),
+            Arguments.of("{% for x in list %}{% if x == 'b' %}{% continue %}{% endif %}{{ x }}{% endfor %}", "acd"),
+            Arguments.of("{% set y = 1 %}{% for x in list %}{% set y = y + 1 %}{{ y }}{% endfor %}{{ y }}", "22221"),
+            Arguments.of(
+                    "{% set ns = namespace(i=list|length - 1, t='') %}{% for x in list %}{% set ns.i = ns.i + 1 %}"
+                            + "{% set ns.t = ns.t + x %}{% endfor %}{{ ns.i }}{{ ns.t }}",
+                    "7abcd"),
+            Arguments.of("{% if missing %}a{% elif n == 3 %}b{% else %}c{% endif %}", "b"),
+            Arguments.of("{% if 'false' %}{{ 'yes' if 'False' else 'no' }}{% endif %}", "yes"),
+            Arguments.of("{% set a, b = 'x', 'y' %}{{ b }}{{ a }}", "yx"),
+            Arguments.of("{% macro f(a, b='d') %}{{ a }}{{ b }}{% endmacro %}{{ f('x') }}{{ f('y', 'z') }}", "xdyz"),
+            Arguments.of(
+                    "{% for t in turns %}{% set c = t.content %}{% if '</t>' in c %}{% set c = c.split('</t>')[-1] %}{% endif %}"
+                            + "<{{ t['role'] }}>{{ c }}{% endfor %}",
+                    "<user>one<assistant>two<user>three"),
+            Arguments.of(
+                    "{{ turns | selectattr('role', 'equalto', 'user') | map(attribute='content') | join('+') }}",
+                    "one+three"),
+            Arguments.of(
+                    "{% for t in turns | rejectattr('role', 'equalto', 'user') %}{{ t.role }}{% endfor %}",
+                    "assistant"));
+
+    @ParameterizedTest
+    @FieldSource({"WHITE_SPACE", "STATEMENTS"})
+    void rendersLikeJinja2(String template, String expected) {
+        assertEquals(expected, JinjaTemplate.of(template).render(VARIABLES));
+    }
+
+    @ParameterizedTest
+    @FieldSource("EXPRESSIONS")
+    void evaluatesLikePython(String expression, String expected) {
+        assertEquals(expected, JinjaTemplate.of("{{ " + expression + " }}").render(VARIABLES));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "missing.x",
+                "missing['x']",
+                "missing[1:]",
+                "missing.strip()",
+                "s + missing",
+                "s + none",
+                "s + 1",
+                "n + s",
+                "list.pop()",
+                "list.append(1)",
+                "none.x.y",
+                "s.getClass()",
+                "map.getClass()",
+                "loop.getClass()",
+                "n.toString()",
+                "nofunction(1)"
+            })
+    void failsWherePythonFailsOrTheSandboxEnds(String expression) {
+        JinjaTemplate template = JinjaTemplate.of("{{ " + expression + " }}");
+        TemplateFailure failure = assertThrows(TemplateFailure.class, () -> template.render(VARIABLES));
+        assertEquals(1, failure.getMessage().lines().count(), failure.getMessage());
+    }
+
+    @Test
+    void saysWhatIsUndefined() {
+        JinjaTemplate template = JinjaTemplate.of("{{ map.a.b }}");
+        assertEquals(
+                "'map.a' is undefined",
+                assertThrows(TemplateFailure.class, () -> template.render(VARIABLES))
+                        .getMessage());
+    }
+
+    @Test
+    void knowsTheDate() {
+        String year = JinjaTemplate.of("{{ strftime_now('%Y') }}").render(VARIABLES);
+        assertEquals(LocalDate.now().getYear(), Integer.parseInt(year));
+    }
+
+    @Test
+    void namesTheLineOfWhatIsNotClosed() {
+        assertEquals(
+                "the tag that begins on line 3 is not closed",
+                assertThrows(TemplateFailure.class, () -> JinjaTemplate.of("a\nb\n{% if x"))
+                        .getMessage());
+        assertEquals(
+                "the comment that begins on line 1 is not closed",
+                assertThrows(TemplateFailure.class, () -> JinjaTemplate.of("a {# x"))
+                        .getMessage());
+    }
+}
