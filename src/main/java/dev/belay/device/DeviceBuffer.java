@@ -1,0 +1,52 @@
+package dev.belay.device;
+
+/**
+ * Float32 memory on a device, owned by whoever allocated it and freed by {@link #close()}. Offsets and counts are elements.
+ * Every copy checks its bounds and names the buffer when they are wrong.
+ */
+public abstract class DeviceBuffer implements AutoCloseable {
+    private final String name;
+    private final long elements;
+
+    protected DeviceBuffer(String name, long elements) {
+        this.name = name;
+        this.elements = elements;
+    }
+
+    /** What the buffer holds, for error messages. */
+    public final String name() {
+        return name;
+    }
+
+    /** Size in float32 elements. */
+    public final long elements() {
+        return elements;
+    }
+
+    /** Copies {@code count} elements from {@code source} into this buffer at {@code offset}. */
+    public final void write(long offset, float[] source, int from, int count) {
+        check("write", offset, count);
+        copyIn(offset, source, from, count);
+    }
+
+    /** Copies {@code count} elements of this buffer from {@code offset} into {@code target}; waits for pending work. */
+    public final void read(long offset, float[] target, int to, int count) {
+        check("read", offset, count);
+        copyOut(offset, target, to, count);
+    }
+
+    /** Throws if {@code count} elements from {@code offset} are not all inside this buffer. */
+    public final void check(String operation, long offset, long count) {
+        if (offset < 0 || count < 0 || offset > elements - count) {
+            throw new DeviceException(operation + " of " + count + " elements at " + offset + " is outside buffer '" + name
+                    + "' of " + elements + " elements");
+        }
+    }
+
+    protected abstract void copyIn(long offset, float[] source, int from, int count);
+
+    protected abstract void copyOut(long offset, float[] target, int to, int count);
+
+    @Override
+    public abstract void close();
+}

@@ -1,0 +1,14 @@
+package dev.belay.device;
+
+/**
+ * Keys and values of one layer: two buffers [slots, KV·HD], float32. Slots are token places; who owns which is the caller's affair.
+ *
+ * @param keys after rotary embedding
+ */
+public record KeyValues(DeviceBuffer keys, DeviceBuffer values) implements AutoCloseable {
+    @Override
+    public void close() {
+        keys.close();
+        values.close();
+    }
+}

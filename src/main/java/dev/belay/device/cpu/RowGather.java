@@ -1,0 +1,26 @@
+package dev.belay.device.cpu;
+
+import java.lang.foreign.MemorySegment;
+
+/** out[i, :] = in[indices[i], :]. */
+final class RowGather extends RowTask {
+    private MemorySegment in;
+    private MemorySegment out;
+    private int[] indices;
+    private int width;
+
+    void run(ThreadTeam team, CpuBuffer in, int[] indices, int count, int width, CpuBuffer out) {
+        this.in = in.segment();
+        this.out = out.segment();
+        this.indices = indices;
+        this.width = width;
+        over(team, count, width);
+    }
+
+    @Override
+    void rows(int from, int to, int worker) {
+        for (int i = from; i < to; i++) {
+            MemorySegment.copy(in, 4L * indices[i] * width, out, 4L * i * width, 4L * width);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+package dev.belay.forward;
+
+import dev.belay.BelayException;
+import dev.belay.device.AttentionShape;
+import dev.belay.device.Device;
+import dev.belay.device.DeviceBuffer;
+import dev.belay.device.HeadScaleTable;
+import dev.belay.device.TokenLayout;
+import dev.belay.hooks.HookPoint;
+import dev.belay.model.Model;
+import dev.belay.model.ModelConfig;
+import dev.belay.model.ModelWeights;
+import java.util.stream.IntStream;
+
+/**
+ * The forward pass of a Llama-like transformer over ragged batches, layer by layer, with hooks.
+ *
+ * <p>H[0] is the embeddings, H[i] the residual stream after layer i-1 (counted from 0), H[L] the final norm of the last. Letters:
+ * T tokens, D hidden size, H heads, KV key/value heads, HD head size, F feed-forward size, V vocabulary. All state lives in one
+ * workspace that is sized once; no step allocates on the device.
+ */
+public final class ForwardPass implements AutoCloseable {
+    private final Model model;
+    private final ModelConfig config;
+    private final ModelWeights weights;
+    private final Device device;
+    private final AttentionShape attention;
+    private final RopeTable rope;
+    private final Workspace work;
+    private final HeadScaleTable scaleTable = new HeadScaleTable();
+    private final TokenLayout readLayout = new TokenLayout();
+    private final HookPoint[] residualPoints;
+    private final HookPoint[] headPoints;
+    private int[] identity = new int[0];
+    private DeviceBuffer logits;
+
+    /**
+     * Prepares passes of at most {@code maxTokens} tokens a batch.
+     *
+     * @param model opened model; stays the caller's
+     */
+    public ForwardPass(Model model, int maxTokens) {
+        this.model = model;
+        config = model.config();
+        weights = model.weights();
+        device = model.device();
+        attention = config.attention();
+        rope = new RopeTable(device, config);
+        work = new Workspace(device, config, maxTokens);
+        residualPoints = IntStream.rangeClosed(0, config.layers())
+                .mapToObj(HookPoint::residual)
+                .toArray(HookPoint[]::new);
+        headPoints = IntStream.range(0, config.layers()).mapToObj(HookPoint::headOutput).toArray(HookPoint[]::new);
+    }
+
+    /** The model. */
+    public Model model() {
+        return model;
+    }
+
+    /** Most tokens that a batch may have. */
+    public int maxTokens() {
+        return work.tokens;
+    }
+
+    /** The residual stream [T, D] of the batch; H[from] before {@link #layers}, H[to] after it. */
+    public DeviceBuffer residual() {
+        return work.residual;
+    }
+
+    /** Looks up the embeddings of the batch: the residual stream is H[0] then. */
+    public void embed(Batch batch, Hooks hooks) {
+        TokenLayout layout = batch.layout();
+        checkSize(layout);
+        device.embed(weights.embedding(), layout, work.residual);
+        capture(hooks, residualPoints[0], work.residual, config.hidden(), layout);
+    }
+
+    /**
+     * Runs layers {@code from} to {@code to - 1} on the residual stream.
+     *
+     * @param prefix cache of the shared prefixes, or null where no row has one
+     * @param own cache that the batch's keys and values are written to
+     * @param readsOnly in the last of these layers, compute only the tokens that the batch marks as read; the residual stream then
+     *     holds those, in order
+     * @return the layout of the tokens that the residual stream holds
+     */
+    public TokenLayout layers(Batch batch, int from, int to, KvCache prefix, KvCache own, Hooks hooks, boolean readsOnly) {
+        TokenLayout layout = batch.layout();
+        checkSize(layout);
+        if (from == to && readsOnly) {
+            return narrow(batch);
+        }
+        for (int l = from; l < to; l++) {
+            boolean narrow = readsOnly && l == to - 1 && batch.readCount() < layout.tokens();
+            layout = attentionBlock(batch, l, prefix, own, hooks, narrow);
+            feedForwardBlock(l, layout.tokens());
+            if (l + 1 < config.layers()) {
+                capture(hooks, residualPoints[l + 1], work.residual, config.hidden(), layout);
+            }
+        }
+        return layout;
+    }
+
+    /** x += W_O · attention(norm(x)); returns the layout of the tokens that go on. */
+    private TokenLayout attentionBlock(Batch batch, int l, KvCache prefix, KvCache own, Hooks hooks, boolean narrow) {
+        ModelWeights.Layer w = weights.layer(l);
+        TokenLayout layout = batch.layout();
+        DeviceBuffer normed = work.normed;
+        DeviceBuffer angles = rope.upTo(lastPosition(layout) + 1);
+        device.rmsNorm(work.residual, w.attentionNorm(), config.normEps(), layout.tokens(), config.hidden(), normed);
+        device.matmul(normed, config.hidden(), 0, layout.tokens(), w.keyValue(), work.keyValues, 0, false);
+        device.storeKeyValues(work.keyValues, layout, attention, angles, own.layer(l));
+        if (narrow) {
+            layout = narrow(batch);
+            normed = work.normedRead;
+        }
+        int tokens = layout.tokens();
+        device.matmul(normed, config.hidden(), 0, tokens, w.query(), work.queries, 0, false);
+        device.rotateQueries(work.queries, layout, attention, angles);
+        KvCache shared = prefix == null ? own : prefix;
+        device.attention(work.queries, layout, attention, shared.layer(l), own.layer(l), 0, work.headOutputs);
+        capture(hooks, headPoints[l], work.headOutputs, attention.queryWidth(), layout);
+        if (hooks.scales().fill(scaleTable, l, layout, batch.spans(), hooks.report())) {
+            device.scaleHeads(work.headOutputs, scaleTable, tokens, config.heads(), config.headSize());
+        }
+        device.matmul(work.headOutputs, attention.queryWidth(), 0, tokens, w.output(), work.residual, 0, true);
+        return layout;
+    }
+
+    /** Keeps only the tokens read: gathers their residual stream and normed input to the front. */
+    private TokenLayout narrow(Batch batch) {
+        int[] reads = batch.reads();
+        int count = batch.readCount();
+        device.gather(work.normed, reads, count, config.hidden(), work.normedRead);
+        device.gather(work.residual, reads, count, config.hidden(), work.residualRead);
+        batch.layout().select(reads, count, readLayout);
+        copy(work.residualRead, count, work.residual);
+        return readLayout;
+    }
+
+    private void copy(DeviceBuffer from, int tokens, DeviceBuffer to) {
+        device.gather(from, identity(tokens), tokens, config.hidden(), to);
+    }
+
+    private int[] identity(int n) {
+        if (identity.length < n) {
+            identity = IntStream.range(0, Math.max(n, 2 * identity.length)).toArray();
+        }
+        return identity;
+    }
+
+    /** x += W_down · (silu(W_gate · norm(x)) ∘ W_up · norm(x)) for the first {@code tokens} tokens of the residual stream. */
+    public void feedForwardBlock(int l, int tokens) {
+        ModelWeights.Layer w = weights.layer(l);
+        device.rmsNorm(work.residual, w.feedForwardNorm(), config.normEps(), tokens, config.hidden(), work.normed);
+        device.matmul(work.normed, config.hidden(), 0, tokens, w.gateUp(), work.gateUp, 0, false);
+        device.swiglu(work.gateUp, tokens, config.feedForward(), work.activated);
+        device.matmul(work.activated, config.feedForward(), 0, tokens, w.down(), work.residual, 0, true);
+    }
+
+    /** The final norm of the first tokens of the residual stream: H[L] of {@code layout}'s tokens, [T, D]. */
+    public DeviceBuffer finalNorm(TokenLayout layout, Hooks hooks) {
+        device.rmsNorm(
+                work.residual, weights.finalNorm(), config.normEps(), layout.tokens(), config.hidden(), work.normed);
+        capture(hooks, residualPoints[config.layers()], work.normed, config.hidden(), layout);
+        return work.normed;
+    }
+
+    /** Logits [T, V] of the tokens last normed by {@link #finalNorm}. */
+    public DeviceBuffer logits(int tokens) {
+        long needed = (long) tokens * config.vocabulary();
+        if (logits == null || logits.elements() < needed) {
+            if (logits != null) {
+                logits.close();
+            }
+            logits = device.allocate("logits", needed);
+        }
+        device.matmul(work.normed, config.hidden(), 0, tokens, weights.head(), logits, 0, false);
+        return logits;
+    }
+
+    /** Embeds, runs layers up to H[to] and, for to = L, the final norm; returns the buffer that holds H[to]. */
+    public DeviceBuffer run(Batch batch, int to, KvCache own, Hooks hooks, boolean readsOnly) {
+        embed(batch, hooks);
+        TokenLayout layout = layers(batch, 0, to, null, own, hooks, readsOnly);
+        if (to < config.layers()) {
+            return work.residual;
+        }
+        return finalNorm(layout, hooks);
+    }
+
+    private static int lastPosition(TokenLayout layout) {
+        int last = 0;
+        for (int t = 0; t < layout.tokens(); t++) {
+            last = Math.max(last, layout.position(t));
+        }
+        return last;
+    }
+
+    private static void capture(Hooks hooks, HookPoint point, DeviceBuffer values, int width, TokenLayout layout) {
+        if (hooks.capture().wants(point)) {
+            hooks.report().captured(point, hooks.capture().take(point, values, width, layout));
+        }
+    }
+
+    private void checkSize(TokenLayout layout) {
+        if (layout.tokens() > work.tokens) {
+            throw new BelayException("a batch of " + layout.tokens() + " tokens does not fit into --batch-tokens "
+                    + work.tokens);
+        }
+    }
+
+    @Override
+    public void close() {
+        rope.close();
+        work.close();
+        if (logits != null) {
+            logits.close();
+        }
+    }
+}

@@ -1,0 +1,200 @@
+package dev.belay.forward;
+
+import dev.belay.BelayException;
+import dev.belay.device.DeviceBuffer;
+import dev.belay.hooks.ActivationCapture;
+import dev.belay.hooks.HeadMask;
+import dev.belay.hooks.HeadScales;
+import dev.belay.hooks.HookReport;
+import dev.belay.hooks.PositionScope;
+import dev.belay.hooks.TextSpan;
+import dev.belay.model.ModelConfig;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.IntConsumer;
+
+/**
+ * Continues texts token by token, many at once, with or without ablated heads.
+ *
+ * <p>Where a mask acts on the closing tokens and these are generated too, they are recognised when the last of them appears; their
+ * keys, values and everything after are then computed again with the mask on, so that the response sees exactly what it would have
+ * seen had the closing tokens been given.
+ */
+public final class Generator {
+    /**
+     * A text to continue.
+     *
+     * @param number the text's number in its run, for the random draws
+     */
+    public record Prompt(int number, int[] ids, TextSpan span) {}
+
+    /**
+     * What was generated.
+     *
+     * @param tokens new tokens, with the one that ended the text
+     * @param ended whether the model ended the text, rather than a limit
+     */
+    public record Continuation(int[] tokens, boolean ended) {}
+
+    private static final int SLOTS_PER_TOKEN = 4;
+
+    private final ForwardPass forward;
+    private final ModelConfig config;
+    private final HeadMask mask;
+    private final boolean redoClosing;
+    private final int[] closingTokens;
+    private final Sampler sampler;
+    private final int maxNewTokens;
+    private final boolean ignoreEnd;
+    private final HookReport report = new HookReport();
+    private final Batch batch = new Batch();
+    private float[] logits = new float[0];
+
+    /**
+     * @param mask heads to scale, or null
+     * @param closingTokens tokens that end the thinking
+     * @param maxNewTokens most tokens to add to a text
+     * @param ignoreEnd go on to the limit even after a token that ends a text
+     */
+    public Generator(
+            ForwardPass forward,
+            HeadMask mask,
+            int[] closingTokens,
+            Sampling sampling,
+            int maxNewTokens,
+            boolean ignoreEnd) {
+        if (maxNewTokens < 1) {
+            throw new BelayException("max-new-tokens is " + maxNewTokens + ": use a number from 1");
+        }
+        this.forward = forward;
+        this.mask = mask;
+        redoClosing = mask != null && mask.scope().kind() == PositionScope.Kind.CLOSING;
+        this.closingTokens = closingTokens;
+        this.maxNewTokens = maxNewTokens;
+        this.ignoreEnd = ignoreEnd;
+        sampler = new Sampler(sampling);
+        config = forward.model().config();
+    }
+
+    /** One text while it grows. */
+    private static final class Row {
+        private final Prompt prompt;
+        private final int[] ids;
+        private final int slot;
+        private TextSpan span;
+        private int length;
+        private int cached;
+        private boolean ended;
+
+        Row(Prompt prompt, int slot, int capacity) {
+            this.prompt = prompt;
+            this.slot = slot;
+            ids = Arrays.copyOf(prompt.ids(), capacity);
+            length = prompt.ids().length;
+            span = prompt.span();
+        }
+
+        Continuation continuation() {
+            int from = prompt.ids().length;
+            return new Continuation(Arrays.copyOfRange(ids, from, length), ended);
+        }
+    }
+
+    /**
+     * Continues all prompts.
+     *
+     * @param progress called with the number of texts done
+     * @return continuations in the order of the prompts
+     * @throws BelayException if a prompt alone fills the model's positions
+     */
+    public List<Continuation> generate(List<Prompt> prompts, IntConsumer progress) {
+        List<Continuation> done = new ArrayList<>();
+        for (List<Integer> group : TextPacker.pack(prompts.size(), i -> size(prompts.get(i)), forward.maxTokens())) {
+            List<Row> rows = new ArrayList<>();
+            int slots = 0;
+            for (int i : group) {
+                int capacity = capacity(prompts.get(i));
+                rows.add(new Row(prompts.get(i), slots, capacity));
+                slots += capacity;
+            }
+            try (KvCache cache = KvCache.keeping(forward.model().device(), config, slots)) {
+                generate(rows, cache);
+            }
+            rows.forEach(row -> done.add(row.continuation()));
+            progress.accept(done.size());
+        }
+        return done;
+    }
+
+    /** What the mask changed so far. */
+    public HookReport report() {
+        return report;
+    }
+
+    /** Batch tokens that a text counts for: its prompt, or its share of a cache of {@value #SLOTS_PER_TOKEN} slots a token. */
+    private int size(Prompt prompt) {
+        return Math.max(prompt.ids().length, capacity(prompt) / SLOTS_PER_TOKEN);
+    }
+
+    private int capacity(Prompt prompt) {
+        int length = prompt.ids().length;
+        if (length >= config.positions()) {
+            throw new BelayException("text " + prompt.number() + " has " + length + " tokens; the model has room for "
+                    + config.positions());
+        }
+        return Math.min(length + maxNewTokens, config.positions());
+    }
+
+    private void generate(List<Row> rows, KvCache cache) {
+        Hooks hooks = new Hooks(HeadScales.shared(mask), ActivationCapture.NONE, report);
+        List<Row> active = new ArrayList<>(rows);
+        while (!active.isEmpty()) {
+            step(active, cache, hooks);
+            active.removeIf(row -> row.ended || row.length == row.ids.length);
+        }
+    }
+
+    private void step(List<Row> active, KvCache cache, Hooks hooks) {
+        batch.clear();
+        for (int r = 0; r < active.size(); r++) {
+            Row row = active.get(r);
+            batch.openRow(row.slot, row.span);
+            for (int p = row.cached; p < row.length; p++) {
+                batch.addToken(row.ids[p], p);
+            }
+            batch.readLast();
+            row.cached = row.length;
+        }
+        forward.run(batch, config.layers(), cache, hooks, true);
+        int vocabulary = config.vocabulary();
+        DeviceBuffer scores = forward.logits(active.size());
+        if (logits.length < active.size() * vocabulary) {
+            logits = new float[active.size() * vocabulary];
+        }
+        scores.read(0, logits, 0, active.size() * vocabulary);
+        for (int r = 0; r < active.size(); r++) {
+            append(active.get(r), r * vocabulary, vocabulary);
+        }
+    }
+
+    private void append(Row row, int from, int vocabulary) {
+        int token = sampler.next(logits, from, vocabulary, row.prompt.number(), row.length);
+        row.ids[row.length++] = token;
+        row.ended = !ignoreEnd && config.isEnd(token);
+        if (redoClosing && row.span.closingStart() == row.span.closingEnd() && closes(row)) {
+            int start = row.length - closingTokens.length;
+            row.span = new TextSpan(row.span.length(), row.span.thinkingStart(), start, row.length);
+            row.cached = start;
+        }
+    }
+
+    /** Whether the generated tokens now end with the closing tokens. */
+    private boolean closes(Row row) {
+        int n = closingTokens.length;
+        if (n == 0 || row.length - n < row.prompt.ids().length) {
+            return false;
+        }
+        return Arrays.equals(row.ids, row.length - n, row.length, closingTokens, 0, n);
+    }
+}

@@ -1,0 +1,97 @@
+package dev.belay.model;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.belay.BelayException;
+import dev.belay.io.OutputFile;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** A small JSON file with typed look-ups; every error names the file and the key. */
+public final class JsonFile {
+    private static final ObjectMapper JSON =
+            new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+
+    private final Path path;
+    private final JsonNode root;
+
+    private JsonFile(Path path, JsonNode root) {
+        this.path = path;
+        this.root = root;
+    }
+
+    /**
+     * Reads a JSON object.
+     *
+     * @throws BelayException if the file cannot be read or is not a JSON object
+     */
+    public static JsonFile read(Path path) {
+        JsonNode root = parse(path);
+        if (!root.isObject()) {
+            throw new BelayException(path + ": not a JSON object");
+        }
+        return new JsonFile(path, root);
+    }
+
+    /** Reads any JSON value. */
+    public static JsonNode parse(Path path) {
+        try {
+            return JSON.readTree(Files.readAllBytes(path));
+        } catch (JsonProcessingException e) {
+            String where = e.getLocation() == null ? "" : ":" + e.getLocation().getLineNr();
+            throw new BelayException(path + where + ": not valid JSON: " + e.getOriginalMessage(), e);
+        } catch (IOException e) {
+            throw new BelayException("cannot read " + path + ": " + OutputFile.reason(e), e);
+        }
+    }
+
+    /** The value under a key, or null if it is absent or JSON null. */
+    public JsonNode get(String key) {
+        JsonNode value = root.get(key);
+        return value == null || value.isNull() ? null : value;
+    }
+
+    /** A positive integer; {@code fallback} if absent, an error if there is none. */
+    public int positive(String key, Integer fallback) {
+        JsonNode value = get(key);
+        if (value == null && fallback != null) {
+            return fallback;
+        }
+        if (value == null || !value.isIntegralNumber() || !value.canConvertToInt() || value.intValue() < 1) {
+            throw new BelayException(path + ": '" + key + "' must be a positive integer, is " + value);
+        }
+        return value.intValue();
+    }
+
+    /** A number, or {@code fallback} if absent. */
+    public double number(String key, double fallback) {
+        JsonNode value = get(key);
+        if (value == null) {
+            return fallback;
+        }
+        if (!value.isNumber()) {
+            throw new BelayException(path + ": '" + key + "' must be a number, is " + value);
+        }
+        return value.doubleValue();
+    }
+
+    /** A text, or {@code fallback} if absent. */
+    public String text(String key, String fallback) {
+        JsonNode value = get(key);
+        return value == null ? fallback : value.asText();
+    }
+
+    /** A truth value, or {@code fallback} if absent. */
+    public boolean flag(String key, boolean fallback) {
+        JsonNode value = get(key);
+        return value == null ? fallback : value.asBoolean();
+    }
+
+    /** The file itself, for error messages. */
+    public Path path() {
+        return path;
+    }
+}

@@ -1,0 +1,28 @@
+package dev.belay.model;
+
+import dev.belay.device.DType;
+
+/**
+ * What a model needs in memory, in bytes.
+ *
+ * @param weights weights on the device
+ * @param batch activations of one batch of {@code --batch-tokens} tokens, keys and values of one layer included
+ * @param cachePerToken keys and values of all layers, for each token kept while generating or sweeping
+ */
+public record MemoryPlan(long weights, long batch, long cachePerToken) {
+    /** Computes the plan; {@code bytesPerWeight} is what the device keeps one weight in. */
+    public static MemoryPlan of(ModelConfig c, int bytesPerWeight, int batchTokens) {
+        long norms = (2L * c.layers() + 1) * c.hidden();
+        long weights = (c.parameters() - norms) * bytesPerWeight + norms * Float.BYTES;
+        long queries = (long) c.heads() * c.headSize();
+        long keyValues = 2L * c.kvHeads() * c.headSize();
+        long perToken = 3L * c.hidden() + 2 * queries + 2 * keyValues + 3L * c.feedForward();
+        return new MemoryPlan(
+                weights, perToken * batchTokens * Float.BYTES, c.layers() * keyValues * Float.BYTES);
+    }
+
+    /** Bytes that the CPU device keeps one weight in at most: processors without bfloat16 products keep float32. */
+    public static int cpuBytesPerWeight(DType dtype, boolean bfloat16Products) {
+        return dtype == DType.BF16 && bfloat16Products ? Short.BYTES : Float.BYTES;
+    }
+}

@@ -1,0 +1,72 @@
+package dev.belay.model;
+
+import dev.belay.device.Device;
+import dev.belay.weights.SafetensorsModel;
+import dev.belay.weights.TensorSource;
+import java.nio.file.Path;
+import java.util.function.IntConsumer;
+
+/** A model folder, opened: its configuration, its mapped files and its weights on a device. */
+public final class Model implements AutoCloseable {
+    private final Path folder;
+    private final ModelConfig config;
+    private final SafetensorsModel tensors;
+    private final Device device;
+    private final ModelWeights weights;
+
+    private Model(Path folder, ModelConfig config, SafetensorsModel tensors, Device device, ModelWeights weights) {
+        this.folder = folder;
+        this.config = config;
+        this.tensors = tensors;
+        this.device = device;
+        this.weights = weights;
+    }
+
+    /**
+     * Opens a model folder and copies its weights to {@code device}, which stays the caller's to close.
+     *
+     * @param progress called with the number of layers done
+     * @throws dev.belay.BelayException if something in the folder is missing, malformed or not supported
+     */
+    public static Model load(Path folder, Device device, IntConsumer progress) {
+        ModelConfig config = ModelConfig.read(folder);
+        SafetensorsModel tensors = SafetensorsModel.open(folder);
+        try {
+            return new Model(folder, config, tensors, device, ModelWeights.load(tensors, config, device, progress));
+        } catch (RuntimeException | Error e) {
+            tensors.close();
+            throw e;
+        }
+    }
+
+    /** The folder. */
+    public Path folder() {
+        return folder;
+    }
+
+    /** The configuration. */
+    public ModelConfig config() {
+        return config;
+    }
+
+    /** The files, for reading a tensor on the host. */
+    public TensorSource tensors() {
+        return tensors;
+    }
+
+    /** The device that holds the weights. */
+    public Device device() {
+        return device;
+    }
+
+    /** The weights. */
+    public ModelWeights weights() {
+        return weights;
+    }
+
+    @Override
+    public void close() {
+        weights.close();
+        tensors.close();
+    }
+}

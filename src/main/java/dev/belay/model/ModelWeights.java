@@ -1,0 +1,153 @@
+package dev.belay.model;
+
+import dev.belay.BelayException;
+import dev.belay.device.Device;
+import dev.belay.device.DeviceBuffer;
+import dev.belay.device.DeviceMatrix;
+import dev.belay.device.HostMatrix;
+import dev.belay.weights.TensorInfo;
+import dev.belay.weights.TensorSource;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.function.IntConsumer;
+
+/**
+ * A model's weights on a device. Matrices are [output features, input features]. Letters as in {@link Device}.
+ */
+public final class ModelWeights implements AutoCloseable {
+    /**
+     * The weights of one layer.
+     *
+     * @param attentionNorm [D]
+     * @param query [H·HD, D]
+     * @param keyValue keys, then values, [2·KV·HD, D]
+     * @param output W_O, [D, H·HD]
+     * @param feedForwardNorm [D]
+     * @param gateUp gate, then up, [2·F, D]
+     * @param down [D, F]
+     */
+    public record Layer(
+            DeviceBuffer attentionNorm,
+            DeviceMatrix query,
+            DeviceMatrix keyValue,
+            DeviceMatrix output,
+            DeviceBuffer feedForwardNorm,
+            DeviceMatrix gateUp,
+            DeviceMatrix down) {}
+
+    private final Deque<AutoCloseable> owned = new ArrayDeque<>();
+    private final TensorSource tensors;
+    private final Device device;
+    private final DeviceMatrix embedding;
+    private final List<Layer> layers = new ArrayList<>();
+    private final DeviceBuffer finalNorm;
+    private final DeviceMatrix head;
+
+    private ModelWeights(TensorSource tensors, ModelConfig config, Device device, IntConsumer progress) {
+        this.tensors = tensors;
+        this.device = device;
+        try {
+            embedding = matrix(config.vocabulary(), config.hidden(), "model.embed_tokens.weight");
+            for (int l = 0; l < config.layers(); l++) {
+                layers.add(layer(config, "model.layers." + l + "."));
+                progress.accept(l + 1);
+            }
+            finalNorm = vector("model.norm.weight", config.hidden());
+            head = config.tiedEmbeddings()
+                    ? embedding
+                    : matrix(config.vocabulary(), config.hidden(), "lm_head.weight");
+        } catch (RuntimeException | Error e) {
+            close();
+            throw e;
+        }
+    }
+
+    /**
+     * Copies the weights of {@code config} from {@code tensors} to {@code device}.
+     *
+     * @param progress called with the number of layers done
+     * @throws BelayException if a tensor is missing or has another shape or type than the configuration says
+     */
+    public static ModelWeights load(TensorSource tensors, ModelConfig config, Device device, IntConsumer progress) {
+        return new ModelWeights(tensors, config, device, progress);
+    }
+
+    private Layer layer(ModelConfig c, String name) {
+        int queries = c.heads() * c.headSize();
+        int keys = c.kvHeads() * c.headSize();
+        String attention = name + "self_attn.";
+        String mlp = name + "mlp.";
+        return new Layer(
+                vector(name + "input_layernorm.weight", c.hidden()),
+                matrix(queries, c.hidden(), attention + "q_proj.weight"),
+                matrix(keys, c.hidden(), attention + "k_proj.weight", attention + "v_proj.weight"),
+                matrix(c.hidden(), queries, attention + "o_proj.weight"),
+                vector(name + "post_attention_layernorm.weight", c.hidden()),
+                matrix(c.feedForward(), c.hidden(), mlp + "gate_proj.weight", mlp + "up_proj.weight"),
+                matrix(c.hidden(), c.feedForward(), mlp + "down_proj.weight"));
+    }
+
+    private DeviceMatrix matrix(int rows, int columns, String... names) {
+        List<HostMatrix> parts = new ArrayList<>();
+        for (String name : names) {
+            parts.add(hostMatrix(tensors, name, rows, columns));
+        }
+        DeviceMatrix matrix = device.matrix(names[0], parts);
+        owned.push(matrix);
+        return matrix;
+    }
+
+    private static HostMatrix hostMatrix(TensorSource tensors, String name, int rows, int columns) {
+        TensorInfo info = tensors.require(name, rows, columns);
+        return new HostMatrix(name, info.type(), tensors.segment(name), rows, columns);
+    }
+
+    private DeviceBuffer vector(String name, int length) {
+        tensors.require(name, length);
+        float[] values = tensors.floats(name);
+        DeviceBuffer buffer = device.allocate(name, length);
+        owned.push(buffer);
+        buffer.write(0, values, 0, length);
+        return buffer;
+    }
+
+    /** W_O of a layer as float32 on the host, row-major [D, H·HD], exactly as the file has it. */
+    public static float[] outputProjection(TensorSource tensors, ModelConfig config, int layer) {
+        String name = "model.layers." + layer + ".self_attn.o_proj.weight";
+        tensors.require(name, config.hidden(), (long) config.heads() * config.headSize());
+        return tensors.floats(name);
+    }
+
+    /** Embedding table [V, D]. */
+    public DeviceMatrix embedding() {
+        return embedding;
+    }
+
+    /** Weights of layer {@code l}, 0..L-1. */
+    public Layer layer(int l) {
+        return layers.get(l);
+    }
+
+    /** Final norm [D]. */
+    public DeviceBuffer finalNorm() {
+        return finalNorm;
+    }
+
+    /** Output matrix [V, D]. */
+    public DeviceMatrix head() {
+        return head;
+    }
+
+    @Override
+    public void close() {
+        while (!owned.isEmpty()) {
+            try {
+                owned.pop().close();
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+        }
+    }
+}

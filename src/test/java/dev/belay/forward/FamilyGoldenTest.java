@@ -1,0 +1,159 @@
+package dev.belay.forward;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.belay.device.DType;
+import dev.belay.device.Device;
+import dev.belay.device.DeviceBuffer;
+import dev.belay.device.cpu.CpuDevice;
+import dev.belay.hooks.ActivationRecorder;
+import dev.belay.hooks.HeadMask;
+import dev.belay.hooks.HeadScales;
+import dev.belay.hooks.HookPoint;
+import dev.belay.hooks.HookReport;
+import dev.belay.hooks.PositionScope;
+import dev.belay.hooks.TextSpan;
+import dev.belay.model.Model;
+import dev.belay.model.ModelConfig;
+import dev.belay.weights.SafetensorsFile;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Compares the forward pass with what transformers computed for small random models, layer by layer. */
+class FamilyGoldenTest {
+    private static final int PROMPTS = 3;
+
+    @ParameterizedTest
+    @ValueSource(strings = {"llama", "llama31-rope"})
+    void hiddenStatesHeadOutputsAndLogits(String family) {
+        with(family, (model, golden, forward) -> {
+            ModelConfig c = model.config();
+            Set<HookPoint> points = new HashSet<>();
+            for (int i = 0; i <= c.layers(); i++) {
+                points.add(HookPoint.residual(i));
+            }
+            for (int l = 0; l < c.layers(); l++) {
+                points.add(HookPoint.headOutput(l));
+            }
+            ActivationRecorder recorder = new ActivationRecorder(points, (text, position) -> true);
+            recorder.nextBatch(List.of(0, 1, 2));
+            HookReport report = new HookReport();
+            Batch batch = batch(golden);
+            float[] logits;
+            try (KvCache cache = KvCache.passing(model.device(), c, batch.tokens())) {
+                forward.run(batch, c.layers(), cache, new Hooks(HeadScales.none(), recorder, report), false);
+                logits = read(forward.logits(batch.tokens()), batch.tokens() * c.vocabulary());
+            }
+            for (int i = 0; i <= c.layers(); i++) {
+                for (int p = 0; p < PROMPTS; p++) {
+                    String name = p + ".hidden." + i;
+                    Golden.assertClose(
+                            golden.floats(name), recorder.get(HookPoint.residual(i), p), Golden.TOLERANCE, name);
+                    if (i < c.layers()) {
+                        name = p + ".head_out." + i;
+                        Golden.assertClose(
+                                golden.floats(name), recorder.get(HookPoint.headOutput(i), p), Golden.TOLERANCE, name);
+                    }
+                }
+            }
+            int from = 0;
+            for (int p = 0; p < PROMPTS; p++) {
+                float[] expected = golden.floats(p + ".logits");
+                float[] actual = Arrays.copyOfRange(logits, from, from + expected.length);
+                Golden.assertClose(expected, actual, Golden.TOLERANCE, p + ".logits");
+                from += expected.length;
+            }
+            assertEquals((long) batch.tokens() * (c.layers() + 1), report.residualTokens());
+            assertEquals((long) batch.tokens() * c.layers(), report.headOutputTokens());
+        });
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"llama", "llama31-rope"})
+    void ablatingEveryHeadInRowsOfOneBatch(String family) {
+        with(family, (model, golden, forward) -> {
+            ModelConfig c = model.config();
+            for (int p = 0; p < PROMPTS; p++) {
+                int[] ids = ids(golden, p);
+                Batch batch = new Batch();
+                List<HeadMask> masks = new ArrayList<>();
+                for (int l = 0; l < c.layers(); l++) {
+                    for (int h = 0; h < c.heads(); h++) {
+                        batch.addText(ids, batch.tokens(), TextSpan.plain(ids.length));
+                        batch.readLast();
+                        masks.add(new HeadMask(c.layers(), c.heads(), PositionScope.ALL, false).ablate(l, h));
+                    }
+                }
+                Hooks hooks = Hooks.scaling(HeadScales.perRow(masks));
+                try (KvCache cache = KvCache.passing(model.device(), c, batch.tokens());
+                        ForwardPass wide = new ForwardPass(model, batch.tokens())) {
+                    DeviceBuffer states = wide.run(batch, c.layers(), cache, hooks, true);
+                    float[] actual = read(states, c.layers() * c.heads() * c.hidden());
+                    Golden.assertClose(golden.floats(p + ".ablate"), actual, Golden.TOLERANCE, p + ".ablate");
+                }
+                assertEquals(c.layers() * c.heads(), hooks.report().heads());
+            }
+        });
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"llama", "llama31-rope"})
+    void greedyTokens(String family) {
+        with(family, (model, golden, forward) -> {
+            List<Generator.Prompt> prompts = new ArrayList<>();
+            for (int p = 0; p < PROMPTS; p++) {
+                int[] ids = ids(golden, p);
+                prompts.add(new Generator.Prompt(p, ids, TextSpan.plain(ids.length)));
+            }
+            Generator generator = new Generator(forward, null, new int[0], Sampling.GREEDY, 12, true);
+            List<Generator.Continuation> continuations = generator.generate(prompts, n -> {});
+            for (int p = 0; p < PROMPTS; p++) {
+                assertArrayEquals(toInts(golden.longs(p + ".greedy")), continuations.get(p).tokens(), "prompt " + p);
+            }
+        });
+    }
+
+    private interface Check {
+        void on(Model model, SafetensorsFile golden, ForwardPass forward);
+    }
+
+    private static void with(String family, Check check) {
+        Path folder = Golden.path("families/" + family);
+        try (Device device = CpuDevice.open(DType.F32);
+                Model model = Model.load(folder, device, l -> {});
+                SafetensorsFile golden = SafetensorsFile.open(folder.resolve("golden.safetensors"));
+                ForwardPass forward = new ForwardPass(model, 128)) {
+            check.on(model, golden, forward);
+        }
+    }
+
+    private static Batch batch(SafetensorsFile golden) {
+        Batch batch = new Batch();
+        for (int p = 0; p < PROMPTS; p++) {
+            int[] ids = ids(golden, p);
+            batch.addText(ids, batch.tokens(), TextSpan.plain(ids.length));
+        }
+        return batch;
+    }
+
+    private static int[] ids(SafetensorsFile golden, int prompt) {
+        return toInts(golden.longs(prompt + ".input_ids"));
+    }
+
+    private static int[] toInts(long[] values) {
+        return Arrays.stream(values).mapToInt(Math::toIntExact).toArray();
+    }
+
+    private static float[] read(DeviceBuffer buffer, int count) {
+        float[] values = new float[count];
+        buffer.read(0, values, 0, count);
+        return values;
+    }
+}
