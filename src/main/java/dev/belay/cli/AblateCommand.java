@@ -37,7 +37,10 @@ final class AblateCommand implements Callable<Integer> {
     @Mixin
     private HeadOptions heads;
 
-    @Option(names = "--random-control", paramLabel = "S", description = "also ablate as many random heads, drawn with seed S")
+    @Option(
+            names = "--random-control",
+            paramLabel = "S",
+            description = "also ablate as many random heads, drawn with seed S")
     private Long randomControl;
 
     @Option(names = "--probe", paramLabel = "P.safetensors", description = "refusal probe, for final scores")

@@ -53,7 +53,8 @@ final class AblationStudy {
      *
      * @param scorer for final scores, or null
      */
-    List<Outcome> run(String what, List<Transcript> transcripts, List<Arm> arms, ForwardPass forward, ProbeScorer scorer) {
+    List<Outcome> run(
+            String what, List<Transcript> transcripts, List<Arm> arms, ForwardPass forward, ProbeScorer scorer) {
         boolean thinking = options.from == GenerationOptions.Start.thinking;
         List<InputOptions.Input> inputs = transcripts.stream()
                 .map(t -> new InputOptions.Input(t.id(), t, InputOptions.text(session, t, thinking)))
@@ -84,7 +85,8 @@ final class AblationStudy {
         }
         ArrayNode items = json.putArray("items");
         for (int i = 0; i < outcomes.getFirst().replies().size(); i++) {
-            ObjectNode item = items.addObject().put("id", outcomes.getFirst().replies().get(i).input().id());
+            ObjectNode item = items.addObject()
+                    .put("id", outcomes.getFirst().replies().get(i).input().id());
             for (Outcome o : outcomes) {
                 Verdict verdict = o.verdicts().get(i);
                 item.putObject(o.arm().name())

@@ -66,7 +66,8 @@ public final class Belay implements Runnable {
         if (e instanceof BelayException) {
             err.println("belay: " + oneLine(e.getMessage()));
         } else {
-            err.println("belay: internal error: " + oneLine(e.toString()) + "; run with BELAY_DEBUG=1 for the stack trace");
+            err.println(
+                    "belay: internal error: " + oneLine(e.toString()) + "; run with BELAY_DEBUG=1 for the stack trace");
         }
         if (System.getenv("BELAY_DEBUG") != null) {
             e.printStackTrace(err);

@@ -22,68 +22,68 @@ final class Converters {
             throw new TypeConversionException(e.getMessage());
         }
     }
-}
 
-/** all, closing, generated or last:k. */
-final class ScopeConverter implements ITypeConverter<PositionScope> {
-    @Override
-    public PositionScope convert(String value) {
-        return Converters.usage(value, PositionScope::parse);
-    }
-}
-
-/** A number or a percentage. */
-final class TopConverter implements ITypeConverter<TopCount> {
-    @Override
-    public TopCount convert(String value) {
-        return Converters.usage(value, TopCount::parse);
-    }
-}
-
-/** max, mean or p90. */
-final class PlateauConverter implements ITypeConverter<Plateau> {
-    @Override
-    public Plateau convert(String value) {
-        return Converters.usage(value, Plateau::parse);
-    }
-}
-
-/** misalignment, final or random. */
-final class RankConverter implements ITypeConverter<DataSelection.Rank> {
-    @Override
-    public DataSelection.Rank convert(String value) {
-        return Converters.usage(value, DataSelection.Rank::parse);
-    }
-}
-
-/** transcript, alpaca or messages. */
-final class FormatConverter implements ITypeConverter<TrainingFormat> {
-    @Override
-    public TrainingFormat convert(String value) {
-        return Converters.usage(value, TrainingFormat::parse);
-    }
-}
-
-/** bf16 or f32. */
-final class DTypeConverter implements ITypeConverter<DType> {
-    @Override
-    public DType convert(String value) {
-        return Converters.usage(value, DType::parse);
-    }
-}
-
-/** An integer from 1. */
-final class PositiveConverter implements ITypeConverter<Integer> {
-    @Override
-    public Integer convert(String value) {
-        try {
-            int number = Integer.parseInt(value);
-            if (number > 0) {
-                return number;
-            }
-        } catch (NumberFormatException e) {
-            throw new TypeConversionException("'" + value + "' is not a whole number");
+    /** all, closing, generated or last:k. */
+    static final class Scope implements ITypeConverter<PositionScope> {
+        @Override
+        public PositionScope convert(String value) {
+            return Converters.usage(value, PositionScope::parse);
         }
-        throw new TypeConversionException("'" + value + "' is not a number from 1");
+    }
+
+    /** A number or a percentage. */
+    static final class Top implements ITypeConverter<TopCount> {
+        @Override
+        public TopCount convert(String value) {
+            return Converters.usage(value, TopCount::parse);
+        }
+    }
+
+    /** max, mean or p90. */
+    static final class PlateauRule implements ITypeConverter<Plateau> {
+        @Override
+        public Plateau convert(String value) {
+            return Converters.usage(value, Plateau::parse);
+        }
+    }
+
+    /** misalignment, final or random. */
+    static final class Rank implements ITypeConverter<DataSelection.Rank> {
+        @Override
+        public DataSelection.Rank convert(String value) {
+            return Converters.usage(value, DataSelection.Rank::parse);
+        }
+    }
+
+    /** transcript, alpaca or messages. */
+    static final class Format implements ITypeConverter<TrainingFormat> {
+        @Override
+        public TrainingFormat convert(String value) {
+            return Converters.usage(value, TrainingFormat::parse);
+        }
+    }
+
+    /** bf16 or f32. */
+    static final class NumberType implements ITypeConverter<DType> {
+        @Override
+        public DType convert(String value) {
+            return Converters.usage(value, DType::parse);
+        }
+    }
+
+    /** An integer from 1. */
+    static final class Positive implements ITypeConverter<Integer> {
+        @Override
+        public Integer convert(String value) {
+            try {
+                int number = Integer.parseInt(value);
+                if (number > 0) {
+                    return number;
+                }
+            } catch (NumberFormatException e) {
+                throw new TypeConversionException("'" + value + "' is not a whole number");
+            }
+            throw new TypeConversionException("'" + value + "' is not a number from 1");
+        }
     }
 }

@@ -63,8 +63,9 @@ final class GenerateCommand implements Callable<Integer> {
     private void summary(int texts, int[] counts, HeadMask mask, HookReport report) {
         out.say("%d texts, %d new tokens, %d ended by themselves", texts, counts[0], counts[1]);
         if (mask != null) {
-            out.say("%d heads scaled by %s at positions %s: %d head outputs changed", mask.size(), heads.gamma,
-                    heads.positions, report.scaledHeadTokens());
+            out.say(
+                    "%d heads scaled by %s at positions %s: %d head outputs changed",
+                    mask.size(), heads.gamma, heads.positions, report.scaledHeadTokens());
             if (report.scaledHeadTokens() == 0) {
                 out.note("no head output was changed: no position of these texts is '" + heads.positions + "'");
             }

@@ -21,7 +21,7 @@ final class HeadOptions {
             names = "--top",
             paramLabel = "N|P%",
             defaultValue = "3%",
-            converter = TopConverter.class,
+            converter = Converters.Top.class,
             description = "how many of them: a number, or a percentage of all heads rounded up (default 3%%)")
     TopCount top;
 
@@ -29,11 +29,15 @@ final class HeadOptions {
             names = "--positions",
             paramLabel = "SCOPE",
             defaultValue = "all",
-            converter = ScopeConverter.class,
+            converter = Converters.Scope.class,
             description = "where they are ablated: all (default), closing, generated or last:k (of the prompt)")
     PositionScope positions;
 
-    @Option(names = "--gamma", paramLabel = "G", defaultValue = "0", description = "factor on their outputs (default 0)")
+    @Option(
+            names = "--gamma",
+            paramLabel = "G",
+            defaultValue = "0",
+            description = "factor on their outputs (default 0)")
     float gamma;
 
     @Option(names = "--renormalize", description = "keep the norm of the concatenated head outputs of each token")
@@ -70,8 +74,8 @@ final class HeadOptions {
             }
         }
         if (others.size() < chosen.size()) {
-            throw new UsageException("a random control of " + chosen.size() + " heads needs as many that are not chosen; only "
-                    + others.size() + " are left");
+            throw new UsageException("a random control of " + chosen.size()
+                    + " heads needs as many that are not chosen; only " + others.size() + " are left");
         }
         Collections.shuffle(others, new Random(seed));
         return List.copyOf(others.subList(0, chosen.size()));

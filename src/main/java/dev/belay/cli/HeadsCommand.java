@@ -57,7 +57,7 @@ final class HeadsCommand implements Callable<Integer> {
             names = "--positions",
             paramLabel = "SCOPE",
             defaultValue = "all",
-            converter = ScopeConverter.class,
+            converter = Converters.Scope.class,
             description = "where heads are ablated: all (default), closing or last:k")
     private PositionScope positions;
 
@@ -67,14 +67,14 @@ final class HeadsCommand implements Callable<Integer> {
     @Option(
             names = "--limit",
             paramLabel = "N",
-            converter = PositiveConverter.class,
+            converter = Converters.Positive.class,
             description = "use the first N transcripts only")
     private Integer limit;
 
     @Option(
             names = "--steps",
             paramLabel = "N",
-            converter = PositiveConverter.class,
+            converter = Converters.Positive.class,
             description = "greedy: number of heads to choose (default 3%% of all, rounded up)")
     private Integer steps;
 
@@ -141,7 +141,8 @@ final class HeadsCommand implements Callable<Integer> {
         AblationSweep sweep = new AblationSweep(scorer, scope, renormalize);
         int available = (int) sweep.work(1);
         if (count > available) {
-            throw new UsageException("--steps " + count + " is more than the " + available + " heads below the probe's layer");
+            throw new UsageException(
+                    "--steps " + count + " is more than the " + available + " heads below the probe's layer");
         }
         try (Progress progress = new Progress("choosing heads", count * sweep.work(texts.size()))) {
             return HeadRanking.greedy(scope.toString(), GreedySelection.run(sweep, texts, count, progress::at));
@@ -156,7 +157,8 @@ final class HeadsCommand implements Callable<Integer> {
         out.say("%s ranking over %d transcripts, mean final score %.4f", method, transcripts, ranking.base());
         out.say("  rank  layer  head     score    effect");
         int rank = 1;
-        for (HeadRanking.Entry e : ranking.ranking().subList(0, Math.min(SHOWN, ranking.ranking().size()))) {
+        for (HeadRanking.Entry e :
+                ranking.ranking().subList(0, Math.min(SHOWN, ranking.ranking().size()))) {
             out.say("  %4d  %5d  %4d  %8.4f  %+8.4f", rank++, e.layer(), e.head(), e.score(), e.effect());
         }
         out.say("written to %s", output);

@@ -30,7 +30,8 @@ final class InfoCommand implements Callable<Integer> {
         ModelConfig c = ModelConfig.read(options.folder);
         try (SafetensorsModel tensors = SafetensorsModel.open(options.folder)) {
             String fingerprint = ModelFingerprint.of(options.folder);
-            String stored = tensors.tensor("model.embed_tokens.weight").type().name().toLowerCase(Locale.ROOT);
+            String stored =
+                    tensors.tensor("model.embed_tokens.weight").type().name().toLowerCase(Locale.ROOT);
             MemoryPlan narrow = MemoryPlan.of(c, Short.BYTES, options.batchTokens);
             MemoryPlan wide = MemoryPlan.of(c, Float.BYTES, options.batchTokens);
             words(c, tensors, stored, fingerprint, narrow, wide);
@@ -51,7 +52,9 @@ final class InfoCommand implements Callable<Integer> {
         out.say("  heads           %d of size %d, %d key/value heads", c.heads(), c.headSize(), c.kvHeads());
         out.say("  hidden          %d, feed-forward %d", c.hidden(), c.feedForward());
         out.say("  vocabulary      %d, embeddings %s", c.vocabulary(), c.tiedEmbeddings() ? "tied" : "untied");
-        out.say("  positions       %d, rope base %.0f, scaling %s", c.positions(), c.ropeTheta(), c.ropeScaling().kind());
+        out.say(
+                "  positions       %d, rope base %.0f, scaling %s",
+                c.positions(), c.ropeTheta(), c.ropeScaling().kind());
         out.say("  parameters      %,d", c.parameters());
         out.say("  files           %d, %s, stored as %s", tensors.files().size(), size(tensors.bytes()), stored);
         out.say("  fingerprint     %s", fingerprint);
@@ -72,7 +75,9 @@ final class InfoCommand implements Callable<Integer> {
             MemoryPlan narrow,
             MemoryPlan wide) {
         ObjectNode json = Output.object();
-        json.put("model", options.folder.toString()).put("architecture", c.architecture()).put("family", c.family());
+        json.put("model", options.folder.toString())
+                .put("architecture", c.architecture())
+                .put("family", c.family());
         json.put("layers", c.layers()).put("heads", c.heads()).put("kv_heads", c.kvHeads());
         json.put("head_size", c.headSize()).put("hidden", c.hidden()).put("feed_forward", c.feedForward());
         json.put("vocabulary", c.vocabulary()).put("tied_embeddings", c.tiedEmbeddings());

@@ -15,7 +15,11 @@ import picocli.CommandLine.Option;
 
 /** Texts to run: transcripts as JSON Lines, or bare token ids. */
 final class InputOptions {
-    @Option(names = "--data", paramLabel = "F.jsonl", description = "transcripts: id, prompt, thinking, response", required = true)
+    @Option(
+            names = "--data",
+            paramLabel = "F.jsonl",
+            description = "transcripts: id, prompt, thinking, response",
+            required = true)
     Path data;
 
     @Option(names = "--ids", paramLabel = "F.json", description = "token ids: a JSON array of arrays", required = true)

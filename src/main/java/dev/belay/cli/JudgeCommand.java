@@ -66,7 +66,10 @@ final class JudgeCommand implements Callable<Integer> {
 
     static ObjectNode json(JudgeSummary s) {
         ObjectNode json = Output.object();
-        json.put("n", s.n()).put("refused", s.refused()).put("answered", s.answered()).put("empty", s.empty());
+        json.put("n", s.n())
+                .put("refused", s.refused())
+                .put("answered", s.answered())
+                .put("empty", s.empty());
         return json.put("refusal_rate", s.refusalRate()).put("attack_success_rate", s.attackSuccessRate());
     }
 }

@@ -7,17 +7,24 @@ import picocli.CommandLine.Parameters;
 
 /** Which model, on which device, how. */
 final class ModelOptions {
-    @Parameters(index = "0", paramLabel = "MODEL", description = "model folder: config.json, safetensors, tokenizer.json")
+    @Parameters(
+            index = "0",
+            paramLabel = "MODEL",
+            description = "model folder: config.json, safetensors, tokenizer.json")
     Path folder;
 
-    @Option(names = "--device", paramLabel = "DEVICE", defaultValue = "auto", description = "cpu, cuda[:n] or auto (default)")
+    @Option(
+            names = "--device",
+            paramLabel = "DEVICE",
+            defaultValue = "auto",
+            description = "cpu, cuda[:n] or auto (default)")
     String device;
 
     @Option(
             names = "--dtype",
             paramLabel = "TYPE",
             defaultValue = "bf16",
-            converter = DTypeConverter.class,
+            converter = Converters.NumberType.class,
             description = "number type of matrix products: bf16 (default) or f32")
     DType dtype;
 
@@ -25,7 +32,7 @@ final class ModelOptions {
             names = "--batch-tokens",
             paramLabel = "N",
             defaultValue = "2048",
-            converter = PositiveConverter.class,
+            converter = Converters.Positive.class,
             description = "most tokens in one batch (default ${DEFAULT-VALUE}); bounds memory")
     int batchTokens;
 }

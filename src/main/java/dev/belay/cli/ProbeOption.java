@@ -6,7 +6,11 @@ import picocli.CommandLine.Option;
 
 /** The refusal probe to use. */
 final class ProbeOption {
-    @Option(names = "--probe", paramLabel = "P.safetensors", required = true, description = "refusal probe (belay probe train)")
+    @Option(
+            names = "--probe",
+            paramLabel = "P.safetensors",
+            required = true,
+            description = "refusal probe (belay probe train)")
     Path file;
 
     /** Reads the probe and checks that it fits, before anything slow is done. */

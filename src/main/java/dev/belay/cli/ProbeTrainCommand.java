@@ -1,7 +1,6 @@
 package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.belay.probe.LinearProbe;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -17,10 +16,18 @@ final class ProbeTrainCommand implements Callable<Integer> {
     @Mixin
     private ModelOptions options;
 
-    @Option(names = "--refused", paramLabel = "F.jsonl", required = true, description = "transcripts that refuse (class 1)")
+    @Option(
+            names = "--refused",
+            paramLabel = "F.jsonl",
+            required = true,
+            description = "transcripts that refuse (class 1)")
     private Path refused;
 
-    @Option(names = "--complied", paramLabel = "F.jsonl", required = true, description = "transcripts that answer (class 0)")
+    @Option(
+            names = "--complied",
+            paramLabel = "F.jsonl",
+            required = true,
+            description = "transcripts that answer (class 0)")
     private Path complied;
 
     @Option(
@@ -34,10 +41,15 @@ final class ProbeTrainCommand implements Callable<Integer> {
             names = "--l2",
             paramLabel = "X",
             defaultValue = "1.0",
-            description = "weight of 0.5·|w|² against the sum of log losses (default ${DEFAULT-VALUE}; scikit-learn's 1/C)")
+            description =
+                    "weight of 0.5·|w|² against the sum of log losses (default ${DEFAULT-VALUE}; scikit-learn's 1/C)")
     private double l2;
 
-    @Option(names = "--seed", paramLabel = "S", defaultValue = "0", description = "seed of the folds (default ${DEFAULT-VALUE})")
+    @Option(
+            names = "--seed",
+            paramLabel = "S",
+            defaultValue = "0",
+            description = "seed of the folds (default ${DEFAULT-VALUE})")
     private long seed;
 
     @Option(names = "-o", paramLabel = "P.safetensors", required = true, description = "output file")
@@ -62,7 +74,10 @@ final class ProbeTrainCommand implements Callable<Integer> {
                     trained.fit().objective(),
                     trained.fit().iterations(),
                     trained.fit().converged() ? "" : " (not converged)");
-            out.say("%d-fold cross-validation: %s", trained.validation().folds(), ProbeTraining.words(trained.validation().metrics()));
+            out.say(
+                    "%d-fold cross-validation: %s",
+                    trained.validation().folds(),
+                    ProbeTraining.words(trained.validation().metrics()));
             trained.validation().note().ifPresent(out::note);
             out.say("written to %s", output);
             ObjectNode result = trained.json();

@@ -63,8 +63,13 @@ final class ProbeTraining {
 
     private ObjectNode json(ProbeFit fit, CrossValidation validation, int refused, int complied) {
         ObjectNode json = Output.object();
-        json.put("layer", layer).put("refused", refused).put("complied", complied).put("l2", l2);
-        json.put("objective", fit.objective()).put("iterations", fit.iterations()).put("converged", fit.converged());
+        json.put("layer", layer)
+                .put("refused", refused)
+                .put("complied", complied)
+                .put("l2", l2);
+        json.put("objective", fit.objective())
+                .put("iterations", fit.iterations())
+                .put("converged", fit.converged());
         json.put("folds", validation.folds()).put("seed", seed);
         json.setAll(metrics(validation.metrics()));
         return json;
@@ -84,7 +89,9 @@ final class ProbeTraining {
                 java.util.Locale.ROOT,
                 "accuracy %.4f, AUROC %s, log loss %.4f, calibration error %.4f",
                 m.accuracy(),
-                Double.isNaN(m.auroc()) ? "undefined (one class only)" : String.format(java.util.Locale.ROOT, "%.4f", m.auroc()),
+                Double.isNaN(m.auroc())
+                        ? "undefined (one class only)"
+                        : String.format(java.util.Locale.ROOT, "%.4f", m.auroc()),
                 m.logLoss(),
                 m.calibrationError());
     }

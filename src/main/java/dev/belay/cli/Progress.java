@@ -31,8 +31,8 @@ final class Progress implements AutoCloseable {
         String remaining = String.format(Locale.ROOT, "%.0f s left", seconds * (total - done) / Math.max(1, done));
         if (terminal) {
             int full = (int) (WIDTH * Math.min(done, total) / total);
-            System.err.print("\r" + label + " [" + "#".repeat(full) + " ".repeat(WIDTH - full) + "] " + done + "/" + total + ", "
-                    + remaining + "   ");
+            System.err.print("\r" + label + " [" + "#".repeat(full) + " ".repeat(WIDTH - full) + "] " + done + "/"
+                    + total + ", " + remaining + "   ");
             System.err.flush();
             drawn = true;
         } else {

@@ -56,8 +56,8 @@ final class Responses {
      */
     HookReport run(
             String label, ForwardPass forward, List<InputOptions.Input> inputs, HeadMask mask, Consumer<Reply> sink) {
-        Generator generator = new Generator(
-                forward, mask, closing, options.sampling(), options.limit(session), options.ignoreEnd);
+        Generator generator =
+                new Generator(forward, mask, closing, options.sampling(), options.limit(session), options.ignoreEnd);
         List<Generator.Prompt> prompts = new ArrayList<>();
         for (InputOptions.Input input : inputs) {
             prompts.add(new Generator.Prompt(

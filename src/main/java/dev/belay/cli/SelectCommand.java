@@ -33,14 +33,18 @@ final class SelectCommand implements Callable<Integer> {
     @Mixin
     private ProbeOption probe;
 
-    @Option(names = "--data", paramLabel = "pool.jsonl", required = true, description = "training examples as transcripts")
+    @Option(
+            names = "--data",
+            paramLabel = "pool.jsonl",
+            required = true,
+            description = "training examples as transcripts")
     private Path data;
 
     @Option(
             names = "--top",
             paramLabel = "N|P%",
             required = true,
-            converter = TopConverter.class,
+            converter = Converters.Top.class,
             description = "how many to keep: a number, or a percentage rounded up")
     private TopCount top;
 
@@ -48,7 +52,7 @@ final class SelectCommand implements Callable<Integer> {
             names = "--rank",
             paramLabel = "BY",
             defaultValue = "misalignment",
-            converter = RankConverter.class,
+            converter = Converters.Rank.class,
             description = "misalignment (default), final or random")
     private DataSelection.Rank rank;
 
@@ -56,7 +60,7 @@ final class SelectCommand implements Callable<Integer> {
             names = "--plateau",
             paramLabel = "HOW",
             defaultValue = "max",
-            converter = PlateauConverter.class,
+            converter = Converters.PlateauRule.class,
             description = "max (default), mean or p90")
     private Plateau plateau;
 
@@ -67,7 +71,7 @@ final class SelectCommand implements Callable<Integer> {
             names = "--format",
             paramLabel = "FORMAT",
             defaultValue = "transcript",
-            converter = FormatConverter.class,
+            converter = Converters.Format.class,
             description = "transcript (default; the line as it was), alpaca or messages")
     private TrainingFormat format;
 
@@ -84,15 +88,15 @@ final class SelectCommand implements Callable<Integer> {
             List<Transcript> pool = Transcripts.read(data);
             List<ProbeText> texts = session.probeTexts(pool);
             List<RefusalTrace> traces;
-            try (ProbeScorer scorer =
-                            new ProbeScorer(session.forward(ProbeScorer.texts(texts)), loaded, probe.file);
+            try (ProbeScorer scorer = new ProbeScorer(session.forward(ProbeScorer.texts(texts)), loaded, probe.file);
                     Progress progress = new Progress("scoring", texts.size())) {
                 traces = scorer.traces(texts, plateau, progress::at);
             }
             List<DataSelection.Candidate> candidates = candidates(traces, rank);
             if (candidates.size() < traces.size()) {
-                out.note((traces.size() - candidates.size()) + " of " + traces.size()
-                        + " transcripts have no thinking, so no misalignment score; left out (--rank final would rank them)");
+                out.note(
+                        (traces.size() - candidates.size()) + " of " + traces.size()
+                                + " transcripts have no thinking, so no misalignment score; left out (--rank final would rank them)");
             }
             List<DataSelection.Candidate> kept =
                     DataSelection.select(candidates, rank, top.of(candidates.size()), seed);

@@ -20,7 +20,8 @@ import picocli.CommandLine.Option;
 @Command(
         name = "trace",
         mixinStandardHelpOptions = true,
-        description = "Writes the refusal score at every position of transcripts, their plateau, final score and misalignment.")
+        description =
+                "Writes the refusal score at every position of transcripts, their plateau, final score and misalignment.")
 final class TraceCommand implements Callable<Integer> {
     @Mixin
     private ModelOptions options;
@@ -35,7 +36,7 @@ final class TraceCommand implements Callable<Integer> {
             names = "--plateau",
             paramLabel = "HOW",
             defaultValue = "max",
-            converter = PlateauConverter.class,
+            converter = Converters.PlateauRule.class,
             description = "max (default), mean or p90")
     private Plateau plateau;
 
@@ -50,8 +51,7 @@ final class TraceCommand implements Callable<Integer> {
         try (Session session = Session.open(options)) {
             LinearProbe loaded = probe.load(session.config());
             List<ProbeText> texts = session.probeTexts(Transcripts.read(data));
-            try (ProbeScorer scorer =
-                            new ProbeScorer(session.forward(ProbeScorer.texts(texts)), loaded, probe.file);
+            try (ProbeScorer scorer = new ProbeScorer(session.forward(ProbeScorer.texts(texts)), loaded, probe.file);
                     Progress progress = new Progress("tracing", texts.size())) {
                 List<RefusalTrace> traces = scorer.traces(texts, plateau, progress::at);
                 write(output, traces);
@@ -85,7 +85,9 @@ final class TraceCommand implements Callable<Integer> {
         double high = mean(traces, RefusalTrace::plateau);
         double low = mean(traces, RefusalTrace::finalScore);
         double cliff = mean(traces, RefusalTrace::misalignment);
-        out.say("%d transcripts: mean plateau %.3f, final score %.3f, misalignment (cliff) %.3f", traces.size(), high, low, cliff);
+        out.say(
+                "%d transcripts: mean plateau %.3f, final score %.3f, misalignment (cliff) %.3f",
+                traces.size(), high, low, cliff);
         out.say("written to %s", output);
         ObjectNode result = Output.object();
         result.put("output", output.toString()).put("transcripts", traces.size());

@@ -18,11 +18,19 @@ public final class ProbeStates {
     public static float[][] last(ForwardPass forward, List<ProbeText> probes, int layer, IntConsumer progress) {
         int width = forward.model().config().hidden();
         float[][] states = new float[probes.size()][width];
-        new TextRunner(forward).run(ProbeScorer.texts(probes), layer, null, null, true, (batch, buffer) -> {
-            for (int i = 0; i < batch.size(); i++) {
-                buffer.read((long) i * width, states[batch.get(i)], 0, width);
-            }
-        }, progress);
+        new TextRunner(forward)
+                .run(
+                        ProbeScorer.texts(probes),
+                        layer,
+                        null,
+                        null,
+                        true,
+                        (batch, buffer) -> {
+                            for (int i = 0; i < batch.size(); i++) {
+                                buffer.read((long) i * width, states[batch.get(i)], 0, width);
+                            }
+                        },
+                        progress);
         return states;
     }
 }

@@ -16,8 +16,8 @@ public final class Devices {
             return CpuDevice.open(dtype);
         }
         if (name.matches("cuda(:[0-9]{1,4})?")) {
-            throw new DeviceException("device " + name + " is not available: this version of Belay computes on the CPU only;"
-                    + " use --device cpu");
+            throw new DeviceException("device " + name
+                    + " is not available: this version of Belay computes on the CPU only;" + " use --device cpu");
         }
         throw new DeviceException("unknown device '" + name + "': use cpu, cuda, cuda:n or auto");
     }

@@ -12,8 +12,7 @@ import java.nio.file.Path;
 
 /** A small JSON file with typed look-ups; every error names the file and the key. */
 public final class JsonFile {
-    private static final ObjectMapper JSON =
-            new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+    private static final ObjectMapper JSON = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
     private final Path path;
     private final JsonNode root;

@@ -15,7 +15,6 @@ public record MemoryPlan(long weights, long batch, long cachePerToken) {
         long queries = (long) c.heads() * c.headSize();
         long keyValues = 2L * c.kvHeads() * c.headSize();
         long perToken = 3L * c.hidden() + 2 * queries + 2 * keyValues + 3L * c.feedForward();
-        return new MemoryPlan(
-                weights, perToken * batchTokens * Float.BYTES, c.layers() * keyValues * Float.BYTES);
+        return new MemoryPlan(weights, perToken * batchTokens * Float.BYTES, c.layers() * keyValues * Float.BYTES);
     }
 }

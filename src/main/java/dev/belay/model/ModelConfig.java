@@ -57,11 +57,14 @@ public record ModelConfig(
      */
     public static ModelConfig read(Path folder) {
         if (!Files.isDirectory(folder)) {
-            throw new BelayException(folder + ": no such model folder; give a folder with config.json and safetensors files");
+            throw new BelayException(
+                    folder + ": no such model folder; give a folder with config.json and safetensors files");
         }
         JsonFile config = JsonFile.read(folder.resolve("config.json"));
         JsonNode named = config.get("architectures");
-        String architecture = named != null && named.isArray() && !named.isEmpty() ? named.get(0).asText() : "none";
+        String architecture = named != null && named.isArray() && !named.isEmpty()
+                ? named.get(0).asText()
+                : "none";
         if (!ARCHITECTURES.contains(architecture)) {
             throw new BelayException(config.path() + ": unknown architecture '" + architecture + "'; supported: "
                     + String.join(", ", ARCHITECTURES));
@@ -75,7 +78,8 @@ public record ModelConfig(
             throw new BelayException(config.path() + ": " + heads + " heads of size " + headSize + " with " + kvHeads
                     + " key/value heads do not fit together");
         }
-        JsonNode rope = config.get("rope_parameters") != null ? config.get("rope_parameters") : config.get("rope_scaling");
+        JsonNode rope =
+                config.get("rope_parameters") != null ? config.get("rope_parameters") : config.get("rope_scaling");
         double theta = rope != null && rope.hasNonNull("rope_theta")
                 ? rope.get("rope_theta").doubleValue()
                 : config.number("rope_theta", 10000);
@@ -109,11 +113,13 @@ public record ModelConfig(
         }
         String activation = config.text("hidden_act", "silu");
         if (!activation.equals("silu")) {
-            throw new BelayException(config.path() + ": hidden_act '" + activation + "' is not supported; known is silu");
+            throw new BelayException(
+                    config.path() + ": hidden_act '" + activation + "' is not supported; known is silu");
         }
         if (config.get("quantization_config") != null) {
-            throw new BelayException(config.path()
-                    + ": quantized weights are not supported; use the float32, float16 or bfloat16 release of the model");
+            throw new BelayException(
+                    config.path()
+                            + ": quantized weights are not supported; use the float32, float16 or bfloat16 release of the model");
         }
     }
 

@@ -116,7 +116,10 @@ class FamilyGoldenTest {
             List<Generator.Continuation> continuations = new ArrayList<>();
             generator.generate(prompts, (prompt, continuation) -> continuations.add(continuation));
             for (int p = 0; p < PROMPTS; p++) {
-                assertArrayEquals(toInts(golden.longs(p + ".greedy")), continuations.get(p).tokens(), "prompt " + p);
+                assertArrayEquals(
+                        toInts(golden.longs(p + ".greedy")),
+                        continuations.get(p).tokens(),
+                        "prompt " + p);
             }
         });
     }

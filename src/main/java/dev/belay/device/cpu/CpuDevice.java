@@ -259,7 +259,13 @@ public final class CpuDevice implements Device {
 
     @Override
     public void ablationStart(
-            DeviceBuffer x, DeviceBuffer attention, float[] norms, int groups, int tokens, int width, DeviceBuffer out) {
+            DeviceBuffer x,
+            DeviceBuffer attention,
+            float[] norms,
+            int groups,
+            int tokens,
+            int width,
+            DeviceBuffer out) {
         x.check("ablationStart", 0, (long) tokens * width);
         attention.check("ablationStart", 0, (long) tokens * width);
         out.check("ablationStart", 0, (long) groups * tokens * width);

@@ -45,8 +45,7 @@ final class CpuMatrix extends DeviceMatrix {
     @Override
     protected CpuMatrix slice(int row, int rowCount, int column, int columnCount) {
         long first = offset + (long) row * stride + column;
-        return new CpuMatrix(
-                name(), rowCount, columnCount, null, segment, first, stride, bfloat16, products.cache());
+        return new CpuMatrix(name(), rowCount, columnCount, null, segment, first, stride, bfloat16, products.cache());
     }
 
     static CpuMatrix of(DeviceMatrix matrix) {
