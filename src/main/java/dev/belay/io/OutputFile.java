@@ -1,8 +1,10 @@
 package dev.belay.io;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import dev.belay.BelayException;
 import java.io.BufferedWriter;
 import java.io.IOException;
+import java.io.OutputStreamWriter;
 import java.io.UncheckedIOException;
 import java.io.Writer;
 import java.nio.channels.Channels;
@@ -16,20 +18,29 @@ import java.nio.file.StandardOpenOption;
 /**
  * A file that appears under its own name only when it is complete. It is written as {@code NAME.partial} beside its place and
  * renamed by {@link #commit()}; if the work fails before that, what was written stays under the partial name, and every
- * error of this class names it.
+ * error of this class names it. A link is followed; a device or a pipe, such as /dev/stdout, is written to as it is.
  */
 public final class OutputFile implements AutoCloseable {
     private final Path target;
+    private final Path place;
     private final Path partial;
     private final FileChannel channel;
     private final Writer writer;
     private boolean committed;
+    private boolean failed;
 
-    private OutputFile(Path target, Path partial, FileChannel channel) {
+    /**
+     * @param place where the complete file goes: the target, or what it links to
+     * @param partial what is written until then; {@code place} itself for a device or a pipe
+     */
+    private OutputFile(Path target, Path place, Path partial, FileChannel channel) {
         this.target = target;
+        this.place = place;
         this.partial = partial;
         this.channel = channel;
-        this.writer = new BufferedWriter(Channels.newWriter(channel, StandardCharsets.UTF_8));
+        // Not Channels.newWriter: that ignores a write which a full disk cuts short.
+        this.writer =
+                new BufferedWriter(new OutputStreamWriter(Channels.newOutputStream(channel), StandardCharsets.UTF_8));
     }
 
     /**
@@ -38,24 +49,67 @@ public final class OutputFile implements AutoCloseable {
      * @throws BelayException if the place cannot be written to
      */
     public static OutputFile create(Path target) {
-        Path partial = target.resolveSibling(target.getFileName() + ".partial");
         try {
-            if (Files.isDirectory(target)) {
-                throw new BelayException("cannot write " + target + ": it is a folder; name a file");
-            }
-            Path parent = target.toAbsolutePath().getParent();
-            if (parent != null) {
-                Files.createDirectories(parent);
-            }
-            FileChannel channel = FileChannel.open(
-                    partial,
-                    StandardOpenOption.CREATE,
-                    StandardOpenOption.TRUNCATE_EXISTING,
-                    StandardOpenOption.READ,
-                    StandardOpenOption.WRITE);
-            return new OutputFile(target, partial, channel);
+            Path place = place(target);
+            boolean special = isSpecial(place);
+            Path partial = special ? place : partial(place);
+            FileChannel channel = special
+                    ? FileChannel.open(partial, StandardOpenOption.WRITE)
+                    : FileChannel.open(
+                            partial,
+                            StandardOpenOption.CREATE,
+                            StandardOpenOption.TRUNCATE_EXISTING,
+                            StandardOpenOption.READ,
+                            StandardOpenOption.WRITE);
+            return new OutputFile(target, place, partial, channel);
         } catch (IOException e) {
             throw new BelayException("cannot write " + target + ": " + reason(e), e);
+        }
+    }
+
+    /**
+     * Checks that a file can be written, before work whose result it will hold; creates the folders above it and leaves files as
+     * they are.
+     *
+     * @throws BelayException if the place cannot be written to
+     */
+    public static void check(Path target) {
+        try {
+            Path place = place(target);
+            if (isSpecial(place)) {
+                return;
+            }
+            Path partial = partial(place);
+            FileChannel.open(partial, StandardOpenOption.CREATE, StandardOpenOption.WRITE)
+                    .close();
+            deleteIfEmpty(partial);
+        } catch (IOException e) {
+            throw new BelayException("cannot write " + target + ": " + reason(e), e);
+        }
+    }
+
+    private static Path place(Path target) throws IOException {
+        if (Files.isDirectory(target) || target.getFileName() == null) {
+            throw new BelayException("cannot write " + target + ": it is a folder; name a file");
+        }
+        if (Files.exists(target)) {
+            return isSpecial(target) ? target : target.toRealPath();
+        }
+        Files.createDirectories(target.toAbsolutePath().getParent());
+        return target;
+    }
+
+    private static boolean isSpecial(Path place) {
+        return Files.exists(place) && !Files.isRegularFile(place);
+    }
+
+    private static Path partial(Path place) {
+        return place.resolveSibling(place.getFileName() + ".partial");
+    }
+
+    private static void deleteIfEmpty(Path partial) throws IOException {
+        if (Files.exists(partial) && Files.size(partial) == 0) {
+            Files.delete(partial);
         }
     }
 
@@ -102,7 +156,9 @@ public final class OutputFile implements AutoCloseable {
         try {
             writer.flush();
             channel.close();
-            Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            if (!partial.equals(place)) {
+                Files.move(partial, place, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            }
             committed = true;
         } catch (IOException e) {
             throw failure(e);
@@ -111,8 +167,22 @@ public final class OutputFile implements AutoCloseable {
 
     /** The error to throw when a write to {@link #channel()} fails: names the file, the reason and what was kept. */
     public BelayException failure(IOException e) {
-        return new BelayException(
-                "cannot write " + target + ": " + reason(e) + "; what was written so far is in " + partial, e);
+        failed = true;
+        return new BelayException("cannot write " + target + ": " + reason(e) + kept(), e);
+    }
+
+    /** The error to throw when the work fails whose results go here line by line: the work's own, and what was kept. */
+    public BelayException interrupted(BelayException e) {
+        return failed ? e : new BelayException(e.getMessage() + kept(), e);
+    }
+
+    private String kept() {
+        try {
+            boolean some = !partial.equals(place) && Files.size(partial) > 0;
+            return some ? "; what was written so far is in " + partial : "";
+        } catch (IOException e) {
+            return "";
+        }
     }
 
     /** Closes the file; without a commit the partial file stays, unless it is empty. */
@@ -121,28 +191,30 @@ public final class OutputFile implements AutoCloseable {
         if (committed) {
             return;
         }
-        try {
-            if (channel.isOpen()) {
-                try {
-                    writer.flush();
-                } finally {
-                    channel.close();
-                }
+        try (channel) {
+            if (!failed && channel.isOpen()) {
+                writer.flush();
             }
-            if (Files.exists(partial) && Files.size(partial) == 0) {
-                Files.delete(partial);
+            if (!partial.equals(place)) {
+                deleteIfEmpty(partial);
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
-    /** Says in words why a file operation failed. */
+    /** Says in words, on one line, why a file cannot be read or written. */
     public static String reason(IOException e) {
         return switch (e) {
             case java.nio.file.NoSuchFileException missing -> "no such file or folder: " + missing.getFile();
             case java.nio.file.AccessDeniedException denied -> "permission denied: " + denied.getFile();
             case java.nio.file.FileAlreadyExistsException exists -> "a file is in the way: " + exists.getFile();
+            case JsonProcessingException json ->
+                json.getOriginalMessage()
+                        .lines()
+                        .findFirst()
+                        .orElse("malformed")
+                        .replaceFirst(" \\(start marker at .*", "");
             default -> e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
         };
     }

@@ -41,7 +41,7 @@ public final class JsonFile {
             return JSON.readTree(Files.readAllBytes(path));
         } catch (JsonProcessingException e) {
             String where = e.getLocation() == null ? "" : ":" + e.getLocation().getLineNr();
-            throw new BelayException(path + where + ": not valid JSON: " + e.getOriginalMessage(), e);
+            throw new BelayException(path + where + ": not valid JSON: " + OutputFile.reason(e), e);
         } catch (IOException e) {
             throw new BelayException("cannot read " + path + ": " + OutputFile.reason(e), e);
         }

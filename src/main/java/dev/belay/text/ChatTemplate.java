@@ -137,7 +137,7 @@ public final class ChatTemplate {
             return JSON.readTree(text(file));
         } catch (com.fasterxml.jackson.core.JsonProcessingException e) {
             throw new BelayException(
-                    file + " is not valid JSON (line " + e.getLocation().getLineNr() + ": " + e.getOriginalMessage()
+                    file + " is not valid JSON (line " + e.getLocation().getLineNr() + ": " + OutputFile.reason(e)
                             + "); copy the model's folder again",
                     e);
         }

@@ -102,8 +102,7 @@ public final class Transcripts {
             node = JSON.readTree(text);
         } catch (JsonProcessingException e) {
             int column = e.getLocation() == null ? 1 : e.getLocation().getColumnNr();
-            String reason = e.getOriginalMessage().lines().findFirst().orElse("malformed");
-            throw failure("is not valid JSON at column " + column + ": " + reason, e);
+            throw failure("is not valid JSON at column " + column + ": " + OutputFile.reason(e), e);
         }
         if (!node.isObject()) {
             throw failure("is not a JSON object; write {\"prompt\": ...}", null);

@@ -1,0 +1,89 @@
+package dev.belay.io;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.belay.BelayException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class OutputFileTest {
+    @TempDir
+    Path folder;
+
+    private Path target;
+    private Path partial;
+
+    @BeforeEach
+    void names() {
+        target = folder.resolve("out.txt");
+        partial = folder.resolve("out.txt.partial");
+    }
+
+    @Test
+    void appearsWhenItIsComplete() throws IOException {
+        try (OutputFile out = OutputFile.create(target)) {
+            out.writeLine("é");
+            assertFalse(Files.exists(target));
+            assertEquals("é\n", Files.readString(partial), "each line is handed to the operating system");
+            out.commit();
+        }
+        assertEquals("é\n", Files.readString(target));
+        assertFalse(Files.exists(partial));
+    }
+
+    @Test
+    void workThatFailsKeepsWhatWasWrittenAndNamesIt() throws IOException {
+        Files.writeString(target, "before");
+        try (OutputFile out = OutputFile.create(target)) {
+            assertEquals("stop", out.interrupted(new BelayException("stop")).getMessage(), "nothing was written yet");
+            out.writeLine("one");
+            assertEquals(
+                    "stop; what was written so far is in " + partial,
+                    out.interrupted(new BelayException("stop")).getMessage());
+        }
+        assertEquals("one\n", Files.readString(partial));
+        assertEquals("before", Files.readString(target));
+    }
+
+    @Test
+    void anEmptyPartialFileIsRemoved() {
+        OutputFile.create(target).close();
+        assertFalse(Files.exists(partial) || Files.exists(target));
+    }
+
+    @Test
+    void aCheckLeavesFilesAsTheyAre() throws IOException {
+        OutputFile.check(folder.resolve("new/" + target.getFileName()));
+        assertTrue(Files.isDirectory(folder.resolve("new")));
+        Files.writeString(target, "before");
+        Files.writeString(partial, "of an earlier run");
+        OutputFile.check(target);
+        assertEquals("before", Files.readString(target));
+        assertEquals("of an earlier run", Files.readString(partial));
+        assertThrows(BelayException.class, () -> OutputFile.check(folder));
+        assertThrows(BelayException.class, () -> OutputFile.check(Path.of("/")));
+        assertThrows(BelayException.class, () -> OutputFile.check(target.resolve("below")));
+    }
+
+    @Test
+    void aFullDeviceIsAFailureAlsoAtTheEnd() {
+        Path full = Path.of("/dev/full");
+        assumeTrue(Files.exists(full));
+        OutputFile.check(full);
+        try (OutputFile out = OutputFile.create(full)) {
+            BelayException line = assertThrows(BelayException.class, () -> out.writeLine("x"));
+            assertEquals("cannot write /dev/full: No space left on device", line.getMessage());
+            assertEquals(line, out.interrupted(line));
+        }
+        // Short enough to stay in the buffer until the commit.
+        assertThrows(BelayException.class, () -> OutputFile.writeText(full, "x"));
+    }
+}
