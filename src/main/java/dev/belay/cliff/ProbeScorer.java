@@ -1,5 +1,6 @@
 package dev.belay.cliff;
 
+import dev.belay.BelayException;
 import dev.belay.device.Device;
 import dev.belay.device.DeviceBuffer;
 import dev.belay.forward.ForwardPass;
@@ -28,7 +29,7 @@ public final class ProbeScorer implements AutoCloseable {
     /**
      * Puts the probe on the device.
      *
-     * @throws dev.belay.BelayException if its width or layer does not fit the model
+     * @throws BelayException if its width or layer does not fit the model
      */
     public ProbeScorer(ForwardPass forward, LinearProbe probe, Object probeName) {
         this.forward = forward;
@@ -62,7 +63,11 @@ public final class ProbeScorer implements AutoCloseable {
         return texts;
     }
 
-    /** Scores σ(w·h + b) of the first {@code tokens} rows of {@code states} [T, D]. */
+    /**
+     * Scores σ(w·h + b) of the first {@code tokens} rows of {@code states} [T, D].
+     *
+     * @throws BelayException if one is not a number
+     */
     public void score(DeviceBuffer states, int tokens, double[] scores) {
         if (products.length < tokens) {
             products = new float[tokens];
@@ -70,6 +75,10 @@ public final class ProbeScorer implements AutoCloseable {
         device.dot(states, weight, tokens, width, products);
         for (int t = 0; t < tokens; t++) {
             scores[t] = LinearProbe.sigmoid((double) products[t] + bias);
+            if (Double.isNaN(scores[t])) {
+                throw new BelayException("a refusal score is not a number: the hidden states H[" + layer
+                        + "] overflow; check the model's weights, or use --dtype f32");
+            }
         }
     }
 
