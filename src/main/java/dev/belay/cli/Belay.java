@@ -2,11 +2,13 @@ package dev.belay.cli;
 
 import dev.belay.BelayException;
 import java.io.PrintWriter;
+import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The command {@code belay}. */
 @Command(
@@ -40,11 +42,34 @@ public final class Belay implements Runnable {
 
     /** Runs a command line and returns its exit code. */
     public static int run(String... args) {
+        return run(new PrintWriter(System.out, true), new PrintWriter(System.err, true), args);
+    }
+
+    /** Runs a command line that prints to the given writers; progress still goes to stderr. */
+    static int run(PrintWriter out, PrintWriter err, String... args) {
         CommandLine line = new CommandLine(new Belay());
+        line.setOut(out).setErr(err);
         line.setCaseInsensitiveEnumValuesAllowed(true);
         line.setParameterExceptionHandler(Belay::usage);
-        line.setExecutionExceptionHandler(Belay::failure);
-        return line.execute(args);
+        line.setExecutionExceptionHandler((e, command, parsed) -> failure(e, command));
+        everyCommandHasTheVersion(line);
+        int code;
+        try {
+            code = line.execute(args);
+        } catch (OutOfMemoryError | LinkageError e) {
+            code = failure(e, line);
+        }
+        if (out.checkError() && code == CommandLine.ExitCode.OK) {
+            err.println("belay: cannot write the result to stdout: it is closed or full");
+            err.flush();
+            return CommandLine.ExitCode.SOFTWARE;
+        }
+        return code;
+    }
+
+    private static void everyCommandHasTheVersion(CommandLine line) {
+        line.getCommandSpec().versionProvider(new Version());
+        line.getSubcommands().values().forEach(Belay::everyCommandHasTheVersion);
     }
 
     @Override
@@ -54,26 +79,48 @@ public final class Belay implements Runnable {
     }
 
     private static int usage(ParameterException e, String[] args) {
-        PrintWriter err = e.getCommandLine().getErr();
-        String command = e.getCommandLine().getCommandSpec().qualifiedName();
-        err.println("belay: " + oneLine(e.getMessage()) + " (see '" + command + " --help')");
-        err.flush();
+        return usage(what(e), e.getCommandLine());
+    }
+
+    private static int usage(String what, CommandLine line) {
+        String command = line.getCommandSpec().qualifiedName();
+        line.getErr().println("belay: " + oneLine(what) + " (see '" + command + " --help')");
+        line.getErr().flush();
         return CommandLine.ExitCode.USAGE;
     }
 
-    private static int failure(Exception e, CommandLine line, CommandLine.ParseResult parsed) {
-        PrintWriter err = line.getErr();
-        if (e instanceof BelayException) {
-            err.println("belay: " + oneLine(e.getMessage()));
-        } else {
-            err.println(
-                    "belay: internal error: " + oneLine(e.toString()) + "; run with BELAY_DEBUG=1 for the stack trace");
+    private static String what(ParameterException e) {
+        if (e instanceof UnmatchedArgumentException unmatched
+                && !unmatched.isUnknownOption()
+                && !e.getCommandLine().getSubcommands().isEmpty()) {
+            List<String> close = unmatched.getSuggestions();
+            return "there is no command '" + unmatched.getUnmatched().getFirst() + "'"
+                    + (close.isEmpty() ? "" : "; did you mean " + close.getFirst() + "?");
         }
+        return e.getMessage().replaceFirst("^Error: ", "");
+    }
+
+    private static int failure(Throwable e, CommandLine line) {
         if (System.getenv("BELAY_DEBUG") != null) {
-            e.printStackTrace(err);
+            e.printStackTrace(line.getErr());
         }
-        err.flush();
-        return e instanceof UsageException ? CommandLine.ExitCode.USAGE : CommandLine.ExitCode.SOFTWARE;
+        if (e instanceof UsageException) {
+            return usage(e.getMessage(), line);
+        }
+        line.getErr().println("belay: " + oneLine(words(e)));
+        line.getErr().flush();
+        return CommandLine.ExitCode.SOFTWARE;
+    }
+
+    private static String words(Throwable e) {
+        return switch (e) {
+            case BelayException known -> known.getMessage();
+            case OutOfMemoryError memory ->
+                "out of memory (" + memory.getMessage() + "; the Java heap has "
+                        + (Runtime.getRuntime().maxMemory() >> 20)
+                        + " MiB): use fewer texts, layers or --batch-tokens, or set BELAY_JAVA_OPTIONS=-Xmx8g";
+            default -> "internal error: " + e + "; run with BELAY_DEBUG=1 for the stack trace";
+        };
     }
 
     private static String oneLine(String message) {
