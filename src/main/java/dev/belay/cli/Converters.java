@@ -71,6 +71,33 @@ final class Converters {
         }
     }
 
+    /** cpu, cuda, cuda:n or auto. */
+    static final class DeviceName implements ITypeConverter<String> {
+        @Override
+        public String convert(String value) {
+            if (!value.matches("auto|cpu|cuda(:[0-9]{1,4})?")) {
+                throw new TypeConversionException("unknown device '" + value + "': use cpu, cuda, cuda:n or auto");
+            }
+            return value;
+        }
+    }
+
+    /** A finite number. */
+    static final class Finite implements ITypeConverter<Float> {
+        @Override
+        public Float convert(String value) {
+            try {
+                float number = Float.parseFloat(value);
+                if (Float.isFinite(number)) {
+                    return number;
+                }
+            } catch (NumberFormatException e) {
+                throw new TypeConversionException("'" + value + "' is not a number");
+            }
+            throw new TypeConversionException("'" + value + "' is not a finite number");
+        }
+    }
+
     /** An integer from 1. */
     static final class Positive implements ITypeConverter<Integer> {
         @Override
@@ -81,9 +108,9 @@ final class Converters {
                     return number;
                 }
             } catch (NumberFormatException e) {
-                throw new TypeConversionException("'" + value + "' is not a whole number");
+                // Reported below, like a number below 1.
             }
-            throw new TypeConversionException("'" + value + "' is not a number from 1");
+            throw new TypeConversionException("'" + value + "' is not a whole number from 1 to " + Integer.MAX_VALUE);
         }
     }
 }

@@ -1,5 +1,6 @@
 package dev.belay.cli;
 
+import dev.belay.BelayException;
 import dev.belay.forward.Sampling;
 import picocli.CommandLine.Option;
 
@@ -27,7 +28,12 @@ final class GenerationOptions {
             description = "most tokens to add (default: the model's generation_config.json, else 1024)")
     Integer maxNewTokens;
 
-    @Option(names = "--temperature", paramLabel = "T", defaultValue = "0", description = "0 = greedy (default)")
+    @Option(
+            names = "--temperature",
+            paramLabel = "T",
+            defaultValue = "0",
+            converter = Converters.Finite.class,
+            description = "0 = greedy (default)")
     float temperature;
 
     @Option(
@@ -41,6 +47,7 @@ final class GenerationOptions {
             names = "--top-p",
             paramLabel = "P",
             defaultValue = "1",
+            converter = Converters.Finite.class,
             description = "sample from the most likely tokens of mass P")
     float topP;
 
@@ -58,15 +65,18 @@ final class GenerationOptions {
         return options;
     }
 
+    /** @throws UsageException if a value is out of range */
     Sampling sampling() {
-        return new Sampling(temperature, topK, topP, seed);
+        try {
+            return new Sampling(temperature, topK, topP, seed);
+        } catch (BelayException e) {
+            throw new UsageException("--" + e.getMessage());
+        }
     }
 
     int limit(Session session) {
-        if (maxNewTokens != null) {
-            return maxNewTokens;
-        }
         int configured = session.config().maxNewTokens();
-        return configured > 0 ? configured : MAX_NEW_TOKENS;
+        int limit = maxNewTokens != null ? maxNewTokens : configured > 0 ? configured : MAX_NEW_TOKENS;
+        return Math.min(limit, session.config().positions());
     }
 }

@@ -1,5 +1,6 @@
 package dev.belay.cli;
 
+import dev.belay.BelayException;
 import dev.belay.cliff.HeadRanking;
 import dev.belay.cliff.TopCount;
 import dev.belay.hooks.HeadMask;
@@ -8,8 +9,10 @@ import dev.belay.model.ModelConfig;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 import picocli.CommandLine.Option;
 
 /** Which heads are ablated, where and how. */
@@ -37,6 +40,7 @@ final class HeadOptions {
             names = "--gamma",
             paramLabel = "G",
             defaultValue = "0",
+            converter = Converters.Finite.class,
             description = "factor on their outputs (default 0)")
     float gamma;
 
@@ -49,10 +53,31 @@ final class HeadOptions {
     /** The chosen heads, strongest first. */
     List<Head> chosen(ModelConfig config) {
         HeadRanking ranking = HeadRanking.read(file);
-        int count = top.of(config.layers() * config.heads());
-        return ranking.top(count).stream()
-                .map(e -> new Head(e.layer(), e.head()))
-                .toList();
+        int count = top(config.layers() * config.heads());
+        if (count > ranking.ranking().size()) {
+            throw new BelayException(file + " ranks " + ranking.ranking().size() + " heads, but --top " + top + " is "
+                    + count + " heads; use --top " + ranking.ranking().size());
+        }
+        Set<Head> chosen = new LinkedHashSet<>();
+        for (HeadRanking.Entry e : ranking.top(count)) {
+            if (e.layer() < 0 || e.layer() >= config.layers() || e.head() < 0 || e.head() >= config.heads()) {
+                throw new BelayException(file + ": there is no head " + e.head() + " in layer " + e.layer()
+                        + ": the model has layers 0 to " + (config.layers() - 1) + " with heads 0 to "
+                        + (config.heads() - 1));
+            }
+            if (!chosen.add(new Head(e.layer(), e.head()))) {
+                throw new BelayException(file + ": ranks head " + e.head() + " of layer " + e.layer() + " twice");
+            }
+        }
+        return List.copyOf(chosen);
+    }
+
+    private int top(int heads) {
+        try {
+            return top.of(heads);
+        } catch (BelayException e) {
+            throw new UsageException(e.getMessage());
+        }
     }
 
     /** The mask that scales the given heads. */

@@ -1,6 +1,7 @@
 package dev.belay.cli;
 
 import dev.belay.device.DType;
+import dev.belay.model.ModelConfig;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -17,6 +18,7 @@ final class ModelOptions {
             names = "--device",
             paramLabel = "DEVICE",
             defaultValue = "auto",
+            converter = Converters.DeviceName.class,
             description = "cpu, cuda[:n] or auto (default)")
     String device;
 
@@ -35,4 +37,9 @@ final class ModelOptions {
             converter = Converters.Positive.class,
             description = "most tokens in one batch (default ${DEFAULT-VALUE}); bounds memory")
     int batchTokens;
+
+    /** The model's configuration, read without its weights. */
+    ModelConfig config() {
+        return ModelConfig.read(folder);
+    }
 }
