@@ -54,7 +54,7 @@ final class InfoCommand implements Callable<Integer> {
         out.say("  vocabulary      %d, embeddings %s", c.vocabulary(), c.tiedEmbeddings() ? "tied" : "untied");
         out.say(
                 "  positions       %d, rope base %.0f, scaling %s",
-                c.positions(), c.ropeTheta(), c.ropeScaling().kind());
+                c.positions(), c.ropeTheta(), c.ropeScaling().kind().name().toLowerCase(Locale.ROOT));
         out.say("  parameters      %,d", c.parameters());
         out.say("  files           %d, %s, stored as %s", tensors.files().size(), size(tensors.bytes()), stored);
         out.say("  fingerprint     %s", fingerprint);

@@ -43,7 +43,8 @@ final class JudgeCommand implements Callable<Integer> {
             verdicts.add(verdict);
             String outcome = verdict.outcome().name().toLowerCase(Locale.ROOT);
             items.addObject().put("id", t.id()).put("verdict", outcome).put("phrase", verdict.phrase());
-            out.say("%-20s %-9s%s", t.id(), outcome, verdict.phrase() == null ? "" : " (" + verdict.phrase() + ")");
+            String phrase = verdict.phrase() == null ? "" : "  (" + verdict.phrase() + ")";
+            out.say("%-20s %s%s", t.id(), outcome, phrase);
         }
         JudgeSummary summary = JudgeSummary.of(verdicts);
         out.say("%s", words(summary));

@@ -17,9 +17,12 @@ import picocli.CommandLine.Option;
         mixinStandardHelpOptions = true,
         description = {
             "Compares a forward pass with golden activations, layer by layer.",
-            "The golden file holds, for prompts i = 0, 1, …: i.input_ids and any of i.hidden.k [tokens, hidden],",
-            "i.head_out.l [tokens, heads, head size], i.logits [tokens, vocabulary],",
-            "i.ablate [layers, heads, hidden] (last state with that head ablated) and i.greedy [tokens]."
+            "The golden file holds for each prompt p = 0, 1, ... the tensor p.input_ids and any of:",
+            "  p.hidden.i    H[i], [tokens, hidden]",
+            "  p.head_out.l  head outputs of layer l, [tokens, heads, head size]",
+            "  p.logits      [tokens, vocabulary]",
+            "  p.ablate      last state with each head ablated, [layers, heads, hidden]",
+            "  p.greedy      greedy continuation, [tokens]; compared with --dtype f32 only"
         })
 final class VerifyCommand implements Callable<Integer> {
     /** Accepted by default in float32, for hidden states of the order of 1 to 10. */
