@@ -63,21 +63,23 @@ final class AblateCommand implements Callable<Integer> {
         generation.sampling();
         List<Transcript> attacks = Transcripts.read(data);
         List<Transcript> harmless = benign == null ? List.of() : Transcripts.read(benign);
-        try (Session session = Session.open(options)) {
-            ModelConfig config = session.config();
-            List<HeadOptions.Head> chosen = heads.chosen(config);
-            List<AblationStudy.Arm> arms = new ArrayList<>();
-            arms.add(new AblationStudy.Arm("before", null));
-            arms.add(new AblationStudy.Arm("after", heads.mask(config, chosen)));
-            ObjectNode result = Output.object();
-            result.put("positions", heads.positions.toString()).put("gamma", heads.gamma);
-            result.set("heads", list(chosen));
-            if (randomControl != null) {
-                List<HeadOptions.Head> random = HeadOptions.random(config, chosen, randomControl);
-                arms.add(new AblationStudy.Arm("random", heads.mask(config, random)));
-                result.set("random_heads", list(random));
-            }
-            run(session, arms, attacks, harmless, result);
+        ModelConfig config = options.config();
+        List<HeadOptions.Head> chosen = heads.chosen(config);
+        LinearProbe loaded = probe == null ? null : ProbeOption.load(probe, config);
+        List<AblationStudy.Arm> arms = new ArrayList<>();
+        arms.add(new AblationStudy.Arm("before", null));
+        arms.add(new AblationStudy.Arm("after", heads.mask(config, chosen)));
+        ObjectNode result = Output.object();
+        result.put("positions", heads.positions.toString()).put("gamma", heads.gamma);
+        result.set("heads", list(chosen));
+        if (randomControl != null) {
+            List<HeadOptions.Head> random = HeadOptions.random(config, chosen, randomControl);
+            arms.add(new AblationStudy.Arm("random", heads.mask(config, random)));
+            result.set("random_heads", list(random));
+        }
+        OutputFile.check(output);
+        try (Session session = Session.openForText(options)) {
+            run(session, arms, attacks, harmless, loaded, result);
             OutputFile.writeText(output, Output.pretty(result));
             out.say("written to %s", output);
             out.result(result);
@@ -90,12 +92,12 @@ final class AblateCommand implements Callable<Integer> {
             List<AblationStudy.Arm> arms,
             List<Transcript> attacks,
             List<Transcript> harmless,
+            LinearProbe loaded,
             ObjectNode result) {
         List<TextRunner.Text> texts = new ArrayList<>();
         attacks.forEach(t -> texts.add(InputOptions.text(session, t, true)));
         harmless.forEach(t -> texts.add(InputOptions.text(session, t, true)));
         ForwardPass forward = session.forward(texts);
-        LinearProbe loaded = probe == null ? null : LinearProbe.load(probe);
         try (ProbeScorer scorer = loaded == null ? null : new ProbeScorer(forward, loaded, probe)) {
             AblationStudy study = new AblationStudy(session, generation);
             print("attacks", study.run("attacks", attacks, arms, forward, scorer), result);
@@ -119,6 +121,10 @@ final class AblateCommand implements Callable<Integer> {
                     100 * s.refusalRate(),
                     100 * s.attackSuccessRate(),
                     score);
+            if (o.arm().mask() != null && o.report().scaledHeadTokens() == 0) {
+                out.note(what + ", " + o.arm().name() + ": no head output was changed: no position of these texts is '"
+                        + heads.positions + "'");
+            }
         }
         result.set(what, AblationStudy.json(outcomes));
     }

@@ -8,6 +8,7 @@ import dev.belay.hooks.ActivationRecorder;
 import dev.belay.hooks.HookPoint;
 import dev.belay.hooks.HookReport;
 import dev.belay.hooks.TextSpan;
+import dev.belay.io.OutputFile;
 import dev.belay.weights.SafetensorsWriter;
 import java.nio.file.Path;
 import java.util.HashSet;
@@ -62,8 +63,10 @@ final class CaptureCommand implements Callable<Integer> {
         if (input.data == null && !positions.equals("last") && !positions.equals("all")) {
             throw new UsageException("bare token ids have no " + positions + " positions: use --positions last or all");
         }
-        try (Session session = Session.open(options)) {
-            Set<Integer> chosen = chosenLayers(session.config().layers());
+        Set<Integer> chosen = chosenLayers(options.config().layers());
+        OutputFile.check(output);
+        input.read();
+        try (Session session = input.open(options)) {
             List<InputOptions.Input> inputs = input.probeInputs(session);
             Set<HookPoint> points = new HashSet<>();
             chosen.forEach(i -> points.add(HookPoint.residual(i)));
@@ -71,7 +74,14 @@ final class CaptureCommand implements Callable<Integer> {
                     points, (text, position) -> takes(inputs.get(text).text(), position));
             HookReport report = run(session, inputs, recorder);
             write(session, inputs, chosen, recorder);
-            out.say("%s: %s of %d texts, %d vectors", output, names(chosen), inputs.size(), report.residualTokens());
+            out.say(
+                    "%d texts, positions %s, layers %s: %d hidden states of width %d",
+                    inputs.size(),
+                    positions,
+                    names(chosen),
+                    report.residualTokens(),
+                    session.config().hidden());
+            out.say("written to %s", output);
             ObjectNode result = Output.object();
             result.put("output", output.toString()).put("texts", inputs.size());
             result.put("vectors", report.residualTokens());
@@ -154,6 +164,6 @@ final class CaptureCommand implements Callable<Integer> {
     }
 
     private static String names(Set<Integer> chosen) {
-        return "H" + chosen;
+        return String.join(" ", chosen.stream().map(i -> "H[" + i + "]").toList());
     }
 }

@@ -17,14 +17,16 @@ import picocli.CommandLine.Option;
         name = "demo",
         mixinStandardHelpOptions = true,
         description = {
-            "Runs the whole method on the embedded model tiny-cliff: trains the probe, traces attacks, ranks heads three",
-            "ways, ablates three of them against a random control, judges, and selects training examples."
+            "Runs the whole method on the embedded model tiny-cliff.",
+            "It trains the probe, traces attacks, ranks heads three ways, ablates three of them against a random control, "
+                    + "judges, and selects training examples."
         })
 final class DemoCommand implements Callable<Integer> {
     @Option(
             names = "--device",
             paramLabel = "DEVICE",
             defaultValue = "auto",
+            converter = Converters.DeviceName.class,
             description = "cpu, cuda[:n] or auto (default)")
     private String device;
 
@@ -61,7 +63,8 @@ final class DemoCommand implements Callable<Integer> {
         options.device = device;
         options.dtype = dtype;
         options.batchTokens = batchTokens;
-        try (Session session = Session.open(options)) {
+        OutputFile.check(folder.resolve("report.html"));
+        try (Session session = Session.openForText(options)) {
             DemoRun run = new DemoRun(session, options.folder.resolve("data"), folder, out);
             ObjectNode result = run.run();
             Path report = folder.resolve("report.html");

@@ -93,7 +93,9 @@ final class DemoRun {
         try (var _ = manifest.timings().phase("train probe")) {
             ProbeTraining.Trained trained = new ProbeTraining(
                             session, session.config().layers(), L2, SEED)
-                    .run(data.resolve("refused.jsonl"), data.resolve("complied.jsonl"));
+                    .run(
+                            Transcripts.read(data.resolve("refused.jsonl")),
+                            Transcripts.read(data.resolve("complied.jsonl")));
             Path file = folder.resolve("probe.safetensors");
             trained.probe().save(file);
             manifest.artifact(file);

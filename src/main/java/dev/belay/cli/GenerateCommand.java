@@ -1,10 +1,12 @@
 package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.BelayException;
 import dev.belay.forward.ForwardPass;
 import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.HookReport;
 import dev.belay.io.OutputFile;
+import dev.belay.model.ModelConfig;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -40,24 +42,42 @@ final class GenerateCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         generation.sampling();
-        try (Session session = Session.open(options)) {
-            HeadMask mask = heads.file == null ? null : heads.mask(session.config(), heads.chosen(session.config()));
+        ModelConfig config = options.config();
+        HeadMask mask = heads.file == null ? null : heads.mask(config, heads.chosen(config));
+        input.read();
+        OutputFile.check(output);
+        try (Session session = input.open(options)) {
             List<InputOptions.Input> inputs =
                     input.prompts(session, generation.from == GenerationOptions.Start.thinking);
             ForwardPass forward = session.forward(InputOptions.texts(inputs));
             int[] counts = new int[2];
             HookReport report;
             try (OutputFile lines = OutputFile.create(output)) {
-                report = new Responses(session, generation).run("generating", forward, inputs, mask, reply -> {
-                    lines.writeLine(Output.line(reply.json()));
-                    counts[0] += reply.newTokens().length;
-                    counts[1] += reply.ended() ? 1 : 0;
-                });
+                report = generate(new Responses(session, generation), forward, inputs, mask, lines, counts);
                 lines.commit();
             }
             summary(inputs.size(), counts, mask, report);
         }
         return 0;
+    }
+
+    /** Writes each reply as soon as it is there; counts new tokens and replies that ended by themselves. */
+    private static HookReport generate(
+            Responses responses,
+            ForwardPass forward,
+            List<InputOptions.Input> inputs,
+            HeadMask mask,
+            OutputFile lines,
+            int[] counts) {
+        try {
+            return responses.run("generating", forward, inputs, mask, reply -> {
+                lines.writeLine(Output.line(reply.json()));
+                counts[0] += reply.newTokens().length;
+                counts[1] += reply.ended() ? 1 : 0;
+            });
+        } catch (BelayException e) {
+            throw lines.interrupted(e);
+        }
     }
 
     private void summary(int texts, int[] counts, HeadMask mask, HookReport report) {

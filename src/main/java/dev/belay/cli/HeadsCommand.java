@@ -11,6 +11,7 @@ import dev.belay.cliff.TopCount;
 import dev.belay.forward.ForwardPass;
 import dev.belay.hooks.PositionScope;
 import dev.belay.io.OutputFile;
+import dev.belay.model.ModelConfig;
 import dev.belay.probe.LinearProbe;
 import dev.belay.text.ProbeText;
 import dev.belay.text.Transcript;
@@ -28,7 +29,7 @@ import picocli.CommandLine.Option;
         mixinStandardHelpOptions = true,
         description = {
             "Ranks attention heads by how much they suppress refusal.",
-            "  direct   projection of each head's output on the probe's direction at the last position",
+            "  direct   each head's output along the probe's direction, last position",
             "  causal   mean final score with each head ablated in turn",
             "  greedy   heads chosen one by one, sweeping all remaining heads each time"
         })
@@ -89,9 +90,12 @@ final class HeadsCommand implements Callable<Integer> {
         if (positions.kind() == PositionScope.Kind.GENERATED) {
             throw new UsageException("--positions generated: a sweep generates nothing; use all, closing or last:k");
         }
-        try (Session session = Session.open(options)) {
-            LinearProbe loaded = probe.load(session.config());
-            List<Transcript> transcripts = Transcripts.read(data);
+        ModelConfig config = options.config();
+        LinearProbe loaded = probe.load(config);
+        check(loaded.layerIn(config.layers(), probe.file) * config.heads());
+        List<Transcript> transcripts = Transcripts.read(data);
+        OutputFile.check(output);
+        try (Session session = Session.openForText(options)) {
             if (limit != null && limit < transcripts.size()) {
                 transcripts = transcripts.subList(0, limit);
             }
@@ -105,17 +109,32 @@ final class HeadsCommand implements Callable<Integer> {
         return 0;
     }
 
-    private HeadRanking rank(ProbeScorer scorer, LinearProbe loaded, List<ProbeText> texts) {
-        if (scorer.layer() == 0) {
+    /** @param available number of heads below the probe's layer */
+    private void check(int available) {
+        if (available == 0) {
             throw new BelayException(probe.file + " reads H[0], the embeddings: no head comes before it");
         }
+        if (steps != null && steps > available) {
+            throw new UsageException(
+                    "--steps " + steps + " is more than the " + available + " heads below the probe's layer");
+        }
+        if (steps != null && method != Method.greedy) {
+            out.note("--steps does not matter to --method " + method);
+        }
+        if (method == Method.direct && (renormalize || !positions.equals(PositionScope.ALL))) {
+            out.note("--method direct reads the last position and ablates nothing:"
+                    + " --positions and --renormalize do not matter");
+        }
+    }
+
+    private HeadRanking rank(ProbeScorer scorer, LinearProbe loaded, List<ProbeText> texts) {
         return switch (method) {
             case direct -> direct(scorer, loaded, texts);
             case causal -> causal(scorer, texts, positions, renormalize);
             case greedy -> {
-                int all = scorer.forward().model().config().layers()
-                        * scorer.forward().model().config().heads();
-                int count = steps == null ? TopCount.parse("3%").of(all) : steps;
+                ModelConfig config = scorer.forward().model().config();
+                int three = TopCount.parse("3%").of(config.layers() * config.heads());
+                int count = steps == null ? Math.min(three, scorer.layer() * config.heads()) : steps;
                 yield greedy(scorer, texts, positions, renormalize, count);
             }
         };
@@ -139,11 +158,6 @@ final class HeadsCommand implements Callable<Integer> {
     static HeadRanking greedy(
             ProbeScorer scorer, List<ProbeText> texts, PositionScope scope, boolean renormalize, int count) {
         AblationSweep sweep = new AblationSweep(scorer, scope, renormalize);
-        int available = (int) sweep.work(1);
-        if (count > available) {
-            throw new UsageException(
-                    "--steps " + count + " is more than the " + available + " heads below the probe's layer");
-        }
         try (Progress progress = new Progress("choosing heads", count * sweep.work(texts.size()))) {
             return HeadRanking.greedy(scope.toString(), GreedySelection.run(sweep, texts, count, progress::at));
         }
@@ -151,7 +165,7 @@ final class HeadsCommand implements Callable<Integer> {
 
     private void write(Session session, HeadRanking ranking, int transcripts) {
         ObjectNode json = ranking.toJson();
-        json.put("transcripts", transcripts).put("renormalize", renormalize);
+        json.put("transcripts", transcripts).put("renormalize", renormalize && method != Method.direct);
         json.put("dtype", session.device().dtype().label()).put("model", session.fingerprint());
         OutputFile.writeText(output, Output.pretty(json));
         out.say("%s ranking over %d transcripts, mean final score %.4f", method, transcripts, ranking.base());

@@ -32,6 +32,26 @@ final class InputOptions {
      */
     record Input(String id, Transcript transcript, TextRunner.Text text) {}
 
+    private List<Transcript> transcripts;
+    private JsonNode rows;
+
+    /** Reads the file, before the model is loaded. */
+    void read() {
+        if (data != null) {
+            transcripts = Transcripts.read(data);
+            return;
+        }
+        rows = JsonFile.parse(ids);
+        if (!rows.isArray() || rows.isEmpty()) {
+            throw new BelayException(ids + ": is not a JSON array of arrays of token ids, such as [[1, 2, 3], [4, 5]]");
+        }
+    }
+
+    /** The model, with its tokenizer if there is text to tokenize. */
+    Session open(ModelOptions options) {
+        return data == null ? Session.open(options) : Session.openForText(options);
+    }
+
     /** The texts up to the response, with their parts: probe texts, or the given ids as they are. */
     List<Input> probeInputs(Session session) {
         return data == null ? idInputs(session) : transcripts(session, true);
@@ -44,7 +64,7 @@ final class InputOptions {
 
     private List<Input> transcripts(Session session, boolean thinking) {
         List<Input> inputs = new ArrayList<>();
-        for (Transcript t : Transcripts.read(data)) {
+        for (Transcript t : transcripts) {
             inputs.add(new Input(t.id(), t, text(session, t, thinking)));
         }
         return inputs;
@@ -53,21 +73,18 @@ final class InputOptions {
     /** The probe text of a transcript, or its prompt only. */
     static TextRunner.Text text(Session session, Transcript t, boolean thinking) {
         if (!thinking) {
-            int[] prompt = ProbeText.prompt(session.tokenizer(), session.template(), t);
+            int[] prompt = session.prompt(t);
             return new TextRunner.Text(prompt, TextSpan.plain(prompt.length));
         }
-        ProbeText p = ProbeText.of(session.tokenizer(), session.template(), session.markers(), t);
+        ProbeText p = session.probeText(t);
         return new TextRunner.Text(p.ids(), TextSpan.probe(p.ids().length, p.thinkingStart(), p.thinkingEnd()));
     }
 
     private List<Input> idInputs(Session session) {
-        JsonNode rows = JsonFile.parse(ids);
-        if (!rows.isArray() || rows.isEmpty()) {
-            throw new BelayException(ids + ": not a JSON array of arrays of token ids");
-        }
         List<Input> inputs = new ArrayList<>();
         for (JsonNode row : rows) {
             int[] tokens = tokens(row, inputs.size(), session.config().vocabulary());
+            session.checkLength(ids + ": row " + inputs.size(), tokens.length);
             inputs.add(new Input(
                     Integer.toString(inputs.size()), null, new TextRunner.Text(tokens, TextSpan.plain(tokens.length))));
         }

@@ -1,5 +1,6 @@
 package dev.belay.cli;
 
+import dev.belay.model.ModelConfig;
 import dev.belay.probe.LinearProbe;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
@@ -14,7 +15,11 @@ final class ProbeOption {
     Path file;
 
     /** Reads the probe and checks that it fits, before anything slow is done. */
-    LinearProbe load(dev.belay.model.ModelConfig config) {
+    LinearProbe load(ModelConfig config) {
+        return load(file, config);
+    }
+
+    static LinearProbe load(Path file, ModelConfig config) {
         LinearProbe probe = LinearProbe.load(file);
         probe.checkWidth(config.hidden(), file);
         probe.layerIn(config.layers(), file);

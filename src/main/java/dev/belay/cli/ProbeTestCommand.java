@@ -38,16 +38,16 @@ final class ProbeTestCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        try (Session session = Session.open(options)) {
-            LinearProbe loaded = probe.load(session.config());
-            List<Transcript> transcripts = Transcripts.read(data);
-            RefusalPhrases judge = RefusalPhrases.standard();
-            boolean[] labels = new boolean[transcripts.size()];
-            int refused = 0;
-            for (int i = 0; i < labels.length; i++) {
-                labels[i] = judge.judge(transcripts.get(i).response()).refused();
-                refused += labels[i] ? 1 : 0;
-            }
+        LinearProbe loaded = probe.load(options.config());
+        List<Transcript> transcripts = Transcripts.read(data);
+        RefusalPhrases judge = RefusalPhrases.standard();
+        boolean[] labels = new boolean[transcripts.size()];
+        int refused = 0;
+        for (int i = 0; i < labels.length; i++) {
+            labels[i] = judge.judge(transcripts.get(i).response()).refused();
+            refused += labels[i] ? 1 : 0;
+        }
+        try (Session session = Session.openForText(options)) {
             List<ProbeText> texts = session.probeTexts(transcripts);
             try (ProbeScorer scorer = new ProbeScorer(session.forward(ProbeScorer.texts(texts)), loaded, probe.file);
                     Progress progress = new Progress("scoring", texts.size())) {

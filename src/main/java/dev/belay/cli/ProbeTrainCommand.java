@@ -1,7 +1,11 @@
 package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.io.OutputFile;
+import dev.belay.text.Transcript;
+import dev.belay.text.Transcripts;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -63,9 +67,12 @@ final class ProbeTrainCommand implements Callable<Integer> {
         if (!(l2 > 0) || Double.isInfinite(l2)) {
             throw new UsageException("--l2 is " + l2 + ": use a number above 0");
         }
-        try (Session session = Session.open(options)) {
-            int chosen = layer(session.config().layers());
-            ProbeTraining.Trained trained = new ProbeTraining(session, chosen, l2, seed).run(refused, complied);
+        int chosen = layer(options.config().layers());
+        List<Transcript> positives = Transcripts.read(refused);
+        List<Transcript> negatives = Transcripts.read(complied);
+        OutputFile.check(output);
+        try (Session session = Session.openForText(options)) {
+            ProbeTraining.Trained trained = new ProbeTraining(session, chosen, l2, seed).run(positives, negatives);
             trained.probe().save(output);
             out.say(
                     "trained on %d transcripts at H[%d]: objective %.6f after %d iterations%s",

@@ -1,6 +1,7 @@
 package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.BelayException;
 import dev.belay.cliff.ProbeScorer;
 import dev.belay.cliff.ProbeStates;
 import dev.belay.forward.ForwardPass;
@@ -10,8 +11,7 @@ import dev.belay.probe.ProbeFit;
 import dev.belay.probe.ProbeMetrics;
 import dev.belay.probe.ProbeTrainer;
 import dev.belay.text.ProbeText;
-import dev.belay.text.Transcripts;
-import java.nio.file.Path;
+import dev.belay.text.Transcript;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -36,10 +36,14 @@ final class ProbeTraining {
     /** A fitted probe, how it does on held-out folds, and both as JSON. */
     record Trained(LinearProbe probe, ProbeFit fit, CrossValidation validation, ObjectNode json) {}
 
-    Trained run(Path refused, Path complied) {
-        List<ProbeText> texts = new ArrayList<>(session.probeTexts(Transcripts.read(refused)));
+    Trained run(List<Transcript> refused, List<Transcript> complied) {
+        if (refused.size() < 2 || complied.size() < 2) {
+            throw new BelayException("cannot cross-validate with " + refused.size() + " refusals and " + complied.size()
+                    + " answers; at least 2 of each are needed");
+        }
+        List<ProbeText> texts = new ArrayList<>(session.probeTexts(refused));
         int positives = texts.size();
-        texts.addAll(session.probeTexts(Transcripts.read(complied)));
+        texts.addAll(session.probeTexts(complied));
         boolean[] labels = new boolean[texts.size()];
         for (int i = 0; i < positives; i++) {
             labels[i] = true;

@@ -2,6 +2,7 @@ package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.BelayException;
 import dev.belay.cliff.DataSelection;
 import dev.belay.cliff.Plateau;
 import dev.belay.cliff.ProbeScorer;
@@ -83,9 +84,10 @@ final class SelectCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        try (Session session = Session.open(options)) {
-            LinearProbe loaded = probe.load(session.config());
-            List<Transcript> pool = Transcripts.read(data);
+        LinearProbe loaded = probe.load(options.config());
+        List<Transcript> pool = Transcripts.read(data);
+        OutputFile.check(output);
+        try (Session session = Session.openForText(options)) {
             List<ProbeText> texts = session.probeTexts(pool);
             List<RefusalTrace> traces;
             try (ProbeScorer scorer = new ProbeScorer(session.forward(ProbeScorer.texts(texts)), loaded, probe.file);
@@ -93,10 +95,14 @@ final class SelectCommand implements Callable<Integer> {
                 traces = scorer.traces(texts, plateau, progress::at);
             }
             List<DataSelection.Candidate> candidates = candidates(traces, rank);
-            if (candidates.size() < traces.size()) {
+            if (!candidates.isEmpty() && candidates.size() < traces.size()) {
                 out.note(
                         (traces.size() - candidates.size()) + " of " + traces.size()
                                 + " transcripts have no thinking, so no misalignment score; left out (--rank final would rank them)");
+            }
+            if (candidates.isEmpty()) {
+                throw new BelayException(
+                        data + ": no transcript has thinking, so none has a misalignment score; use --rank final");
             }
             List<DataSelection.Candidate> kept =
                     DataSelection.select(candidates, rank, top.of(candidates.size()), seed);

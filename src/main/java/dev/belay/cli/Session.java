@@ -1,5 +1,6 @@
 package dev.belay.cli;
 
+import dev.belay.BelayException;
 import dev.belay.device.Device;
 import dev.belay.device.Devices;
 import dev.belay.forward.ForwardPass;
@@ -26,11 +27,15 @@ final class Session implements AutoCloseable {
     private Tokenizer tokenizer;
     private ChatTemplate template;
 
-    private Session(ModelOptions options) {
+    private Session(ModelOptions options, boolean withText) {
         this.options = options;
-        ModelConfig config = ModelConfig.read(options.folder);
-        device = own(Devices.open(options.device, options.dtype));
+        ModelConfig config = options.config();
         try (Progress progress = new Progress("loading " + options.folder, config.layers())) {
+            if (withText) {
+                template();
+                tokenizer();
+            }
+            device = own(Devices.open(options.device, options.dtype));
             model = own(Model.load(options.folder, device, progress::at));
         } catch (RuntimeException | Error e) {
             close();
@@ -38,8 +43,14 @@ final class Session implements AutoCloseable {
         }
     }
 
+    /** Opens the model for token ids. */
     static Session open(ModelOptions options) {
-        return new Session(options);
+        return new Session(options, false);
+    }
+
+    /** Opens the model for text: first the tokenizer and chat template, so that a missing one is not found only after the weights. */
+    static Session openForText(ModelOptions options) {
+        return new Session(options, true);
     }
 
     private <T extends AutoCloseable> T own(T resource) {
@@ -87,9 +98,29 @@ final class Session implements AutoCloseable {
     }
 
     List<ProbeText> probeTexts(List<Transcript> transcripts) {
-        return transcripts.stream()
-                .map(t -> ProbeText.of(tokenizer(), template(), markers(), t))
-                .toList();
+        return transcripts.stream().map(this::probeText).toList();
+    }
+
+    /** The tokens of a transcript up to its response. */
+    ProbeText probeText(Transcript transcript) {
+        ProbeText text = ProbeText.of(tokenizer(), template(), markers(), transcript);
+        checkLength("transcript " + transcript.id(), text.ids().length);
+        return text;
+    }
+
+    /** The tokens of a transcript's prompt. */
+    int[] prompt(Transcript transcript) {
+        int[] prompt = ProbeText.prompt(tokenizer(), template(), transcript);
+        checkLength("the prompt of transcript " + transcript.id(), prompt.length);
+        return prompt;
+    }
+
+    /** Checks that a text is no longer than the model was made for. */
+    void checkLength(String what, int tokens) {
+        if (tokens > config().positions()) {
+            throw new BelayException(what + " has " + tokens + " tokens, but the model has positions for only "
+                    + config().positions() + "; shorten it or leave it out");
+        }
     }
 
     /** A forward pass whose batches hold {@code --batch-tokens} tokens, or the longest of the texts. */

@@ -7,6 +7,7 @@ import dev.belay.cliff.RefusalTrace;
 import dev.belay.io.OutputFile;
 import dev.belay.probe.LinearProbe;
 import dev.belay.text.ProbeText;
+import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
 import java.nio.file.Path;
 import java.util.List;
@@ -48,9 +49,11 @@ final class TraceCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        try (Session session = Session.open(options)) {
-            LinearProbe loaded = probe.load(session.config());
-            List<ProbeText> texts = session.probeTexts(Transcripts.read(data));
+        LinearProbe loaded = probe.load(options.config());
+        List<Transcript> transcripts = Transcripts.read(data);
+        OutputFile.check(output);
+        try (Session session = Session.openForText(options)) {
+            List<ProbeText> texts = session.probeTexts(transcripts);
             try (ProbeScorer scorer = new ProbeScorer(session.forward(ProbeScorer.texts(texts)), loaded, probe.file);
                     Progress progress = new Progress("tracing", texts.size())) {
                 List<RefusalTrace> traces = scorer.traces(texts, plateau, progress::at);
@@ -85,9 +88,15 @@ final class TraceCommand implements Callable<Integer> {
         double high = mean(traces, RefusalTrace::plateau);
         double low = mean(traces, RefusalTrace::finalScore);
         double cliff = mean(traces, RefusalTrace::misalignment);
-        out.say(
-                "%d transcripts: mean plateau %.3f, final score %.3f, misalignment (cliff) %.3f",
-                traces.size(), high, low, cliff);
+        if (Double.isNaN(high)) {
+            out.say(
+                    "%d transcripts: mean final score %.3f; none has thinking, so there is no plateau",
+                    traces.size(), low);
+        } else {
+            out.say(
+                    "%d transcripts: mean plateau %.3f, final score %.3f, misalignment (cliff) %.3f",
+                    traces.size(), high, low, cliff);
+        }
         out.say("written to %s", output);
         ObjectNode result = Output.object();
         result.put("output", output.toString()).put("transcripts", traces.size());
