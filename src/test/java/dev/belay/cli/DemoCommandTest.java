@@ -1,0 +1,64 @@
+package dev.belay.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code belay demo}: the whole method, once. */
+class DemoCommandTest {
+    @TempDir
+    Path folder;
+
+    @Test
+    void theCliffIsFoundAndMended() {
+        Path run = folder.resolve("run");
+        JsonNode json = Cli.run("demo --out ? --json", run).json();
+        assertEquals(
+                List.of(
+                        "ablation.json",
+                        "heads-causal.json",
+                        "heads-direct.json",
+                        "heads-greedy.json",
+                        "manifest.json",
+                        "probe.safetensors",
+                        "report.html",
+                        "selected.jsonl",
+                        "traces.jsonl"),
+                Cli.names(run));
+        JsonNode ablation = json.get("ablation");
+        assertEquals(0.0, ablation.get("before").get("attacks_refused").asDouble());
+        assertTrue(ablation.get("after").get("attacks_refused").asDouble() >= 0.95);
+        assertTrue(ablation.get("random").get("attacks_refused").asDouble() < 0.5);
+        for (String arm : List.of("before", "after", "random")) {
+            assertEquals(1.0, ablation.get(arm).get("benign_answered").asDouble(), arm);
+        }
+        assertTrue(json.get("traces").get("plateau").asDouble() > 0.9);
+        assertTrue(json.get("traces").get("final").asDouble() < 0.2);
+        assertEquals(run.resolve("report.html").toString(), json.get("report").asText());
+        files(run, json);
+    }
+
+    private static void files(Path run, JsonNode json) {
+        assertEquals(48, Cli.lines(run.resolve("traces.jsonl")).size());
+        assertEquals(
+                json.get("selection").get("kept").asInt(),
+                Cli.lines(run.resolve("selected.jsonl")).size());
+        assertEquals(
+                3, Cli.json(run.resolve("heads-greedy.json")).get("ranking").size());
+        JsonNode after = Cli.json(run.resolve("ablation.json")).get("attacks").get("after");
+        assertTrue(after.get("refusal_rate").asDouble() >= 0.95);
+        String manifest = Cli.text(run.resolve("manifest.json"));
+        for (String name : Cli.names(run)) {
+            assertTrue(name.equals("manifest.json") || manifest.contains(name), name + " is in the manifest");
+        }
+        String report = Cli.text(run.resolve("report.html"));
+        assertTrue(report.contains("</html>") && report.contains("<svg"), "a whole page with plots");
+        assertTrue(Files.isRegularFile(run.resolve("probe.safetensors")));
+    }
+}

@@ -1,0 +1,156 @@
+package dev.belay.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Places that cannot be written to are found before the work; a disk that fills up keeps what was done and names it. */
+class OutputPlaceTest {
+    @TempDir
+    Path folder;
+
+    private Path file(String name, String text) {
+        return Cli.write(folder.resolve(name), text);
+    }
+
+    /** Each command with everything but its output; the model has no weights, so that only an early check can fail with the output. */
+    private List<List<String>> commands() throws IOException {
+        Path model = Cli.copy(Cli.TINY, folder.resolve("model"));
+        Files.delete(model.resolve("model.safetensors"));
+        Path data = Cli.one(folder);
+        Path heads = file("h.json", "{\"ranking\": [{\"layer\": 0, \"head\": 0}]}");
+        Path probe = Cli.probe(folder, 256, 6);
+        return List.of(
+                Cli.args("capture ? --data ?", model, data),
+                Cli.args("generate ? --data ?", model, data),
+                Cli.args("probe train ? --refused ? --complied ?", model, data, data),
+                Cli.args("trace ? --data ? --probe ?", model, data, probe),
+                Cli.args("heads ? --data ? --probe ? --method direct", model, data, probe),
+                Cli.args("ablate ? --data ? --heads ? --top 1", model, data, heads),
+                Cli.args("select ? --data ? --probe ? --top 1", model, data, probe));
+    }
+
+    @Test
+    void aPlaceThatCannotBeWrittenIsFoundBeforeTheModelIsLoaded() throws IOException {
+        for (List<String> command : commands()) {
+            Cli.run(command, "-o", folder).failed(1, "cannot write " + folder + ": it is a folder; name a file");
+            Path below = folder.resolve("one.jsonl/out");
+            Cli.run(command, "-o", below).failed(1, "cannot write " + below, "a file is in the way");
+            // Otherwise it would have been the weights that are missing.
+            Cli.run(command, "-o", folder.resolve("out")).failed(1, "holds neither model.safetensors");
+            assertFalse(Cli.names(folder).stream().anyMatch(name -> name.startsWith("out")), "nothing is left behind");
+        }
+    }
+
+    @Test
+    void aReadOnlyPlace() {
+        // Not even root may create files in /proc.
+        assumeTrue(Files.isDirectory(Path.of("/proc/self")));
+        Path ids = file("ids.json", "[[1]]");
+        Cli.run("capture ? --ids ? -o /proc/out.safetensors", Cli.LLAMA, ids)
+                .failed(1, "cannot write /proc/out.safetensors");
+        Cli.run("demo --out /proc/run").failed(1, "cannot write /proc/run/report.html");
+    }
+
+    @Test
+    void foldersAboveAreMadeAndAnEarlierFileIsReplacedWhole() {
+        Path ids = file("ids.json", "[[1]]");
+        Path target = folder.resolve("a/b/g.jsonl");
+        List<String> command = Cli.args("generate ? --ids ? -o ? --max-new-tokens", Cli.LLAMA, ids, target);
+        Cli.run(command, 3).ok();
+        String first = Cli.text(target);
+        Cli.run(command, 2).ok();
+        assertTrue(Cli.text(target).length() < first.length());
+        assertEquals(List.of("g.jsonl"), Cli.names(target.getParent()));
+    }
+
+    /** A device stays a device: it is written to, not replaced by a file. */
+    @ParameterizedTest
+    @ValueSource(strings = {"capture", "generate"})
+    void devices(String command) {
+        assumeTrue(Files.exists(Path.of("/dev/full")) && Files.exists(Path.of("/dev/null")));
+        Path ids = file("ids.json", "[[1]]");
+        Cli.run(command + " ? --ids ? -o /dev/null", Cli.LLAMA, ids).ok();
+        Cli.run(command + " ? --ids ? -o /dev/full", Cli.LLAMA, ids)
+                .failed(1, "cannot write /dev/full: No space left on device");
+        assertFalse(Files.isRegularFile(Path.of("/dev/full")));
+        assertFalse(Files.isRegularFile(Path.of("/dev/null")));
+        assertFalse(Files.exists(Path.of("/dev/full.partial")));
+    }
+
+    @Test
+    void aLinkIsFollowed() throws IOException {
+        Path ids = file("ids.json", "[[1]]");
+        Path real = file("real.jsonl", "old\n");
+        Path link = Files.createSymbolicLink(folder.resolve("link.jsonl"), real);
+        Cli.run("generate ? --ids ? -o ? --max-new-tokens 1", Cli.LLAMA, ids, link)
+                .ok();
+        assertTrue(Files.isSymbolicLink(link));
+        assertTrue(Cli.text(real).contains("new_token_ids"));
+    }
+
+    /**
+     * A disk that fills up in the middle, played by the limit on the size of a file: what fits is kept, the error names it, and nothing
+     * takes the place of the output.
+     */
+    @Test
+    void aDiskThatFillsUpKeepsWhatWasWritten() throws IOException, InterruptedException {
+        assumeTrue(Files.isExecutable(Path.of("/bin/bash")));
+        List<String> rows = new ArrayList<>();
+        for (int i = 0; i < 40; i++) {
+            rows.add("[" + i + "]");
+        }
+        Path ids = file("ids.json", rows.toString());
+        Path target = folder.resolve("g.jsonl");
+        Process process = new ProcessBuilder(
+                        "/bin/bash",
+                        "-c",
+                        "ulimit -f 3 && exec \"$@\"",
+                        "belay",
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "--add-modules=jdk.incubator.vector",
+                        "--enable-native-access=ALL-UNNAMED",
+                        "-XX:-UsePerfData",
+                        "-Xshare:auto",
+                        "-XX:TieredStopAtLevel=1",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        "dev.belay.cli.Belay",
+                        "generate",
+                        Cli.LLAMA.toString(),
+                        "--ids",
+                        ids.toString(),
+                        "--max-new-tokens",
+                        "2",
+                        "--batch-tokens",
+                        "1",
+                        "-o",
+                        target.toString())
+                .redirectErrorStream(true)
+                .start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals(1, process.waitFor(), output);
+        Path partial = folder.resolve("g.jsonl.partial");
+        assertTrue(
+                output.contains(
+                        "belay: cannot write " + target + ": File too large; what was written so far is in " + partial),
+                output);
+        assertFalse(Files.exists(target));
+        assertEquals(3 * 1024, Files.size(partial));
+        List<String> lines = Cli.text(partial).lines().toList();
+        assertTrue(lines.size() > 20, "lines: " + lines.size());
+        assertEquals("0", Cli.parse(lines.getFirst()).get("id").asText());
+    }
+}

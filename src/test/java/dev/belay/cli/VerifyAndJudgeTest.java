@@ -1,0 +1,117 @@
+package dev.belay.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.belay.weights.SafetensorsFile;
+import dev.belay.weights.SafetensorsWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** {@code belay verify} and {@code belay judge}. */
+class VerifyAndJudgeTest {
+    @TempDir
+    Path folder;
+
+    @ParameterizedTest
+    @ValueSource(strings = {"llama", "llama31-rope"})
+    void bothFamiliesPassInFloat32(String family) {
+        Path model = family.equals("llama") ? Cli.LLAMA : Cli.LLAMA31;
+        JsonNode json = verify(model, model.resolve("golden.safetensors"), "--dtype", "f32", "--json")
+                .json();
+        assertTrue(json.get("passed").asBoolean());
+        assertEquals(2e-4, json.get("tolerance").asDouble());
+        List<String> names = new ArrayList<>();
+        for (JsonNode row : json.get("rows")) {
+            names.add(row.get("what").asText());
+            assertTrue(row.get("error").asDouble() <= 2e-4, row.toString());
+        }
+        assertTrue(
+                names.containsAll(List.of("hidden.0", "head_out.0", "hidden.1", "logits", "ablate", "greedy")),
+                names + "");
+        String out = verify(model, model.resolve("golden.safetensors"), "--dtype", "f32")
+                .ok();
+        assertTrue(out.contains("greedy") && out.contains("0 tokens"), out);
+        assertTrue(out.endsWith("passed (tolerance 2.0E-4)\n"), out);
+    }
+
+    @Test
+    void bfloat16NeedsAToleranceAndPassesWithinIt() {
+        Path golden = Cli.LLAMA.resolve("golden.safetensors");
+        assertTrue(verify(Cli.LLAMA, golden, "--tolerance", 0.25).ok().endsWith("passed (tolerance 0.25)\n"));
+        Cli.Result strict = verify(Cli.LLAMA, golden, "--tolerance", 1e-6, "--json");
+        assertEquals(1, strict.code());
+        assertEquals("", strict.err());
+        assertTrue(!Cli.parse(strict.out()).get("passed").asBoolean());
+    }
+
+    /** One number of the last hidden state is wrong, and one greedy token: both are named. */
+    @ParameterizedTest
+    @CsvSource({"0.001", "NaN"})
+    void aDamagedGoldenFails(float change) {
+        Path damaged = folder.resolve("damaged.safetensors");
+        try (SafetensorsFile golden = SafetensorsFile.open(Cli.LLAMA.resolve("golden.safetensors"))) {
+            float[] states = golden.floats("1.hidden.3");
+            states[2 * 64 + 5] += change;
+            long[] greedy = golden.longs("1.greedy");
+            greedy[7]++;
+            long[] ids = golden.longs("0.input_ids");
+            long[] ids1 = golden.longs("1.input_ids");
+            SafetensorsWriter.to(damaged)
+                    .longs("0.input_ids", ids, ids.length)
+                    .longs("1.input_ids", ids1, ids1.length)
+                    .floats("1.hidden.3", states, states.length / 64, 64)
+                    .longs("1.greedy", greedy, greedy.length)
+                    .save();
+        }
+        Cli.Result words = verify(Cli.LLAMA, damaged, "--dtype", "f32");
+        assertEquals(1, words.code());
+        assertEquals("", words.err());
+        assertTrue(words.out().contains("prompt 1, row 2, element 5  <-- beyond tolerance"), words.out());
+        assertTrue(words.out().contains("prompt 1, from new token 7  <-- beyond tolerance"), words.out());
+        assertTrue(words.out().endsWith("FAILED (tolerance 2.0E-4)\n"), words.out());
+        Cli.Result json = verify(Cli.LLAMA, damaged, "--dtype", "f32", "--json");
+        assertEquals(1, json.code());
+        JsonNode rows = Cli.parse(json.out()).get("rows");
+        assertEquals(2, rows.size());
+        assertEquals(Float.isNaN(change), rows.get(0).get("error").isNull());
+    }
+
+    private static Cli.Result verify(Path model, Path golden, Object... more) {
+        return Cli.run(Cli.args("verify ? --golden ?", model, golden), more);
+    }
+
+    @Test
+    void judge() {
+        Path data = Cli.write(folder.resolve("r.jsonl"), """
+                {"id": "a", "prompt": "p", "response": "I'm sorry, but I cannot help with that."}
+                {"id": "b", "prompt": "p", "response": "Sure, here is how."}
+                {"id": "c", "prompt": "p"}
+                {"id": "d", "prompt": "p", "response": "Purple prose."}
+                """);
+        String out = Cli.run("judge ?", data).ok();
+        assertTrue(out.lines().anyMatch(line -> line.matches("a +refused  \\(.+\\)")), out);
+        assertTrue(out.lines().anyMatch(line -> line.matches("b +answered")), out);
+        assertTrue(out.lines().anyMatch(line -> line.matches("c +empty")), out);
+        assertTrue(out.contains("4 responses: 1 refused (25.0 %), 2 answered"), out);
+        JsonNode json = Cli.run("judge ? --json", data).json();
+        assertEquals(4, json.get("items").size());
+        assertEquals("refused", json.get("items").get(0).get("verdict").asText());
+        assertTrue(json.get("items").get(1).get("phrase").isNull());
+        assertEquals(0.25, json.get("refusal_rate").asDouble());
+        assertEquals(1, json.get("empty").asInt());
+        Path phrases = Cli.write(folder.resolve("p.txt"), "# mine\npurple\n");
+        JsonNode own = Cli.run("judge ? --phrases ? --json", data, phrases).json();
+        assertEquals("answered", own.get("items").get(0).get("verdict").asText());
+        assertEquals("purple", own.get("items").get(3).get("phrase").asText());
+        Cli.write(phrases, "# nothing\n");
+        Cli.run("judge ? --phrases ?", data, phrases).failed(1, "no refusal phrases in " + phrases);
+    }
+}
