@@ -1,5 +1,6 @@
 package dev.belay.device.cpu;
 
+import dev.belay.device.DeviceException;
 import dev.belay.device.DeviceMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -45,12 +46,15 @@ final class CpuMatrix extends DeviceMatrix {
     @Override
     protected CpuMatrix slice(int row, int rowCount, int column, int columnCount) {
         long first = offset + (long) row * stride + column;
-        return new CpuMatrix(
-                name(), rowCount, columnCount, null, segment, first, stride, bfloat16, products.cache());
+        return new CpuMatrix(name(), rowCount, columnCount, null, segment, first, stride, bfloat16, products.cache());
     }
 
     static CpuMatrix of(DeviceMatrix matrix) {
-        return (CpuMatrix) matrix;
+        CpuMatrix cpu = (CpuMatrix) matrix;
+        if (!cpu.segment.scope().isAlive()) {
+            throw new DeviceException("matrix " + cpu + " is closed");
+        }
+        return cpu;
     }
 
     MemorySegment segment() {
