@@ -159,11 +159,9 @@ public final class ForwardPass implements AutoCloseable {
         device.matmul(work.activated, config.feedForward(), 0, tokens, w.down(), work.residual, 0, true);
     }
 
-    /** The final norm of the first tokens of the residual stream: H[L] of {@code layout}'s tokens, [T, D]. */
-    public DeviceBuffer finalNorm(TokenLayout layout, Hooks hooks) {
-        device.rmsNorm(
-                work.residual, weights.finalNorm(), config.normEps(), layout.tokens(), config.hidden(), work.normed);
-        capture(hooks, residualPoints[config.layers()], work.normed, config.hidden(), layout);
+    /** The final norm of the first {@code tokens} tokens of the residual stream: H[L], [T, D]. */
+    public DeviceBuffer finalNorm(int tokens) {
+        device.rmsNorm(work.residual, weights.finalNorm(), config.normEps(), tokens, config.hidden(), work.normed);
         return work.normed;
     }
 
@@ -187,7 +185,9 @@ public final class ForwardPass implements AutoCloseable {
         if (to < config.layers()) {
             return work.residual;
         }
-        return finalNorm(layout, hooks);
+        DeviceBuffer last = finalNorm(layout.tokens());
+        capture(hooks, residualPoints[config.layers()], last, config.hidden(), layout);
+        return last;
     }
 
     private static int lastPosition(TokenLayout layout) {

@@ -1,0 +1,100 @@
+package dev.belay.cliff;
+
+import dev.belay.BelayException;
+import dev.belay.forward.ForwardPass;
+import dev.belay.forward.TextPacker;
+import dev.belay.hooks.HeadMask;
+import dev.belay.hooks.PositionScope;
+import dev.belay.model.ModelConfig;
+import dev.belay.text.ProbeText;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.LongConsumer;
+
+/**
+ * Causal effects: the mean final score with each head ablated in turn.
+ *
+ * <p>Not a loop of full forward passes. The transcripts run once; then, for a head of layer l, only its contribution is subtracted
+ * from that layer's attention output, and the layers above are computed for the positions that change, many heads at a time as rows
+ * of one batch. With {@code closing} or {@code last:k} only those tokens are computed, over keys and values of the prefix that all
+ * heads share. Nothing after the probe's layer is computed, and in the last layer only the last position.
+ */
+public final class AblationSweep {
+    /**
+     * The outcome.
+     *
+     * @param base mean final score without a further ablation
+     * @param scores mean final score with head [l][h] ablated too; {@code base} for heads already ablated, and for heads at or
+     *     above the probe's layer, which cannot matter
+     * @param changedHeadTokens number of (head, token) pairs whose output was taken away
+     */
+    public record Result(double base, double[][] scores, long changedHeadTokens) {}
+
+    private final ProbeScorer scorer;
+    private final ForwardPass forward;
+    private final ModelConfig config;
+    private final PositionScope scope;
+    private final boolean renormalize;
+
+    /**
+     * @param scope positions at which heads are ablated: all, closing or last:k
+     * @param renormalize per token, rescale the concatenated head outputs to the norm they had
+     */
+    public AblationSweep(ProbeScorer scorer, PositionScope scope, boolean renormalize) {
+        this.scorer = scorer;
+        this.scope = scope;
+        this.renormalize = renormalize;
+        forward = scorer.forward();
+        config = forward.model().config();
+        if (scope.kind() == PositionScope.Kind.GENERATED) {
+            throw new BelayException("a sweep has no generated positions: use all, closing or last:k");
+        }
+    }
+
+    /** A mask without heads, of this sweep's kind. */
+    public HeadMask emptyMask() {
+        return new HeadMask(config.layers(), config.heads(), scope, renormalize);
+    }
+
+    /** Head ablations that {@link #run} does, for progress: heads below the probe's layer × transcripts. */
+    public long work(int transcripts) {
+        return (long) scorer.layer() * config.heads() * transcripts;
+    }
+
+    /**
+     * Sweeps every head that {@code chosen} does not ablate already, given those that it does.
+     *
+     * @param progress called with the number of head × transcript pairs done
+     */
+    public Result run(List<ProbeText> probes, HeadMask chosen, LongConsumer progress) {
+        double[][] sums = new double[config.layers()][config.heads()];
+        double base = 0;
+        long changed = 0;
+        long done = 0;
+        List<List<Integer>> groups =
+                TextPacker.pack(probes.size(), i -> probes.get(i).ids().length, forward.maxTokens());
+        for (List<Integer> group : groups) {
+            List<ProbeText> members = group.stream().map(probes::get).toList();
+            try (SweepGroup sweep = new SweepGroup(scorer, members, chosen)) {
+                double groupBase = sweep.runBase();
+                base += groupBase;
+                for (int l = 0; l < config.layers(); l++) {
+                    if (l >= scorer.layer()) {
+                        Arrays.fill(sums[l], base);
+                        continue;
+                    }
+                    changed += sweep.runLayer(l, groupBase, sums[l]);
+                    done += (long) config.heads() * group.size();
+                    progress.accept(done);
+                }
+            }
+        }
+        for (double[] layer : sums) {
+            for (int h = 0; h < layer.length; h++) {
+                layer[h] /= probes.size();
+            }
+        }
+        return new Result(base / probes.size(), sums, changed);
+    }
+
+}

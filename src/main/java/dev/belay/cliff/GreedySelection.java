@@ -1,0 +1,56 @@
+package dev.belay.cliff;
+
+import dev.belay.hooks.HeadMask;
+import dev.belay.text.ProbeText;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.LongConsumer;
+
+/** Chooses heads one by one: each step sweeps all remaining heads given those already chosen, and takes the one that helps most. */
+public final class GreedySelection {
+    /** A head chosen, and the mean final score with it and all before it ablated. */
+    public record Step(int layer, int head, double score) {}
+
+    /**
+     * The outcome.
+     *
+     * @param single the first sweep: every head alone
+     * @param steps the heads in the order chosen
+     */
+    public record Result(AblationSweep.Result single, List<Step> steps) {}
+
+    private GreedySelection() {}
+
+    /**
+     * Chooses {@code count} heads.
+     *
+     * @param progress called with the number of head × transcript pairs done, over all steps
+     */
+    public static Result run(AblationSweep sweep, List<ProbeText> probes, int count, LongConsumer progress) {
+        HeadMask chosen = sweep.emptyMask();
+        List<Step> steps = new ArrayList<>();
+        AblationSweep.Result single = null;
+        for (int s = 0; s < count; s++) {
+            long before = s * sweep.work(probes.size());
+            AblationSweep.Result result = sweep.run(probes, chosen, done -> progress.accept(before + done));
+            single = single == null ? result : single;
+            Step best = best(result, chosen);
+            chosen.ablate(best.layer(), best.head());
+            steps.add(best);
+        }
+        return new Result(single, steps);
+    }
+
+    private static Step best(AblationSweep.Result result, HeadMask chosen) {
+        Step best = null;
+        double[][] scores = result.scores();
+        for (int l = 0; l < scores.length; l++) {
+            for (int h = 0; h < scores[l].length; h++) {
+                if (chosen.factor(l, h) == 1f && (best == null || scores[l][h] > best.score())) {
+                    best = new Step(l, h, scores[l][h]);
+                }
+            }
+        }
+        return best;
+    }
+}

@@ -1,0 +1,128 @@
+package dev.belay.cliff;
+
+import dev.belay.device.Device;
+import dev.belay.device.DeviceBuffer;
+import dev.belay.forward.ForwardPass;
+import dev.belay.forward.TextRunner;
+import dev.belay.hooks.HeadMask;
+import dev.belay.hooks.HookReport;
+import dev.belay.hooks.TextSpan;
+import dev.belay.probe.LinearProbe;
+import dev.belay.text.ProbeText;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.IntConsumer;
+
+/** Applies a refusal probe to a model's states without copying them off the device. */
+public final class ProbeScorer implements AutoCloseable {
+    private final ForwardPass forward;
+    private final Device device;
+    private final TextRunner runner;
+    private final DeviceBuffer weight;
+    private final float bias;
+    private final int layer;
+    private final int width;
+    private float[] products = new float[0];
+
+    /**
+     * Puts the probe on the device.
+     *
+     * @throws dev.belay.BelayException if its width or layer does not fit the model
+     */
+    public ProbeScorer(ForwardPass forward, LinearProbe probe, Object probeName) {
+        this.forward = forward;
+        device = forward.model().device();
+        runner = new TextRunner(forward);
+        width = forward.model().config().hidden();
+        probe.checkWidth(width, probeName);
+        layer = probe.layerIn(forward.model().config().layers(), probeName);
+        bias = probe.bias();
+        weight = device.allocate("probe", width);
+        weight.write(0, probe.weight(), 0, width);
+    }
+
+    /** The probe's layer as index i of H[i]. */
+    public int layer() {
+        return layer;
+    }
+
+    /** The forward pass that states come from. */
+    public ForwardPass forward() {
+        return forward;
+    }
+
+    /** Probe texts as texts of the forward pass. */
+    public static List<TextRunner.Text> texts(List<ProbeText> probes) {
+        List<TextRunner.Text> texts = new ArrayList<>();
+        for (ProbeText p : probes) {
+            TextSpan span = TextSpan.probe(p.ids().length, p.thinkingStart(), p.thinkingEnd());
+            texts.add(new TextRunner.Text(p.ids(), span));
+        }
+        return texts;
+    }
+
+    /** Scores σ(w·h + b) of the first {@code tokens} rows of {@code states} [T, D]. */
+    public void score(DeviceBuffer states, int tokens, double[] scores) {
+        if (products.length < tokens) {
+            products = new float[tokens];
+        }
+        device.dot(states, weight, tokens, width, products);
+        for (int t = 0; t < tokens; t++) {
+            scores[t] = LinearProbe.sigmoid((double) products[t] + bias);
+        }
+    }
+
+    /** The refusal traces of transcripts. */
+    public List<RefusalTrace> traces(List<ProbeText> probes, Plateau plateau, IntConsumer progress) {
+        List<RefusalTrace> traces = new ArrayList<>();
+        runner.run(texts(probes), layer, null, null, false, (batch, states) -> {
+            double[] scores = new double[batch.stream().mapToInt(i -> probes.get(i).ids().length).sum()];
+            score(states, scores.length, scores);
+            int from = 0;
+            for (int i : batch) {
+                ProbeText p = probes.get(i);
+                double[] own = Arrays.copyOfRange(scores, from, from + p.ids().length);
+                from += own.length;
+                traces.add(trace(p, own, plateau));
+            }
+        }, progress);
+        return traces;
+    }
+
+    private static RefusalTrace trace(ProbeText p, double[] scores, Plateau plateau) {
+        double height = plateau.of(scores, p.thinkingStart(), p.thinkingEnd());
+        return new RefusalTrace(
+                p.id(), scores.length, p.thinkingStart(), p.thinkingEnd(), scores, height, scores[scores.length - 1]);
+    }
+
+    /**
+     * Final scores and what the mask changed.
+     *
+     * @param scores one for each transcript
+     */
+    public record FinalScores(double[] scores, HookReport report) {
+        /** Their mean. */
+        public double mean() {
+            return Arrays.stream(scores).average().orElse(Double.NaN);
+        }
+    }
+
+    /** The final score of each transcript, with the heads of {@code mask} (or null) scaled. */
+    public FinalScores finalScores(List<ProbeText> probes, HeadMask mask, IntConsumer progress) {
+        double[] all = new double[probes.size()];
+        HookReport report = runner.run(texts(probes), layer, mask, null, true, (batch, states) -> {
+            double[] scores = new double[batch.size()];
+            score(states, scores.length, scores);
+            for (int i = 0; i < scores.length; i++) {
+                all[batch.get(i)] = scores[i];
+            }
+        }, progress);
+        return new FinalScores(all, report);
+    }
+
+    @Override
+    public void close() {
+        weight.close();
+    }
+}

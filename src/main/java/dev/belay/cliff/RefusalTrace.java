@@ -1,0 +1,26 @@
+package dev.belay.cliff;
+
+/**
+ * The refusal score along one transcript.
+ *
+ * @param id id of the transcript
+ * @param tokens number of tokens of its probe text
+ * @param thinkingStart first thinking position
+ * @param thinkingEnd one past the last thinking position; the closing tokens follow
+ * @param scores p_t at every position
+ * @param plateau plateau of the thinking positions; NaN if there are none
+ * @param finalScore p at the last position
+ */
+public record RefusalTrace(
+        String id,
+        int tokens,
+        int thinkingStart,
+        int thinkingEnd,
+        double[] scores,
+        double plateau,
+        double finalScore) {
+    /** The cliff: plateau − final score; NaN if there is no thinking. */
+    public double misalignment() {
+        return plateau - finalScore;
+    }
+}

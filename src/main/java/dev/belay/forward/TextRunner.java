@@ -1,0 +1,82 @@
+package dev.belay.forward;
+
+import dev.belay.device.DeviceBuffer;
+import dev.belay.hooks.ActivationCapture;
+import dev.belay.hooks.ActivationRecorder;
+import dev.belay.hooks.HeadMask;
+import dev.belay.hooks.HeadScales;
+import dev.belay.hooks.HookReport;
+import dev.belay.hooks.TextSpan;
+import java.util.List;
+import java.util.function.IntConsumer;
+
+/** Runs whole texts through the layers in batches, without keeping a cache. */
+public final class TextRunner {
+    /** A text as tokens, with its parts. */
+    public record Text(int[] ids, TextSpan span) {}
+
+    /** Is shown the states of each batch. */
+    public interface Visitor {
+        /**
+         * Called after each batch.
+         *
+         * @param texts numbers of the texts in the batch
+         * @param states H[to] of the batch, [T, D]: of every token, or with {@code lastOnly} of each text's last token
+         */
+        void batch(List<Integer> texts, DeviceBuffer states);
+    }
+
+    private final ForwardPass forward;
+
+    public TextRunner(ForwardPass forward) {
+        this.forward = forward;
+    }
+
+    /** A batch size at which every text fits: {@code batchTokens}, or the longest text. */
+    public static int batchTokens(int batchTokens, List<Text> texts) {
+        return texts.stream().mapToInt(text -> text.ids().length).reduce(batchTokens, Math::max);
+    }
+
+    /**
+     * Computes H[to] of every text.
+     *
+     * @param mask heads to scale, or null
+     * @param recorder told of each batch and shown the activations; or null
+     * @param lastOnly compute the last layer only for the last token of each text
+     * @param progress called with the number of texts done
+     */
+    public HookReport run(
+            List<Text> texts,
+            int to,
+            HeadMask mask,
+            ActivationRecorder recorder,
+            boolean lastOnly,
+            Visitor visitor,
+            IntConsumer progress) {
+        HookReport report = new HookReport();
+        Hooks hooks =
+                new Hooks(HeadScales.shared(mask), recorder == null ? ActivationCapture.NONE : recorder, report);
+        Batch batch = new Batch();
+        int done = 0;
+        List<List<Integer>> groups =
+                TextPacker.pack(texts.size(), i -> texts.get(i).ids().length, forward.maxTokens());
+        try (KvCache cache =
+                KvCache.passing(forward.model().device(), forward.model().config(), forward.maxTokens())) {
+            for (List<Integer> group : groups) {
+                batch.clear();
+                for (int i : group) {
+                    Text text = texts.get(i);
+                    batch.addText(text.ids(), batch.tokens(), text.span());
+                    batch.readLast();
+                }
+                if (recorder != null) {
+                    recorder.nextBatch(group);
+                }
+                visitor.batch(group, forward.run(batch, to, cache, hooks, lastOnly));
+                done += group.size();
+                progress.accept(done);
+            }
+        }
+        return report;
+    }
+}

@@ -1,0 +1,84 @@
+package dev.belay.report;
+
+import dev.belay.report.OutcomeBar.Measure;
+import dev.belay.report.SvgPlot.Anchor;
+
+/** Bars for one outcome: before, after, and with random heads; shares carry a 95 % interval (Wilson). */
+final class BarPlot {
+    private static final double WIDTH = 360;
+    private static final double LEFT = 106;
+    private static final double RIGHT = 56;
+    private static final double ROW = 30;
+    private static final double BAR = 18;
+    private static final double Z = 1.959964;
+
+    private BarPlot() {}
+
+    static String render(OutcomeBar outcome) {
+        boolean control = Double.isFinite(outcome.randomControl());
+        int rows = control ? 3 : 2;
+        SvgPlot svg =
+                new SvgPlot(WIDTH, rows * ROW + 22, "bars", outcome.group() + " before and after", describe(outcome));
+        for (double share : new double[] {0, 0.5, 1}) {
+            svg.line("gridline", x(share), 0, x(share), rows * ROW);
+            String label = outcome.measure() == Measure.SHARE ? HtmlText.percent(share) : HtmlText.fixed(share, 1);
+            svg.text("tick", Anchor.MIDDLE, x(share), rows * ROW + 16, label);
+        }
+        row(svg, 0, "before", outcome.before(), outcome, true);
+        row(svg, 1, "after", outcome.after(), outcome, true);
+        if (control) {
+            row(svg, 2, "random heads", outcome.randomControl(), outcome, false);
+        }
+        return svg.finish();
+    }
+
+    private static String describe(OutcomeBar outcome) {
+        String text = "before " + print(outcome, outcome.before()) + ", after " + print(outcome, outcome.after());
+        if (Double.isFinite(outcome.randomControl())) {
+            text += ", with random heads " + print(outcome, outcome.randomControl());
+        }
+        return text + ", of " + HtmlText.counted(outcome.n(), "example");
+    }
+
+    private static void row(
+            SvgPlot svg, int row, String label, double value, OutcomeBar outcome, boolean withInterval) {
+        double y = row * ROW + (ROW - BAR) / 2;
+        double middle = row * ROW + ROW / 2;
+        String shade = "bar-" + label.split(" ", 2)[0];
+        svg.text("bar-label", Anchor.END, LEFT - 8, middle + 4.5, label);
+        if (Double.isFinite(value)) {
+            double length = Math.max(1.5, x(value) - LEFT);
+            svg.rect(shade, LEFT, y, length, BAR, label + ": " + print(outcome, value));
+            if (withInterval && outcome.measure() == Measure.SHARE && outcome.n() > 0) {
+                double low = x(wilson(value, outcome.n(), -1));
+                double high = x(wilson(value, outcome.n(), 1));
+                whisker(svg, low, high, middle);
+            }
+        }
+        svg.text("bar-value", Anchor.END, WIDTH - 2, middle + 5, print(outcome, value));
+    }
+
+    /** A whisker over a halo, so that it can be seen on the bar and beside it. */
+    private static void whisker(SvgPlot svg, double low, double high, double y) {
+        String ends = "M" + SvgPlot.number(low) + " " + SvgPlot.number(y - 3) + "v6M" + SvgPlot.number(high) + " "
+                + SvgPlot.number(y - 3) + "v6";
+        String data = "M" + SvgPlot.number(low) + " " + SvgPlot.number(y) + "H" + SvgPlot.number(high) + ends;
+        svg.path("whisker halo", data).path("whisker", data);
+    }
+
+    /** One end of the 95 % interval of a share that was seen in n examples: −1 for the lower, 1 for the upper end. */
+    static double wilson(double share, int n, int end) {
+        double z2 = Z * Z;
+        double center = share + z2 / (2 * n);
+        double half = Z * Math.sqrt(share * (1 - share) / n + z2 / (4.0 * n * n));
+        return Math.clamp((center + end * half) / (1 + z2 / n), 0, 1);
+    }
+
+    private static String print(OutcomeBar outcome, double value) {
+        return outcome.measure() == Measure.SHARE ? HtmlText.percent(value) : HtmlText.score(value);
+    }
+
+    private static double x(double value) {
+        return LEFT + Math.clamp(value, 0, 1) * (WIDTH - LEFT - RIGHT);
+    }
+}

@@ -1,0 +1,55 @@
+package dev.belay.cliff;
+
+import dev.belay.device.DType;
+import dev.belay.device.Device;
+import dev.belay.device.cpu.CpuDevice;
+import dev.belay.forward.ForwardPass;
+import dev.belay.forward.Golden;
+import dev.belay.model.Model;
+import dev.belay.probe.LinearProbe;
+import dev.belay.text.ChatTemplate;
+import dev.belay.text.ProbeText;
+import dev.belay.text.ThinkingMarkers;
+import dev.belay.text.Tokenizer;
+import dev.belay.text.Transcripts;
+import dev.belay.weights.SafetensorsFile;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+
+/** tiny-cliff in float32 with its data, its golden file and scikit-learn's probe. */
+final class TinyCliff implements AutoCloseable {
+    static final Path FOLDER = Path.of("models/tiny-cliff");
+
+    final Device device = CpuDevice.open(DType.F32);
+    final Model model = Model.load(FOLDER, device, l -> {});
+    final SafetensorsFile golden = SafetensorsFile.open(Golden.path("tiny-cliff/golden.safetensors"));
+    final ForwardPass forward;
+    final LinearProbe probe = new LinearProbe(
+            golden.floats("probe.weight"), golden.floats("probe.bias")[0], LinearProbe.LAST, Map.of());
+    final ProbeScorer scorer;
+
+    TinyCliff(int batchTokens) {
+        forward = new ForwardPass(model, batchTokens);
+        scorer = new ProbeScorer(forward, probe, "golden probe");
+    }
+
+    static List<ProbeText> probes(String file) {
+        try (Tokenizer tokenizer = Tokenizer.load(FOLDER)) {
+            ChatTemplate template = ChatTemplate.load(FOLDER);
+            ThinkingMarkers markers = ThinkingMarkers.of("llama");
+            return Transcripts.read(FOLDER.resolve("data").resolve(file)).stream()
+                    .map(t -> ProbeText.of(tokenizer, template, markers, t))
+                    .toList();
+        }
+    }
+
+    @Override
+    public void close() {
+        scorer.close();
+        forward.close();
+        golden.close();
+        model.close();
+        device.close();
+    }
+}
