@@ -106,7 +106,7 @@ public final class Generator {
      *
      * @param progress called with the number of texts done
      * @return continuations in the order of the prompts
-     * @throws BelayException if a prompt alone fills the model's positions
+     * @throws BelayException if a prompt is empty or alone fills the model's positions
      */
     public List<Continuation> generate(List<Prompt> prompts, IntConsumer progress) {
         List<Continuation> done = new ArrayList<>();
@@ -132,13 +132,20 @@ public final class Generator {
         return report;
     }
 
-    /** Batch tokens that a text counts for: its prompt, or its share of a cache of {@value #SLOTS_PER_TOKEN} slots a token. */
+    /**
+     * Batch tokens that a text counts for: its prompt or, as all texts may close at once, the closing tokens done again; or its share
+     * of a cache of {@value #SLOTS_PER_TOKEN} slots a token.
+     */
     private int size(Prompt prompt) {
-        return Math.max(prompt.ids().length, capacity(prompt) / SLOTS_PER_TOKEN);
+        int step = Math.max(prompt.ids().length, redoClosing ? closingTokens.length : 0);
+        return Math.max(step, capacity(prompt) / SLOTS_PER_TOKEN);
     }
 
     private int capacity(Prompt prompt) {
         int length = prompt.ids().length;
+        if (length == 0) {
+            throw new BelayException("text " + prompt.number() + " has no tokens; there is nothing to continue");
+        }
         if (length >= config.positions()) {
             throw new BelayException("text " + prompt.number() + " has " + length + " tokens; the model has room for "
                     + config.positions());
