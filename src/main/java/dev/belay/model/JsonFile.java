@@ -12,8 +12,7 @@ import java.nio.file.Path;
 
 /** A small JSON file with typed look-ups; every error names the file and the key. */
 public final class JsonFile {
-    private static final ObjectMapper JSON =
-            new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+    private static final ObjectMapper JSON = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
     private final Path path;
     private final JsonNode root;
@@ -61,19 +60,19 @@ public final class JsonFile {
             return fallback;
         }
         if (value == null || !value.isIntegralNumber() || !value.canConvertToInt() || value.intValue() < 1) {
-            throw new BelayException(path + ": '" + key + "' must be a positive integer, is " + value);
+            throw wrong(key, "a positive integer", value);
         }
         return value.intValue();
     }
 
-    /** A number, or {@code fallback} if absent. */
-    public double number(String key, double fallback) {
+    /** A positive number, or {@code fallback} if absent. */
+    public double positiveNumber(String key, double fallback) {
         JsonNode value = get(key);
         if (value == null) {
             return fallback;
         }
-        if (!value.isNumber()) {
-            throw new BelayException(path + ": '" + key + "' must be a number, is " + value);
+        if (!value.isNumber() || !(value.doubleValue() > 0)) {
+            throw wrong(key, "a positive number", value);
         }
         return value.doubleValue();
     }
@@ -81,13 +80,33 @@ public final class JsonFile {
     /** A text, or {@code fallback} if absent. */
     public String text(String key, String fallback) {
         JsonNode value = get(key);
-        return value == null ? fallback : value.asText();
+        if (value != null && !value.isTextual()) {
+            throw wrong(key, "a text", value);
+        }
+        return value == null ? fallback : value.textValue();
     }
 
     /** A truth value, or {@code fallback} if absent. */
     public boolean flag(String key, boolean fallback) {
         JsonNode value = get(key);
-        return value == null ? fallback : value.asBoolean();
+        if (value != null && !value.isBoolean()) {
+            throw wrong(key, "true or false", value);
+        }
+        return value == null ? fallback : value.booleanValue();
+    }
+
+    /** An object, or null if absent. */
+    public JsonNode object(String key) {
+        JsonNode value = get(key);
+        if (value != null && !value.isObject()) {
+            throw wrong(key, "an object", value);
+        }
+        return value;
+    }
+
+    /** The error that a key does not hold what it must. */
+    BelayException wrong(String key, String expected, JsonNode value) {
+        return new BelayException(path + ": '" + key + "' must be " + expected + ", is " + value);
     }
 
     /** The file itself, for error messages. */

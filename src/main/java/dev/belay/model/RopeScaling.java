@@ -35,21 +35,24 @@ public record RopeScaling(Kind kind, double factor, double lowFrequency, double 
         return switch (type) {
             case "default" -> NONE;
             case "linear" -> new RopeScaling(Kind.LINEAR, number(node, "factor", file), 1, 1, 1);
-            case "llama3" -> new RopeScaling(
-                    Kind.LLAMA3,
-                    number(node, "factor", file),
-                    number(node, "low_freq_factor", file),
-                    number(node, "high_freq_factor", file),
-                    (int) number(node, "original_max_position_embeddings", file));
-            default -> throw new BelayException(
-                    file + ": rope type '" + type + "' is not supported; known are default, linear, llama3");
+            case "llama3" ->
+                new RopeScaling(
+                        Kind.LLAMA3,
+                        number(node, "factor", file),
+                        number(node, "low_freq_factor", file),
+                        number(node, "high_freq_factor", file),
+                        (int) number(node, "original_max_position_embeddings", file));
+            default ->
+                throw new BelayException(
+                        file + ": rope type '" + type + "' is not supported; known are default, linear, llama3");
         };
     }
 
-    private static double number(JsonNode node, String key, Path file) {
+    /** A positive number of rope settings. */
+    static double number(JsonNode node, String key, Path file) {
         JsonNode value = node.get(key);
         if (value == null || !value.isNumber() || value.doubleValue() <= 0) {
-            throw new BelayException(file + ": rope scaling needs a positive number '" + key + "', has " + value);
+            throw new BelayException(file + ": rope settings need a positive number '" + key + "', has " + value);
         }
         return value.doubleValue();
     }
