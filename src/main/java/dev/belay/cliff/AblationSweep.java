@@ -96,5 +96,4 @@ public final class AblationSweep {
         }
         return new Result(base / probes.size(), sums, changed);
     }
-
 }

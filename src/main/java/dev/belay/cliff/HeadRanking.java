@@ -63,8 +63,7 @@ public record HeadRanking(
 
     private static HeadRanking of(
             String method, String positions, double base, double[][] scores, List<Entry> ranking) {
-        return new HeadRanking(
-                method, positions, scores.length, scores[0].length, base, scores, List.copyOf(ranking));
+        return new HeadRanking(method, positions, scores.length, scores[0].length, base, scores, List.copyOf(ranking));
     }
 
     private interface Cell {
@@ -95,7 +94,10 @@ public record HeadRanking(
     /** This ranking as JSON. */
     public ObjectNode toJson() {
         ObjectNode json = JSON.createObjectNode();
-        json.put("method", method).put("positions", positions).put("layers", layers).put("heads", heads);
+        json.put("method", method)
+                .put("positions", positions)
+                .put("layers", layers)
+                .put("heads", heads);
         json.put("base", base);
         ArrayNode rows = json.putArray("scores");
         for (double[] layer : scores) {
@@ -138,7 +140,8 @@ public record HeadRanking(
         List<Entry> ranking = new ArrayList<>();
         for (JsonNode e : entries) {
             if (!e.path("layer").canConvertToInt() || !e.path("head").canConvertToInt()) {
-                throw new BelayException(file + ": entry " + ranking.size() + " of 'ranking' needs integers 'layer' and 'head'");
+                throw new BelayException(
+                        file + ": entry " + ranking.size() + " of 'ranking' needs integers 'layer' and 'head'");
             }
             ranking.add(new Entry(
                     e.get("layer").intValue(),

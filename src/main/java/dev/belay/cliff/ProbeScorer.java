@@ -76,17 +76,27 @@ public final class ProbeScorer implements AutoCloseable {
     /** The refusal traces of transcripts. */
     public List<RefusalTrace> traces(List<ProbeText> probes, Plateau plateau, IntConsumer progress) {
         List<RefusalTrace> traces = new ArrayList<>();
-        runner.run(texts(probes), layer, null, null, false, (batch, states) -> {
-            double[] scores = new double[batch.stream().mapToInt(i -> probes.get(i).ids().length).sum()];
-            score(states, scores.length, scores);
-            int from = 0;
-            for (int i : batch) {
-                ProbeText p = probes.get(i);
-                double[] own = Arrays.copyOfRange(scores, from, from + p.ids().length);
-                from += own.length;
-                traces.add(trace(p, own, plateau));
-            }
-        }, progress);
+        runner.run(
+                texts(probes),
+                layer,
+                null,
+                null,
+                false,
+                (batch, states) -> {
+                    double[] scores = new double
+                            [batch.stream()
+                                    .mapToInt(i -> probes.get(i).ids().length)
+                                    .sum()];
+                    score(states, scores.length, scores);
+                    int from = 0;
+                    for (int i : batch) {
+                        ProbeText p = probes.get(i);
+                        double[] own = Arrays.copyOfRange(scores, from, from + p.ids().length);
+                        from += own.length;
+                        traces.add(trace(p, own, plateau));
+                    }
+                },
+                progress);
         return traces;
     }
 
@@ -111,13 +121,20 @@ public final class ProbeScorer implements AutoCloseable {
     /** The final score of each transcript, with the heads of {@code mask} (or null) scaled. */
     public FinalScores finalScores(List<ProbeText> probes, HeadMask mask, IntConsumer progress) {
         double[] all = new double[probes.size()];
-        HookReport report = runner.run(texts(probes), layer, mask, null, true, (batch, states) -> {
-            double[] scores = new double[batch.size()];
-            score(states, scores.length, scores);
-            for (int i = 0; i < scores.length; i++) {
-                all[batch.get(i)] = scores[i];
-            }
-        }, progress);
+        HookReport report = runner.run(
+                texts(probes),
+                layer,
+                mask,
+                null,
+                true,
+                (batch, states) -> {
+                    double[] scores = new double[batch.size()];
+                    score(states, scores.length, scores);
+                    for (int i = 0; i < scores.length; i++) {
+                        all[batch.get(i)] = scores[i];
+                    }
+                },
+                progress);
         return new FinalScores(all, report);
     }
 

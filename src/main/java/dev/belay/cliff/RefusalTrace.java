@@ -12,13 +12,7 @@ package dev.belay.cliff;
  * @param finalScore p at the last position
  */
 public record RefusalTrace(
-        String id,
-        int tokens,
-        int thinkingStart,
-        int thinkingEnd,
-        double[] scores,
-        double plateau,
-        double finalScore) {
+        String id, int tokens, int thinkingStart, int thinkingEnd, double[] scores, double plateau, double finalScore) {
     /** The cliff: plateau − final score; NaN if there is no thinking. */
     public double misalignment() {
         return plateau - finalScore;

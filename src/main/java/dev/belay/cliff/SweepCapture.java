@@ -45,8 +45,8 @@ final class SweepCapture implements ActivationCapture, AutoCloseable {
         identity = IntStream.range(0, Math.max(changed.length, transcripts)).toArray();
         for (int l = 0; l < layers; l++) {
             residuals.add(device.allocate("sweep residual stream", (long) tokens(l) * config.hidden()));
-            headOutputs.add(
-                    device.allocate("sweep head outputs", (long) tokens(l) * config.attention().queryWidth()));
+            headOutputs.add(device.allocate(
+                    "sweep head outputs", (long) tokens(l) * config.attention().queryWidth()));
         }
     }
 
@@ -84,7 +84,8 @@ final class SweepCapture implements ActivationCapture, AutoCloseable {
     public int take(HookPoint point, DeviceBuffer values, int width, TokenLayout layout) {
         int layer = point.index();
         boolean residual = point.kind() == HookPoint.Kind.RESIDUAL;
-        // In the last layer only the tokens read pass the attention: its head outputs are already those of the last tokens.
+        // In the last layer only the tokens read pass the attention: its head outputs are already those of the last
+        // tokens.
         boolean narrowed = !residual && layout.tokens() == transcripts;
         int[] indices = narrowed ? identity : layer == layers - 1 ? last : changed;
         DeviceBuffer target = residual ? residuals.get(layer) : headOutputs.get(layer);

@@ -11,7 +11,6 @@ import dev.belay.forward.KvCache;
 import dev.belay.hooks.ActivationCapture;
 import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.HeadScales;
-import dev.belay.hooks.HookPoint;
 import dev.belay.hooks.HookReport;
 import dev.belay.hooks.PositionScope;
 import dev.belay.hooks.TextSpan;
@@ -61,7 +60,9 @@ final class SweepGroup implements AutoCloseable {
         sweepCache = KvCache.passing(device, config, forward.maxTokens());
         capture = new SweepCapture(device, config, scorer.layer(), probes, from);
         attention = device.allocate("sweep attention output", (long) capture.changed() * config.hidden());
-        scaled = device.allocate("sweep head outputs", (long) capture.changed() * config.attention().queryWidth());
+        scaled = device.allocate(
+                "sweep head outputs",
+                (long) capture.changed() * config.attention().queryWidth());
         hooks = new Hooks(HeadScales.shared(chosen), ActivationCapture.NONE, new HookReport());
     }
 
@@ -157,9 +158,8 @@ final class SweepGroup implements AutoCloseable {
         device.ablationStart(residual, attention, norms, count, tokens, config.hidden(), forward.residual());
         forward.feedForwardBlock(l, count * tokens);
         finish(l, count);
-        DeviceBuffer states = scorer.layer() == config.layers()
-                ? forward.finalNorm(count * probes.size())
-                : forward.residual();
+        DeviceBuffer states =
+                scorer.layer() == config.layers() ? forward.finalNorm(count * probes.size()) : forward.residual();
         double[] scores = sum(states, count * probes.size());
         for (int g = 0; g < count; g++) {
             sums[heads[g]] += scores[g];

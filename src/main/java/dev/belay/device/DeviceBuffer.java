@@ -38,8 +38,8 @@ public abstract class DeviceBuffer implements AutoCloseable {
     /** Throws if {@code count} elements from {@code offset} are not all inside this buffer. */
     public final void check(String operation, long offset, long count) {
         if (offset < 0 || count < 0 || offset > elements - count) {
-            throw new DeviceException(operation + " of " + count + " elements at " + offset + " is outside buffer '" + name
-                    + "' of " + elements + " elements");
+            throw new DeviceException(operation + " of " + count + " elements at " + offset + " is outside buffer '"
+                    + name + "' of " + elements + " elements");
         }
     }
 

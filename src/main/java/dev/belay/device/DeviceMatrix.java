@@ -36,7 +36,8 @@ public abstract class DeviceMatrix implements AutoCloseable {
             throw new DeviceException("rows " + row + ".." + (row + rowCount) + " are outside matrix " + this);
         }
         if (column < 0 || columnCount < 1 || column > columns - columnCount) {
-            throw new DeviceException("columns " + column + ".." + (column + columnCount) + " are outside matrix " + this);
+            throw new DeviceException(
+                    "columns " + column + ".." + (column + columnCount) + " are outside matrix " + this);
         }
         return slice(row, rowCount, column, columnCount);
     }

@@ -14,8 +14,8 @@ public record HostMatrix(String name, TensorType type, MemorySegment data, int r
     public HostMatrix {
         long expected = (long) rows * columns * type.bytes();
         if (data.byteSize() != expected) {
-            throw new DeviceException("matrix " + name + " [" + rows + ", " + columns + "] needs " + expected + " bytes, got "
-                    + data.byteSize());
+            throw new DeviceException("matrix " + name + " [" + rows + ", " + columns + "] needs " + expected
+                    + " bytes, got " + data.byteSize());
         }
         if (type != TensorType.F32 && type != TensorType.F16 && type != TensorType.BF16) {
             throw new DeviceException("matrix " + name + " is " + type + ": weights must be F32, F16 or BF16");

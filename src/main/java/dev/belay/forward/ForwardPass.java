@@ -50,7 +50,9 @@ public final class ForwardPass implements AutoCloseable {
         residualPoints = IntStream.rangeClosed(0, config.layers())
                 .mapToObj(HookPoint::residual)
                 .toArray(HookPoint[]::new);
-        headPoints = IntStream.range(0, config.layers()).mapToObj(HookPoint::headOutput).toArray(HookPoint[]::new);
+        headPoints = IntStream.range(0, config.layers())
+                .mapToObj(HookPoint::headOutput)
+                .toArray(HookPoint[]::new);
     }
 
     /** The model. */
@@ -85,7 +87,8 @@ public final class ForwardPass implements AutoCloseable {
      *     holds those, in order
      * @return the layout of the tokens that the residual stream holds
      */
-    public TokenLayout layers(Batch batch, int from, int to, KvCache prefix, KvCache own, Hooks hooks, boolean readsOnly) {
+    public TokenLayout layers(
+            Batch batch, int from, int to, KvCache prefix, KvCache own, Hooks hooks, boolean readsOnly) {
         TokenLayout layout = batch.layout();
         checkSize(layout);
         if (from == to && readsOnly) {
@@ -206,8 +209,8 @@ public final class ForwardPass implements AutoCloseable {
 
     private void checkSize(TokenLayout layout) {
         if (layout.tokens() > work.tokens) {
-            throw new BelayException("a batch of " + layout.tokens() + " tokens does not fit into --batch-tokens "
-                    + work.tokens);
+            throw new BelayException(
+                    "a batch of " + layout.tokens() + " tokens does not fit into --batch-tokens " + work.tokens);
         }
     }
 

@@ -12,7 +12,7 @@ import dev.belay.model.ModelConfig;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.IntConsumer;
+import java.util.function.BiConsumer;
 
 /**
  * Continues texts token by token, many at once, with or without ablated heads.
@@ -104,12 +104,10 @@ public final class Generator {
     /**
      * Continues all prompts.
      *
-     * @param progress called with the number of texts done
-     * @return continuations in the order of the prompts
+     * @param done called with each prompt and its continuation, in the order of the prompts, as soon as its batch is done
      * @throws BelayException if a prompt is empty or alone fills the model's positions
      */
-    public List<Continuation> generate(List<Prompt> prompts, IntConsumer progress) {
-        List<Continuation> done = new ArrayList<>();
+    public void generate(List<Prompt> prompts, BiConsumer<Prompt, Continuation> done) {
         for (List<Integer> group : TextPacker.pack(prompts.size(), i -> size(prompts.get(i)), forward.maxTokens())) {
             List<Row> rows = new ArrayList<>();
             int slots = 0;
@@ -121,10 +119,8 @@ public final class Generator {
             try (KvCache cache = KvCache.keeping(forward.model().device(), config, slots)) {
                 generate(rows, cache);
             }
-            rows.forEach(row -> done.add(row.continuation()));
-            progress.accept(done.size());
+            rows.forEach(row -> done.accept(row.prompt, row.continuation()));
         }
-        return done;
     }
 
     /** What the mask changed so far. */
@@ -150,7 +146,7 @@ public final class Generator {
             throw new BelayException("text " + prompt.number() + " has " + length + " tokens; the model has room for "
                     + config.positions());
         }
-        return Math.min(length + maxNewTokens, config.positions());
+        return length + Math.min(maxNewTokens, config.positions() - length);
     }
 
     private void generate(List<Row> rows, KvCache cache) {

@@ -54,8 +54,7 @@ public final class TextRunner {
             Visitor visitor,
             IntConsumer progress) {
         HookReport report = new HookReport();
-        Hooks hooks =
-                new Hooks(HeadScales.shared(mask), recorder == null ? ActivationCapture.NONE : recorder, report);
+        Hooks hooks = new Hooks(HeadScales.shared(mask), recorder == null ? ActivationCapture.NONE : recorder, report);
         Batch batch = new Batch();
         int done = 0;
         List<List<Integer>> groups =

@@ -43,7 +43,8 @@ public record PositionScope(Kind kind, int k) {
         if (text.matches("last:[1-9][0-9]{0,8}")) {
             return new PositionScope(Kind.LAST, Integer.parseInt(text.substring(5)));
         }
-        throw new BelayException("unknown positions '" + text + "': use all, closing, generated or last:k with k from 1");
+        throw new BelayException(
+                "unknown positions '" + text + "': use all, closing, generated or last:k with k from 1");
     }
 
     /** Whether {@code position} of a text with these parts is selected. */

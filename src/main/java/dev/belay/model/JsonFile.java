@@ -65,6 +65,15 @@ public final class JsonFile {
         return value.intValue();
     }
 
+    /** A number, or {@code fallback} if absent. */
+    public double number(String key, double fallback) {
+        JsonNode value = get(key);
+        if (value != null && !value.isNumber()) {
+            throw wrong(key, "a number", value);
+        }
+        return value == null ? fallback : value.doubleValue();
+    }
+
     /** A positive number, or {@code fallback} if absent. */
     public double positiveNumber(String key, double fallback) {
         JsonNode value = get(key);

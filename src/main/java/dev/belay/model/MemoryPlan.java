@@ -1,7 +1,5 @@
 package dev.belay.model;
 
-import dev.belay.device.DType;
-
 /**
  * What a model needs in memory, in bytes.
  *
@@ -17,12 +15,6 @@ public record MemoryPlan(long weights, long batch, long cachePerToken) {
         long queries = (long) c.heads() * c.headSize();
         long keyValues = 2L * c.kvHeads() * c.headSize();
         long perToken = 3L * c.hidden() + 2 * queries + 2 * keyValues + 3L * c.feedForward();
-        return new MemoryPlan(
-                weights, perToken * batchTokens * Float.BYTES, c.layers() * keyValues * Float.BYTES);
-    }
-
-    /** Bytes that the CPU device keeps one weight in at most: processors without bfloat16 products keep float32. */
-    public static int cpuBytesPerWeight(DType dtype, boolean bfloat16Products) {
-        return dtype == DType.BF16 && bfloat16Products ? Short.BYTES : Float.BYTES;
+        return new MemoryPlan(weights, perToken * batchTokens * Float.BYTES, c.layers() * keyValues * Float.BYTES);
     }
 }

@@ -55,9 +55,7 @@ public final class ModelWeights implements AutoCloseable {
                 progress.accept(l + 1);
             }
             finalNorm = vector("model.norm.weight", config.hidden());
-            head = config.tiedEmbeddings()
-                    ? embedding
-                    : matrix(config.vocabulary(), config.hidden(), "lm_head.weight");
+            head = config.tiedEmbeddings() ? embedding : matrix(config.vocabulary(), config.hidden(), "lm_head.weight");
         } catch (RuntimeException | Error e) {
             close();
             throw e;

@@ -113,9 +113,16 @@ class CliffGoldenTest {
         HeadMask mask = sweep.emptyMask();
         steps.forEach(s -> mask.ablate(s.layer(), s.head()));
         assertEquals(3, mask.size());
-        assertEquals(tiny.scorer.finalScores(some, mask, n -> {}).mean(), steps.getLast().score(), 2e-6);
-        assertTrue(steps.get(0).score() < steps.get(1).score() && steps.get(1).score() < steps.get(2).score());
-        double best = Stream.of(result.single().scores()).flatMapToDouble(Arrays::stream).max().orElseThrow();
+        assertEquals(
+                tiny.scorer.finalScores(some, mask, n -> {}).mean(),
+                steps.getLast().score(),
+                2e-6);
+        assertTrue(steps.get(0).score() < steps.get(1).score()
+                && steps.get(1).score() < steps.get(2).score());
+        double best = Stream.of(result.single().scores())
+                .flatMapToDouble(Arrays::stream)
+                .max()
+                .orElseThrow();
         assertEquals(best, steps.getFirst().score());
     }
 

@@ -25,8 +25,8 @@ final class TinyCliff implements AutoCloseable {
     final Model model = Model.load(FOLDER, device, l -> {});
     final SafetensorsFile golden = SafetensorsFile.open(Golden.path("tiny-cliff/golden.safetensors"));
     final ForwardPass forward;
-    final LinearProbe probe = new LinearProbe(
-            golden.floats("probe.weight"), golden.floats("probe.bias")[0], LinearProbe.LAST, Map.of());
+    final LinearProbe probe =
+            new LinearProbe(golden.floats("probe.weight"), golden.floats("probe.bias")[0], LinearProbe.LAST, Map.of());
     final ProbeScorer scorer;
 
     TinyCliff(int batchTokens) {

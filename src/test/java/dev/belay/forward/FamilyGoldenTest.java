@@ -113,9 +113,13 @@ class FamilyGoldenTest {
                 prompts.add(new Generator.Prompt(p, ids, TextSpan.plain(ids.length)));
             }
             Generator generator = new Generator(forward, null, new int[0], Sampling.GREEDY, 12, true);
-            List<Generator.Continuation> continuations = generator.generate(prompts, n -> {});
+            List<Generator.Continuation> continuations = new ArrayList<>();
+            generator.generate(prompts, (prompt, continuation) -> continuations.add(continuation));
             for (int p = 0; p < PROMPTS; p++) {
-                assertArrayEquals(toInts(golden.longs(p + ".greedy")), continuations.get(p).tokens(), "prompt " + p);
+                assertArrayEquals(
+                        toInts(golden.longs(p + ".greedy")),
+                        continuations.get(p).tokens(),
+                        "prompt " + p);
             }
         });
     }

@@ -23,7 +23,7 @@ class GeneratorMaskTest {
     private static int[] generate(
             TestModel m, HeadMask mask, int[] closing, Sampling sampling, int tokens, Prompt prompt) {
         Generator generator = new Generator(m.forward, mask, closing, sampling, tokens, true);
-        return generator.generate(List.of(prompt), n -> {}).getFirst().tokens();
+        return TestModel.run(generator, List.of(prompt)).getFirst().tokens();
     }
 
     private static HeadMask strong(TestModel m, PositionScope scope) {
@@ -111,7 +111,7 @@ class GeneratorMaskTest {
                 many.add(new Prompt(i, one.ids(), one.span()));
             }
             Generator generator = new Generator(narrow, mask, closing, Sampling.GREEDY, 8, true);
-            for (Continuation continuation : generator.generate(many, n -> {})) {
+            for (Continuation continuation : TestModel.run(generator, many)) {
                 assertArrayEquals(alone, continuation.tokens());
             }
         }
@@ -135,7 +135,7 @@ class GeneratorMaskTest {
                 starts.add(new Prompt(given, ids, TextSpan.plain(ids.length)));
             }
             Generator generator = new Generator(m.forward, mask, closing, Sampling.GREEDY, TOKENS - 4, true);
-            List<Continuation> together = generator.generate(starts, n -> {});
+            List<Continuation> together = TestModel.run(generator, starts);
             for (int i = 0; i < 3; i++) {
                 int[] expected = Arrays.copyOfRange(alone, 2 * i, 2 * i + TOKENS - 4);
                 assertArrayEquals(expected, together.get(i).tokens(), "text given " + 2 * i + " tokens of it");
@@ -156,7 +156,7 @@ class GeneratorMaskTest {
                     .ablate(2, 0)
                     .ablate(last, 2);
             Generator generator = new Generator(m.forward, mask, closing, Sampling.GREEDY, TOKENS, true);
-            generator.generate(List.of(prompt), n -> {});
+            TestModel.run(generator, List.of(prompt));
             assertEquals(3 + 3 + 1, generator.report().scaledHeadTokens());
             assertEquals(3, generator.report().heads());
             assertEquals(3, generator.report().layers());
@@ -169,7 +169,7 @@ class GeneratorMaskTest {
         try (TestModel m = TestModel.open("llama")) {
             HeadMask mask = m.mask(PositionScope.GENERATED, false).ablate(0, 1).ablate(2, 0);
             Generator generator = new Generator(m.forward, mask, new int[0], Sampling.GREEDY, 9, true);
-            generator.generate(List.of(GeneratorTest.prompt(m, 1, 15)), n -> {});
+            TestModel.run(generator, List.of(GeneratorTest.prompt(m, 1, 15)));
             assertEquals(2 * 8, generator.report().scaledHeadTokens());
         }
     }

@@ -16,7 +16,6 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class GeneratorTest {
@@ -27,6 +26,10 @@ class GeneratorTest {
 
     static Generator.Prompt prompt(TestModel m, int number, int length) {
         return new Generator.Prompt(number, m.text(number, length), TextSpan.plain(length));
+    }
+
+    private static int[] tokens(Generator generator, Generator.Prompt prompt) {
+        return TestModel.run(generator, List.of(prompt)).getFirst().tokens();
     }
 
     private static Generator generator(TestModel m, Sampling sampling, int tokens, boolean ignoreEnd) {
@@ -40,7 +43,7 @@ class GeneratorTest {
         try (TestModel m = TestModel.open(name)) {
             List<Generator.Prompt> prompts = List.of(prompt(m, 0, 1), prompt(m, 1, 30), prompt(m, 2, 16));
             List<Generator.Continuation> continuations =
-                    generator(m, Sampling.GREEDY, 10, true).generate(prompts, n -> {});
+                    TestModel.run(generator(m, Sampling.GREEDY, 10, true), prompts);
             for (int i = 0; i < 3; i++) {
                 int[] ids = prompts.get(i).ids();
                 for (int n = 0; n < 10; n++) {
@@ -76,46 +79,37 @@ class GeneratorTest {
                 prompts.add(prompt(m, i, 10 + 3 * i));
             }
             Generator generator = generator(m, WARM, 12, true);
-            List<Generator.Continuation> together = generator.generate(prompts, n -> {});
-            List<Generator.Continuation> reversed = generator.generate(prompts.reversed(), n -> {});
-            List<Integer> progress = new ArrayList<>();
+            List<Generator.Continuation> together = TestModel.run(generator, prompts);
+            List<Generator.Continuation> reversed = TestModel.run(generator, prompts.reversed());
             List<Generator.Continuation> packed =
-                    new Generator(narrow, null, new int[0], WARM, 12, true).generate(prompts, progress::add);
+                    TestModel.run(new Generator(narrow, null, new int[0], WARM, 12, true), prompts);
             for (int i = 0; i < 6; i++) {
-                int[] alone = generator
-                        .generate(List.of(prompts.get(i)), n -> {})
-                        .getFirst()
-                        .tokens();
+                int[] alone = tokens(generator, prompts.get(i));
                 assertArrayEquals(alone, together.get(i).tokens(), "text " + i + " in a batch");
                 assertArrayEquals(alone, reversed.get(5 - i).tokens(), "text " + i + " in another order");
                 assertArrayEquals(alone, packed.get(i).tokens(), "text " + i + " in small batches");
             }
-            assertEquals(List.of(3, 4, 5, 6), progress);
             Generator.Prompt renumbered =
                     new Generator.Prompt(9, prompts.get(3).ids(), prompts.get(3).span());
-            int[] other =
-                    generator.generate(List.of(renumbered), n -> {}).getFirst().tokens();
+            int[] other = tokens(generator, renumbered);
             assertFalse(Arrays.equals(other, together.get(3).tokens()), "another number, other draws");
         }
     }
 
     /** The model's greedy token number 4 is declared the end: with ignoreEnd nothing stops there. */
     @ParameterizedTest
-    @CsvSource({"false, 4", "true, 4", "false, '[3, 4]'"})
-    void stopsAtAnEndTokenUnlessToldNotTo(boolean inModel, String ends) {
+    @ValueSource(strings = {"config.json", "generation_config.json", "a list"})
+    void stopsAtAnEndTokenUnlessToldNotTo(String place) {
         int[] free;
         try (TestModel m = TestModel.open("llama")) {
-            free = generator(m, Sampling.GREEDY, 12, true)
-                    .generate(List.of(prompt(m, 1, 20)), n -> {})
-                    .getFirst()
-                    .tokens();
+            free = tokens(generator(m, Sampling.GREEDY, 12, true), prompt(m, 1, 20));
         }
         int first = firstOf(free, free[4]);
         ModelFolder copy = ModelFolder.copy("llama", folder);
-        if (inModel) {
+        if (place.equals("config.json")) {
             copy.delete("generation_config.json");
             copy.edit("config.json", json -> json.put("eos_token_id", free[first]));
-        } else if (ends.startsWith("[")) {
+        } else if (place.equals("a list")) {
             copy.edit(
                     "generation_config.json",
                     json -> json.putArray("eos_token_id").add(159).add(free[first]));
@@ -124,13 +118,11 @@ class GeneratorTest {
         }
         try (TestModel m = TestModel.open(folder)) {
             List<Generator.Prompt> prompts = List.of(prompt(m, 1, 20));
-            Generator.Continuation ended = generator(m, Sampling.GREEDY, 12, false)
-                    .generate(prompts, n -> {})
+            Generator.Continuation ended = TestModel.run(generator(m, Sampling.GREEDY, 12, false), prompts)
                     .getFirst();
             assertArrayEquals(Arrays.copyOf(free, first + 1), ended.tokens());
             assertTrue(ended.ended());
-            Generator.Continuation ignored = generator(m, Sampling.GREEDY, 12, true)
-                    .generate(prompts, n -> {})
+            Generator.Continuation ignored = TestModel.run(generator(m, Sampling.GREEDY, 12, true), prompts)
                     .getFirst();
             assertArrayEquals(free, ignored.tokens());
             assertFalse(ignored.ended());
@@ -150,16 +142,18 @@ class GeneratorTest {
         ModelFolder.copy("llama", folder).edit("config.json", json -> json.put("max_position_embeddings", 24));
         try (TestModel m = TestModel.open(folder)) {
             List<Generator.Prompt> prompts = List.of(prompt(m, 1, 23), prompt(m, 2, 10), prompt(m, 3, 18));
-            List<Generator.Continuation> continuations =
-                    generator(m, Sampling.GREEDY, 8, true).generate(prompts, n -> {});
+            List<Generator.Continuation> continuations = TestModel.run(generator(m, Sampling.GREEDY, 8, true), prompts);
             assertEquals(
                     List.of(1, 8, 6),
                     continuations.stream().map(c -> c.tokens().length).toList());
+            Generator endless = generator(m, Sampling.GREEDY, Integer.MAX_VALUE, true);
+            assertEquals(14, tokens(endless, prompt(m, 2, 10)).length);
             for (int length : new int[] {24, 30}) {
                 String message = assertThrows(
                                 BelayException.class,
-                                () -> generator(m, Sampling.GREEDY, 8, true)
-                                        .generate(List.of(prompt(m, 1, 5), prompt(m, 7, length)), n -> {}))
+                                () -> TestModel.run(
+                                        generator(m, Sampling.GREEDY, 8, true),
+                                        List.of(prompt(m, 1, 5), prompt(m, 7, length))))
                         .getMessage();
                 assertEquals("text 7 has " + length + " tokens; the model has room for 24", message);
             }
@@ -171,7 +165,7 @@ class GeneratorTest {
         try (TestModel m = TestModel.open("llama")) {
             String message = assertThrows(
                             BelayException.class,
-                            () -> generator(m, Sampling.GREEDY, 8, true).generate(List.of(prompt(m, 4, 0)), n -> {}))
+                            () -> TestModel.run(generator(m, Sampling.GREEDY, 8, true), List.of(prompt(m, 4, 0))))
                     .getMessage();
             assertEquals("text 4 has no tokens; there is nothing to continue", message);
             message = assertThrows(BelayException.class, () -> generator(m, Sampling.GREEDY, 0, true))
@@ -189,10 +183,10 @@ class GeneratorTest {
     void decodingAllocatesNothingOnTheDevice(boolean bfloat16) {
         try (TestModel m = bfloat16 ? TestModel.bfloat16("llama") : TestModel.open("llama")) {
             List<Generator.Prompt> prompts = List.of(prompt(m, 1, 20), prompt(m, 2, 9));
-            generator(m, WARM, 1, true).generate(prompts, n -> {});
+            TestModel.run(generator(m, WARM, 1, true), prompts);
             for (int tokens : new int[] {5, 50}) {
                 long before = m.device.allocations();
-                generator(m, WARM, tokens, true).generate(prompts, n -> {});
+                TestModel.run(generator(m, WARM, tokens, true), prompts);
                 assertEquals(2L * m.config.layers(), m.device.allocations() - before, tokens + " tokens");
             }
         }

@@ -1,5 +1,7 @@
 package dev.belay.forward;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
 import dev.belay.device.DType;
 import dev.belay.device.Device;
 import dev.belay.device.DeviceBuffer;
@@ -11,6 +13,8 @@ import dev.belay.hooks.TextSpan;
 import dev.belay.model.Model;
 import dev.belay.model.ModelConfig;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Random;
 
 /** A small model with all that a forward pass needs, and texts of random tokens for it. */
@@ -84,6 +88,17 @@ final class TestModel implements AutoCloseable {
     float[] logits(int[] ids, TextSpan span, HeadMask mask) {
         states(ids, span, mask);
         return read(forward.logits(ids.length), ids.length * config.vocabulary());
+    }
+
+    /** What a generator adds to each prompt, in order. */
+    static List<Generator.Continuation> run(Generator generator, List<Generator.Prompt> prompts) {
+        List<Generator.Continuation> continuations = new ArrayList<>();
+        generator.generate(prompts, (prompt, continuation) -> {
+            assertEquals(prompts.get(continuations.size()), prompt);
+            continuations.add(continuation);
+        });
+        assertEquals(prompts.size(), continuations.size());
+        return continuations;
     }
 
     static float[] read(DeviceBuffer buffer, int count) {

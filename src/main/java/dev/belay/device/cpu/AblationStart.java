@@ -43,7 +43,9 @@ final class AblationStart extends RowTask {
                 FloatVector whole = FloatVector.fromMemorySegment(SPECIES, attention, token + 4L * i, ORDER);
                 FloatVector away = FloatVector.fromMemorySegment(SPECIES, out, row + 4L * i, ORDER);
                 FloatVector before = FloatVector.fromMemorySegment(SPECIES, x, token + 4L * i, ORDER);
-                whole.sub(away).fma(FloatVector.broadcast(SPECIES, s), before).intoMemorySegment(out, row + 4L * i, ORDER);
+                whole.sub(away)
+                        .fma(FloatVector.broadcast(SPECIES, s), before)
+                        .intoMemorySegment(out, row + 4L * i, ORDER);
             }
             for (; i < width; i++) {
                 float left = attention.get(JAVA_FLOAT, token + 4L * i) - out.get(JAVA_FLOAT, row + 4L * i);

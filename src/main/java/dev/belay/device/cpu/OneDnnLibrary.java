@@ -60,13 +60,17 @@ final class OneDnnLibrary {
     private static Path unpack(String file) {
         URL resource = OneDnnLibrary.class.getClassLoader().getResource(FOLDER + file);
         if (resource == null) {
-            throw new DeviceException(file + " is not on the class path; the jar of org.bytedeco:dnnl (linux-x86_64) is missing");
+            throw new DeviceException(
+                    file + " is not on the class path; the jar of org.bytedeco:dnnl (linux-x86_64) is missing");
         }
         try {
             URLConnection connection = resource.openConnection();
             connection.setUseCaches(false);
             long size = connection.getContentLengthLong();
-            Path target = CacheFolder.path().resolve("dnnl").resolve(file + "-" + size).resolve(file);
+            Path target = CacheFolder.path()
+                    .resolve("dnnl")
+                    .resolve(file + "-" + size)
+                    .resolve(file);
             if (!Files.exists(target) || Files.size(target) != size) {
                 Files.createDirectories(target.getParent());
                 Path partial = Files.createTempFile(target.getParent(), file, ".partial");
@@ -78,7 +82,9 @@ final class OneDnnLibrary {
             return target;
         } catch (IOException e) {
             throw new DeviceException(
-                    "cannot unpack " + file + " into " + CacheFolder.path() + ": " + e.getMessage() + "; set BELAY_CACHE", e);
+                    "cannot unpack " + file + " into " + CacheFolder.path() + ": " + e.getMessage()
+                            + "; set BELAY_CACHE",
+                    e);
         }
     }
 

@@ -12,7 +12,8 @@ import java.lang.foreign.ValueLayout;
  */
 final class Product implements AutoCloseable {
     /** Sizes and strides (elements) of a product; {@code bfloat16} says what the inputs and weights are stored in. */
-    record Shape(int m, int n, int k, int aStride, int weightStride, int outStride, boolean accumulate, boolean bfloat16) {}
+    record Shape(
+            int m, int n, int k, int aStride, int weightStride, int outStride, boolean accumulate, boolean bfloat16) {}
 
     private static final int ARGUMENTS = 4;
 
@@ -78,18 +79,15 @@ final class Product implements AutoCloseable {
                 OneDnn.check(
                         "dnnl_post_ops_append_sum", Dnnl.dnnl_post_ops_append_sum(postOps, 1f, 0, Dnnl.dnnl_f32()));
                 OneDnn.check(
-                        "dnnl_primitive_attr_set_post_ops",
-                        Dnnl.dnnl_primitive_attr_set_post_ops(attributes, postOps));
+                        "dnnl_primitive_attr_set_post_ops", Dnnl.dnnl_primitive_attr_set_post_ops(attributes, postOps));
             }
             description = OneDnn.create(
                     "dnnl_matmul_primitive_desc_create(" + shape + ")",
                     pd -> Dnnl.dnnl_matmul_primitive_desc_create(
                             pd, dnnl.engine(), a, weights, MemorySegment.NULL, out, attributes));
             MemorySegment created = description;
-            MemorySegment needed =
-                    Dnnl.dnnl_primitive_desc_query_md(description, Dnnl.dnnl_query_scratchpad_md(), 0);
-            scratchpad = OneDnn.create(
-                    "dnnl_memory_desc_clone", md -> Dnnl.dnnl_memory_desc_clone(md, needed));
+            MemorySegment needed = Dnnl.dnnl_primitive_desc_query_md(description, Dnnl.dnnl_query_scratchpad_md(), 0);
+            scratchpad = OneDnn.create("dnnl_memory_desc_clone", md -> Dnnl.dnnl_memory_desc_clone(md, needed));
             return OneDnn.create("dnnl_primitive_create(" + shape + ")", p -> Dnnl.dnnl_primitive_create(p, created));
         } finally {
             Dnnl.dnnl_post_ops_destroy(postOps);
@@ -116,8 +114,7 @@ final class Product implements AutoCloseable {
 
     private MemorySegment memory(MemorySegment description) {
         return OneDnn.create(
-                "dnnl_memory_create",
-                m -> Dnnl.dnnl_memory_create(m, description, dnnl.engine(), MemorySegment.NULL));
+                "dnnl_memory_create", m -> Dnnl.dnnl_memory_create(m, description, dnnl.engine(), MemorySegment.NULL));
     }
 
     private static void bind(MemorySegment arguments, int index, int role, MemorySegment memory) {

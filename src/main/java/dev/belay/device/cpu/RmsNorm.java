@@ -56,10 +56,7 @@ final class RmsNorm extends RowTask {
                     .intoMemorySegment(out, row + 4L * i, ORDER);
         }
         for (; i < width; i++) {
-            out.set(
-                    JAVA_FLOAT,
-                    row + 4L * i,
-                    x.get(JAVA_FLOAT, row + 4L * i) * scale * weight.get(JAVA_FLOAT, 4L * i));
+            out.set(JAVA_FLOAT, row + 4L * i, x.get(JAVA_FLOAT, row + 4L * i) * scale * weight.get(JAVA_FLOAT, 4L * i));
         }
     }
 }

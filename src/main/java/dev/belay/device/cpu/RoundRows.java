@@ -16,7 +16,15 @@ final class RoundRows extends RowTask {
     private boolean asFloat;
 
     /** Rounds; the result is stored as bfloat16, or with {@code asFloat} as float32 of the same value. */
-    void run(ThreadTeam team, CpuBuffer in, int stride, int column, int rows, int width, boolean asFloat, CpuBuffer out) {
+    void run(
+            ThreadTeam team,
+            CpuBuffer in,
+            int stride,
+            int column,
+            int rows,
+            int width,
+            boolean asFloat,
+            CpuBuffer out) {
         this.in = in.segment();
         this.out = out.segment();
         this.stride = stride;

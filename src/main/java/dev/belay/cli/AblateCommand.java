@@ -1,0 +1,131 @@
+package dev.belay.cli;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.cliff.ProbeScorer;
+import dev.belay.forward.ForwardPass;
+import dev.belay.forward.TextRunner;
+import dev.belay.io.OutputFile;
+import dev.belay.judge.JudgeSummary;
+import dev.belay.model.ModelConfig;
+import dev.belay.probe.LinearProbe;
+import dev.belay.text.Transcript;
+import dev.belay.text.Transcripts;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code belay ablate}: what ablating heads does to attacks, and to harmless prompts. */
+@Command(
+        name = "ablate",
+        mixinStandardHelpOptions = true,
+        description = "Generates with and without the top heads and reports refusal and attack success.")
+final class AblateCommand implements Callable<Integer> {
+    @Mixin
+    private ModelOptions options;
+
+    @Option(names = "--data", paramLabel = "F.jsonl", required = true, description = "transcripts of attacks")
+    private Path data;
+
+    @Option(names = "--benign", paramLabel = "F.jsonl", description = "harmless transcripts that must stay answered")
+    private Path benign;
+
+    @Mixin
+    private HeadOptions heads;
+
+    @Option(
+            names = "--random-control",
+            paramLabel = "S",
+            description = "also ablate as many random heads, drawn with seed S")
+    private Long randomControl;
+
+    @Option(names = "--probe", paramLabel = "P.safetensors", description = "refusal probe, for final scores")
+    private Path probe;
+
+    @Mixin
+    private GenerationOptions generation;
+
+    @Option(names = "-o", paramLabel = "A.json", required = true, description = "output file")
+    private Path output;
+
+    @Mixin
+    private Output out;
+
+    @Override
+    public Integer call() {
+        if (heads.file == null) {
+            throw new UsageException("--heads H.json is missing: which heads are to be ablated?");
+        }
+        generation.sampling();
+        List<Transcript> attacks = Transcripts.read(data);
+        List<Transcript> harmless = benign == null ? List.of() : Transcripts.read(benign);
+        try (Session session = Session.open(options)) {
+            ModelConfig config = session.config();
+            List<HeadOptions.Head> chosen = heads.chosen(config);
+            List<AblationStudy.Arm> arms = new ArrayList<>();
+            arms.add(new AblationStudy.Arm("before", null));
+            arms.add(new AblationStudy.Arm("after", heads.mask(config, chosen)));
+            ObjectNode result = Output.object();
+            result.put("positions", heads.positions.toString()).put("gamma", heads.gamma);
+            result.set("heads", list(chosen));
+            if (randomControl != null) {
+                List<HeadOptions.Head> random = HeadOptions.random(config, chosen, randomControl);
+                arms.add(new AblationStudy.Arm("random", heads.mask(config, random)));
+                result.set("random_heads", list(random));
+            }
+            run(session, arms, attacks, harmless, result);
+            OutputFile.writeText(output, Output.pretty(result));
+            out.say("written to %s", output);
+            out.result(result);
+        }
+        return 0;
+    }
+
+    private void run(
+            Session session,
+            List<AblationStudy.Arm> arms,
+            List<Transcript> attacks,
+            List<Transcript> harmless,
+            ObjectNode result) {
+        List<TextRunner.Text> texts = new ArrayList<>();
+        attacks.forEach(t -> texts.add(InputOptions.text(session, t, true)));
+        harmless.forEach(t -> texts.add(InputOptions.text(session, t, true)));
+        ForwardPass forward = session.forward(texts);
+        LinearProbe loaded = probe == null ? null : LinearProbe.load(probe);
+        try (ProbeScorer scorer = loaded == null ? null : new ProbeScorer(forward, loaded, probe)) {
+            AblationStudy study = new AblationStudy(session, generation);
+            print("attacks", study.run("attacks", attacks, arms, forward, scorer), result);
+            if (!harmless.isEmpty()) {
+                print("benign", study.run("benign", harmless, arms, forward, scorer), result);
+            }
+        }
+    }
+
+    private void print(String what, List<AblationStudy.Outcome> outcomes, ObjectNode result) {
+        out.say("%s (%d):", what, outcomes.getFirst().replies().size());
+        for (AblationStudy.Outcome o : outcomes) {
+            JudgeSummary s = o.summary();
+            String score = Double.isNaN(o.finalScore())
+                    ? ""
+                    : String.format(java.util.Locale.ROOT, ", mean final score %.3f", o.finalScore());
+            out.say(
+                    "  %-7s %d heads: %5.1f %% refused, %5.1f %% answered%s",
+                    o.arm().name(),
+                    o.arm().mask() == null ? 0 : o.arm().mask().size(),
+                    100 * s.refusalRate(),
+                    100 * s.attackSuccessRate(),
+                    score);
+        }
+        result.set(what, AblationStudy.json(outcomes));
+    }
+
+    static ArrayNode list(List<HeadOptions.Head> heads) {
+        ArrayNode array = Output.object().putArray("heads");
+        heads.forEach(h -> array.addObject().put("layer", h.layer()).put("head", h.head()));
+        return array;
+    }
+}

@@ -1,0 +1,100 @@
+package dev.belay.cli;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.cliff.ProbeScorer;
+import dev.belay.forward.ForwardPass;
+import dev.belay.hooks.HeadMask;
+import dev.belay.hooks.HookReport;
+import dev.belay.judge.JudgeSummary;
+import dev.belay.judge.RefusalPhrases;
+import dev.belay.judge.Verdict;
+import dev.belay.text.ProbeText;
+import dev.belay.text.Transcript;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/** Generates from the same transcripts under several head masks and judges what comes out; for {@code ablate} and the demo. */
+final class AblationStudy {
+    /**
+     * One way of running the model.
+     *
+     * @param name before, after or random
+     * @param mask null = as it is
+     */
+    record Arm(String name, HeadMask mask) {}
+
+    /**
+     * What came out of one arm on one file.
+     *
+     * @param finalScore mean final score of the given transcripts; NaN without a probe
+     */
+    record Outcome(
+            Arm arm, List<Responses.Reply> replies, List<Verdict> verdicts, double finalScore, HookReport report) {
+        JudgeSummary summary() {
+            return JudgeSummary.of(verdicts);
+        }
+    }
+
+    private final Session session;
+    private final Responses responses;
+    private final GenerationOptions options;
+    private final RefusalPhrases judge = RefusalPhrases.standard();
+
+    AblationStudy(Session session, GenerationOptions options) {
+        this.session = session;
+        this.options = options;
+        responses = new Responses(session, options);
+    }
+
+    /**
+     * Runs every arm on a set of transcripts.
+     *
+     * @param scorer for final scores, or null
+     */
+    List<Outcome> run(
+            String what, List<Transcript> transcripts, List<Arm> arms, ForwardPass forward, ProbeScorer scorer) {
+        boolean thinking = options.from == GenerationOptions.Start.thinking;
+        List<InputOptions.Input> inputs = transcripts.stream()
+                .map(t -> new InputOptions.Input(t.id(), t, InputOptions.text(session, t, thinking)))
+                .toList();
+        List<ProbeText> texts = scorer == null ? List.of() : session.probeTexts(transcripts);
+        List<Outcome> outcomes = new ArrayList<>();
+        for (Arm arm : arms) {
+            List<Responses.Reply> replies = new ArrayList<>();
+            HookReport report = responses.run(what + ", " + arm.name(), forward, inputs, arm.mask(), replies::add);
+            List<Verdict> verdicts =
+                    judge.judge(replies.stream().map(Responses.Reply::response).toList());
+            double score = scorer == null
+                    ? Double.NaN
+                    : scorer.finalScores(texts, arm.mask(), n -> {}).mean();
+            outcomes.add(new Outcome(arm, replies, verdicts, score, report));
+        }
+        return outcomes;
+    }
+
+    /** The arms of one file as JSON: totals of each, and every response. */
+    static ObjectNode json(List<Outcome> outcomes) {
+        ObjectNode json = Output.object();
+        for (Outcome o : outcomes) {
+            ObjectNode arm = JudgeCommand.json(o.summary());
+            Output.put(arm, "final_score", o.finalScore());
+            arm.put("head_outputs_changed", o.report().scaledHeadTokens());
+            json.set(o.arm().name(), arm);
+        }
+        ArrayNode items = json.putArray("items");
+        for (int i = 0; i < outcomes.getFirst().replies().size(); i++) {
+            ObjectNode item = items.addObject()
+                    .put("id", outcomes.getFirst().replies().get(i).input().id());
+            for (Outcome o : outcomes) {
+                Verdict verdict = o.verdicts().get(i);
+                item.putObject(o.arm().name())
+                        .put("verdict", verdict.outcome().name().toLowerCase(Locale.ROOT))
+                        .put("thinking", o.replies().get(i).thinking())
+                        .put("response", o.replies().get(i).response());
+            }
+        }
+        return json;
+    }
+}

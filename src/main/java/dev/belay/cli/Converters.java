@@ -1,0 +1,89 @@
+package dev.belay.cli;
+
+import dev.belay.BelayException;
+import dev.belay.cliff.DataSelection;
+import dev.belay.cliff.Plateau;
+import dev.belay.cliff.TopCount;
+import dev.belay.cliff.TrainingFormat;
+import dev.belay.device.DType;
+import dev.belay.hooks.PositionScope;
+import java.util.function.Function;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.TypeConversionException;
+
+/** Readers of option values: a value that cannot be read is a usage error. */
+final class Converters {
+    private Converters() {}
+
+    static <T> T usage(String value, Function<String, T> reader) {
+        try {
+            return reader.apply(value);
+        } catch (BelayException e) {
+            throw new TypeConversionException(e.getMessage());
+        }
+    }
+
+    /** all, closing, generated or last:k. */
+    static final class Scope implements ITypeConverter<PositionScope> {
+        @Override
+        public PositionScope convert(String value) {
+            return Converters.usage(value, PositionScope::parse);
+        }
+    }
+
+    /** A number or a percentage. */
+    static final class Top implements ITypeConverter<TopCount> {
+        @Override
+        public TopCount convert(String value) {
+            return Converters.usage(value, TopCount::parse);
+        }
+    }
+
+    /** max, mean or p90. */
+    static final class PlateauRule implements ITypeConverter<Plateau> {
+        @Override
+        public Plateau convert(String value) {
+            return Converters.usage(value, Plateau::parse);
+        }
+    }
+
+    /** misalignment, final or random. */
+    static final class Rank implements ITypeConverter<DataSelection.Rank> {
+        @Override
+        public DataSelection.Rank convert(String value) {
+            return Converters.usage(value, DataSelection.Rank::parse);
+        }
+    }
+
+    /** transcript, alpaca or messages. */
+    static final class Format implements ITypeConverter<TrainingFormat> {
+        @Override
+        public TrainingFormat convert(String value) {
+            return Converters.usage(value, TrainingFormat::parse);
+        }
+    }
+
+    /** bf16 or f32. */
+    static final class NumberType implements ITypeConverter<DType> {
+        @Override
+        public DType convert(String value) {
+            return Converters.usage(value, DType::parse);
+        }
+    }
+
+    /** An integer from 1. */
+    static final class Positive implements ITypeConverter<Integer> {
+        @Override
+        public Integer convert(String value) {
+            try {
+                int number = Integer.parseInt(value);
+                if (number > 0) {
+                    return number;
+                }
+            } catch (NumberFormatException e) {
+                throw new TypeConversionException("'" + value + "' is not a whole number");
+            }
+            throw new TypeConversionException("'" + value + "' is not a number from 1");
+        }
+    }
+}

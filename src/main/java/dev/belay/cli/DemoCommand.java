@@ -1,0 +1,86 @@
+package dev.belay.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.BelayException;
+import dev.belay.device.DType;
+import dev.belay.io.OutputFile;
+import dev.belay.report.HtmlReport;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code belay demo}: the whole method on the model that comes with Belay. */
+@Command(
+        name = "demo",
+        mixinStandardHelpOptions = true,
+        description = {
+            "Runs the whole method on the embedded model tiny-cliff: trains the probe, traces attacks, ranks heads three",
+            "ways, ablates three of them against a random control, judges, and selects training examples."
+        })
+final class DemoCommand implements Callable<Integer> {
+    @Option(
+            names = "--device",
+            paramLabel = "DEVICE",
+            defaultValue = "auto",
+            description = "cpu, cuda[:n] or auto (default)")
+    private String device;
+
+    @Option(
+            names = "--dtype",
+            paramLabel = "TYPE",
+            defaultValue = "f32",
+            converter = Converters.NumberType.class,
+            description = "number type of matrix products: f32 (default) or bf16")
+    private DType dtype;
+
+    @Option(
+            names = "--batch-tokens",
+            paramLabel = "N",
+            defaultValue = "4096",
+            converter = Converters.Positive.class,
+            description = "most tokens in one batch (default ${DEFAULT-VALUE})")
+    private int batchTokens;
+
+    @Option(
+            names = "--out",
+            paramLabel = "DIR",
+            defaultValue = "runs/demo",
+            description = "run folder (default ${DEFAULT-VALUE})")
+    private Path folder;
+
+    @Mixin
+    private Output out;
+
+    @Override
+    public Integer call() {
+        ModelOptions options = new ModelOptions();
+        options.folder = embeddedModel();
+        options.device = device;
+        options.dtype = dtype;
+        options.batchTokens = batchTokens;
+        try (Session session = Session.open(options)) {
+            DemoRun run = new DemoRun(session, options.folder.resolve("data"), folder, out);
+            ObjectNode result = run.run();
+            Path report = folder.resolve("report.html");
+            OutputFile.writeText(report, HtmlReport.render(run.report()));
+            run.manifest().artifact(report).write(folder.resolve("manifest.json"));
+            out.say("");
+            out.say("Report: %s (open it in a browser); everything else is in %s", report, folder);
+            out.result(result.put("report", report.toString()));
+        }
+        return 0;
+    }
+
+    /** The folder models/tiny-cliff of the installation that the launcher names, or of the current folder. */
+    private static Path embeddedModel() {
+        Path model = Path.of(System.getProperty("belay.home", ".")).resolve("models/tiny-cliff");
+        if (!Files.isDirectory(model)) {
+            throw new BelayException(
+                    model + ": the embedded model is not there; start Belay with its launcher ./belay");
+        }
+        return model;
+    }
+}

@@ -1,0 +1,257 @@
+package dev.belay.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.cliff.DataSelection;
+import dev.belay.cliff.HeadRanking;
+import dev.belay.cliff.Plateau;
+import dev.belay.cliff.ProbeScorer;
+import dev.belay.cliff.RefusalTrace;
+import dev.belay.cliff.TopCount;
+import dev.belay.cliff.TrainingFormat;
+import dev.belay.forward.ForwardPass;
+import dev.belay.forward.TextRunner;
+import dev.belay.hooks.HeadMask;
+import dev.belay.hooks.PositionScope;
+import dev.belay.io.OutputFile;
+import dev.belay.model.ModelConfig;
+import dev.belay.probe.LinearProbe;
+import dev.belay.report.RunManifest;
+import dev.belay.report.RunReport;
+import dev.belay.text.ProbeText;
+import dev.belay.text.Transcript;
+import dev.belay.text.Transcripts;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The steps of the demo: each prints a sentence, writes its artifact and adds to the report. */
+final class DemoRun {
+    private static final int HEADS = 3;
+    private static final long SEED = 1;
+    private static final double L2 = 1.0;
+    private static final TopCount KEPT = TopCount.parse("1.7%");
+
+    private final Session session;
+    private final Path data;
+    private final Path folder;
+    private final Output out;
+    private final RunManifest manifest;
+    private final DemoReport report;
+    private final ObjectNode result = Output.object();
+
+    DemoRun(Session session, Path data, Path folder, Output out) {
+        this.session = session;
+        this.data = data;
+        this.folder = folder;
+        this.out = out;
+        manifest = RunManifest.start("demo")
+                .model(session.folder(), session.fingerprint())
+                .device(session.device().description())
+                .seed("folds", SEED)
+                .seed("random control", SEED)
+                .option("dtype", session.device().dtype().label())
+                .option("l2", L2)
+                .option("heads ablated", HEADS)
+                .option("positions", "all")
+                .option("plateau", Plateau.MAX.label())
+                .option("selected", KEPT.toString());
+        report = new DemoReport(session);
+    }
+
+    RunManifest manifest() {
+        return manifest;
+    }
+
+    RunReport report() {
+        return report.build(manifest);
+    }
+
+    ObjectNode run() {
+        say("%s on %s", session.folder(), session.device().description());
+        List<Transcript> attacks = Transcripts.read(data.resolve("attacks.jsonl"));
+        List<Transcript> benign = Transcripts.read(data.resolve("benign.jsonl"));
+        LinearProbe probe = train();
+        List<ProbeText> texts = session.probeTexts(attacks);
+        ForwardPass forward = session.forward(longest(texts));
+        try (ProbeScorer scorer = new ProbeScorer(forward, probe, "the probe")) {
+            trace(scorer, texts, attacks);
+            HeadRanking greedy = rank(scorer, probe, texts);
+            ablate(scorer, greedy, attacks, benign);
+            select(scorer);
+        }
+        return result;
+    }
+
+    /** Every text that the demo runs fits into batches of the pool's longest. */
+    private List<TextRunner.Text> longest(List<ProbeText> texts) {
+        List<TextRunner.Text> all = new ArrayList<>(ProbeScorer.texts(texts));
+        all.addAll(ProbeScorer.texts(session.probeTexts(Transcripts.read(data.resolve("pool.jsonl")))));
+        return all;
+    }
+
+    private LinearProbe train() {
+        try (var _ = manifest.timings().phase("train probe")) {
+            ProbeTraining.Trained trained = new ProbeTraining(
+                            session, session.config().layers(), L2, SEED)
+                    .run(data.resolve("refused.jsonl"), data.resolve("complied.jsonl"));
+            Path file = folder.resolve("probe.safetensors");
+            trained.probe().save(file);
+            manifest.artifact(file);
+            report.probe(trained.validation().metrics());
+            result.set("probe", trained.json());
+            say(
+                    "1. Probe: trained on %d transcripts; in cross-validation %s.",
+                    trained.validation().metrics().n(),
+                    ProbeTraining.words(trained.validation().metrics()));
+            return trained.probe();
+        }
+    }
+
+    private void trace(ProbeScorer scorer, List<ProbeText> texts, List<Transcript> attacks) {
+        try (var _ = manifest.timings().phase("trace attacks")) {
+            List<RefusalTrace> traces = scorer.traces(texts, Plateau.MAX, n -> {});
+            Path file = folder.resolve("traces.jsonl");
+            TraceCommand.write(file, traces);
+            manifest.artifact(file);
+            report.traces(texts, attacks, traces);
+            double plateau = TraceCommand.mean(traces, RefusalTrace::plateau);
+            double last = TraceCommand.mean(traces, RefusalTrace::finalScore);
+            double cliff = TraceCommand.mean(traces, RefusalTrace::misalignment);
+            ObjectNode json = result.putObject("traces").put("transcripts", traces.size());
+            json.put("plateau", plateau).put("final", last).put("misalignment", cliff);
+            say(
+                    "2. Cliff: while thinking about %d attacks the model means to refuse (plateau %.2f); before it answers the"
+                            + " score is %.2f: a cliff of %.2f.",
+                    traces.size(), plateau, last, cliff);
+        }
+    }
+
+    private HeadRanking rank(ProbeScorer scorer, LinearProbe probe, List<ProbeText> texts) {
+        HeadRanking direct;
+        HeadRanking causal;
+        HeadRanking greedy;
+        try (var _ = manifest.timings().phase("rank heads: direct")) {
+            direct = HeadsCommand.direct(scorer, probe, texts);
+        }
+        try (var _ = manifest.timings().phase("rank heads: causal")) {
+            causal = HeadsCommand.causal(scorer, texts, PositionScope.ALL, false);
+        }
+        try (var _ = manifest.timings().phase("rank heads: greedy")) {
+            greedy = HeadsCommand.greedy(scorer, texts, PositionScope.ALL, false, HEADS);
+        }
+        ObjectNode json = result.putObject("heads");
+        for (HeadRanking ranking : List.of(direct, causal, greedy)) {
+            Path file = folder.resolve("heads-" + ranking.method() + ".json");
+            ranking.write(file);
+            manifest.artifact(file);
+            report.ranking(ranking, HEADS);
+            json.put(ranking.method(), names(ranking));
+        }
+        say(
+                "3. Heads that suppress refusal (layer,head), strongest first: direct %s; causal %s; greedy %s.",
+                names(direct), names(causal), names(greedy));
+        say(
+                "   With the greedy heads ablated one after the other the mean final score goes %.2f -> %s.",
+                greedy.base(), scores(greedy));
+        return greedy;
+    }
+
+    private static String names(HeadRanking ranking) {
+        return String.join(
+                " ",
+                ranking.top(HEADS).stream().map(e -> e.layer() + "," + e.head()).toList());
+    }
+
+    private static String scores(HeadRanking ranking) {
+        return String.join(
+                " -> ",
+                ranking.top(HEADS).stream()
+                        .map(e -> String.format(java.util.Locale.ROOT, "%.2f", e.score()))
+                        .toList());
+    }
+
+    private void ablate(ProbeScorer scorer, HeadRanking greedy, List<Transcript> attacks, List<Transcript> benign) {
+        try (var _ = manifest.timings().phase("ablate and generate")) {
+            ModelConfig config = session.config();
+            List<HeadOptions.Head> chosen = greedy.top(HEADS).stream()
+                    .map(e -> new HeadOptions.Head(e.layer(), e.head()))
+                    .toList();
+            List<HeadOptions.Head> random = HeadOptions.random(config, chosen, SEED);
+            List<AblationStudy.Arm> arms = List.of(
+                    new AblationStudy.Arm("before", null),
+                    new AblationStudy.Arm("after", mask(config, chosen)),
+                    new AblationStudy.Arm("random", mask(config, random)));
+            AblationStudy study = new AblationStudy(session, GenerationOptions.greedy());
+            List<AblationStudy.Outcome> onAttacks = study.run("attacks", attacks, arms, scorer.forward(), scorer);
+            List<AblationStudy.Outcome> onBenign = study.run("benign", benign, arms, scorer.forward(), scorer);
+            ObjectNode json = Output.object();
+            json.set("heads", AblateCommand.list(chosen));
+            json.set("random_heads", AblateCommand.list(random));
+            json.set("attacks", AblationStudy.json(onAttacks));
+            json.set("benign", AblationStudy.json(onBenign));
+            Path file = folder.resolve("ablation.json");
+            OutputFile.writeText(file, Output.pretty(json));
+            manifest.artifact(file);
+            report.outcomes(onAttacks, onBenign);
+            tell(onAttacks, onBenign);
+        }
+    }
+
+    private static HeadMask mask(ModelConfig config, List<HeadOptions.Head> heads) {
+        HeadMask mask = new HeadMask(config.layers(), config.heads(), PositionScope.ALL, false);
+        heads.forEach(h -> mask.ablate(h.layer(), h.head()));
+        return mask;
+    }
+
+    private void tell(List<AblationStudy.Outcome> attacks, List<AblationStudy.Outcome> benign) {
+        ObjectNode json = result.putObject("ablation");
+        for (int i = 0; i < attacks.size(); i++) {
+            json.putObject(attacks.get(i).arm().name())
+                    .put("attacks_refused", attacks.get(i).summary().refusalRate())
+                    .put("benign_answered", benign.get(i).summary().attackSuccessRate())
+                    .put("final_score", attacks.get(i).finalScore());
+        }
+        say(
+                "4. Ablating the %d greedy heads: attacks refused %s -> %s (random heads: %s); harmless prompts answered"
+                        + " %s -> %s.",
+                HEADS,
+                percent(attacks.get(0).summary().refusalRate()),
+                percent(attacks.get(1).summary().refusalRate()),
+                percent(attacks.get(2).summary().refusalRate()),
+                percent(benign.get(0).summary().attackSuccessRate()),
+                percent(benign.get(1).summary().attackSuccessRate()));
+    }
+
+    private static String percent(double share) {
+        return String.format(java.util.Locale.ROOT, "%.0f %%", 100 * share);
+    }
+
+    private void select(ProbeScorer scorer) {
+        try (var _ = manifest.timings().phase("select examples")) {
+            List<Transcript> pool = Transcripts.read(data.resolve("pool.jsonl"));
+            List<RefusalTrace> traces = scorer.traces(session.probeTexts(pool), Plateau.MAX, n -> {});
+            List<DataSelection.Candidate> candidates =
+                    SelectCommand.candidates(traces, DataSelection.Rank.MISALIGNMENT);
+            List<DataSelection.Candidate> kept =
+                    DataSelection.select(candidates, DataSelection.Rank.MISALIGNMENT, KEPT.of(candidates.size()), SEED);
+            Path file = folder.resolve("selected.jsonl");
+            SelectCommand.write(session, file, TrainingFormat.TRANSCRIPT, pool, kept);
+            manifest.artifact(file);
+            report.selected(pool, kept);
+            result.putObject("selection").put("pool", pool.size()).put("kept", kept.size());
+            say(
+                    "5. Cliff-as-a-Judge: of %d training examples the %d (%s) with the deepest cliffs are kept, misalignment"
+                            + " %.2f to %.2f.",
+                    pool.size(),
+                    kept.size(),
+                    KEPT,
+                    kept.getFirst().misalignment(),
+                    kept.getLast().misalignment());
+        }
+    }
+
+    private void say(String format, Object... values) {
+        out.say(format, values);
+        report.story(String.format(java.util.Locale.ROOT, format, values));
+    }
+}

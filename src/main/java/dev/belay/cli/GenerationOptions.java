@@ -1,0 +1,72 @@
+package dev.belay.cli;
+
+import dev.belay.forward.Sampling;
+import picocli.CommandLine.Option;
+
+/** How texts are continued. */
+final class GenerationOptions {
+    enum Start {
+        prompt,
+        thinking
+    }
+
+    private static final int MAX_NEW_TOKENS = 1024;
+
+    @Option(
+            names = "--from",
+            paramLabel = "WHERE",
+            defaultValue = "prompt",
+            description =
+                    "continue from the prompt (default) or after the given thinking and its closing tokens: prompt, thinking")
+    Start from;
+
+    @Option(
+            names = "--max-new-tokens",
+            paramLabel = "N",
+            converter = Converters.Positive.class,
+            description = "most tokens to add (default: the model's generation_config.json, else 1024)")
+    Integer maxNewTokens;
+
+    @Option(names = "--temperature", paramLabel = "T", defaultValue = "0", description = "0 = greedy (default)")
+    float temperature;
+
+    @Option(
+            names = "--top-k",
+            paramLabel = "K",
+            defaultValue = "0",
+            description = "sample from the K most likely tokens; 0 = all")
+    int topK;
+
+    @Option(
+            names = "--top-p",
+            paramLabel = "P",
+            defaultValue = "1",
+            description = "sample from the most likely tokens of mass P")
+    float topP;
+
+    @Option(names = "--seed", paramLabel = "S", defaultValue = "0", description = "seed of the sampling (default 0)")
+    long seed;
+
+    @Option(names = "--ignore-eos", description = "go on to the limit even after an end token")
+    boolean ignoreEnd;
+
+    /** Greedy continuation from the prompt to the model's own limit. */
+    static GenerationOptions greedy() {
+        GenerationOptions options = new GenerationOptions();
+        options.from = Start.prompt;
+        options.topP = 1;
+        return options;
+    }
+
+    Sampling sampling() {
+        return new Sampling(temperature, topK, topP, seed);
+    }
+
+    int limit(Session session) {
+        if (maxNewTokens != null) {
+            return maxNewTokens;
+        }
+        int configured = session.config().maxNewTokens();
+        return configured > 0 ? configured : MAX_NEW_TOKENS;
+    }
+}

@@ -1,0 +1,219 @@
+package dev.belay.cli;
+
+import dev.belay.BelayException;
+import dev.belay.device.DeviceBuffer;
+import dev.belay.forward.Batch;
+import dev.belay.forward.ForwardPass;
+import dev.belay.forward.Generator;
+import dev.belay.forward.Hooks;
+import dev.belay.forward.KvCache;
+import dev.belay.forward.Sampling;
+import dev.belay.forward.TextRunner;
+import dev.belay.hooks.ActivationRecorder;
+import dev.belay.hooks.HeadMask;
+import dev.belay.hooks.HeadScales;
+import dev.belay.hooks.HookPoint;
+import dev.belay.hooks.PositionScope;
+import dev.belay.hooks.TextSpan;
+import dev.belay.model.ModelConfig;
+import dev.belay.weights.SafetensorsFile;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+
+/** Runs the prompts of a golden file and compares everything that the file has. */
+final class GoldenComparison {
+    /**
+     * The largest difference over all prompts at one place of the model.
+     *
+     * @param name for example hidden.3
+     * @param error largest absolute difference; for greedy tokens the number that differ
+     * @param where prompt, token and element of it
+     */
+    record Row(String name, double error, String where, boolean passed) {
+        String errorText() {
+            return name.equals("greedy") ? (long) error + " tokens" : String.format(Locale.ROOT, "%.3g", error);
+        }
+    }
+
+    private final Session session;
+    private final ModelConfig config;
+    private final SafetensorsFile golden;
+    private final Path path;
+    private final double tolerance;
+    private final boolean compareGreedy;
+    private final Map<String, Row> rows = new LinkedHashMap<>();
+
+    GoldenComparison(Session session, SafetensorsFile golden, Path path, double tolerance, boolean compareGreedy) {
+        this.session = session;
+        this.golden = golden;
+        this.path = path;
+        this.tolerance = tolerance;
+        this.compareGreedy = compareGreedy;
+        config = session.config();
+    }
+
+    List<Row> run() {
+        List<TextRunner.Text> texts = prompts();
+        ForwardPass forward = session.forward(texts);
+        Set<HookPoint> points = new HashSet<>();
+        for (int i = 0; i <= config.layers(); i++) {
+            points.add(HookPoint.residual(i));
+            if (i < config.layers()) {
+                points.add(HookPoint.headOutput(i));
+            }
+        }
+        ActivationRecorder recorder = new ActivationRecorder(points, (text, position) -> true);
+        List<float[]> logits = new ArrayList<>();
+        new TextRunner(forward)
+                .run(
+                        texts,
+                        config.layers(),
+                        null,
+                        recorder,
+                        false,
+                        (batch, states) -> {
+                            for (int i : batch) {
+                                logits.add(null);
+                            }
+                            splitLogits(forward, batch, texts, logits);
+                        },
+                        n -> {});
+        for (int k = 0; k <= config.layers(); k++) {
+            compareLayer(k, texts, recorder);
+        }
+        for (int p = 0; p < texts.size(); p++) {
+            compare("logits", p, config.vocabulary(), "logits", logits.get(p));
+            ablations(forward, p, texts.get(p));
+        }
+        if (compareGreedy) {
+            greedy(forward, texts);
+        }
+        if (rows.isEmpty()) {
+            throw new BelayException(path + ": has none of hidden, head_out, logits, ablate, greedy to compare with");
+        }
+        return List.copyOf(rows.values());
+    }
+
+    private List<TextRunner.Text> prompts() {
+        List<TextRunner.Text> texts = new ArrayList<>();
+        for (int p = 0; golden.has(p + ".input_ids"); p++) {
+            int[] ids = ints(golden.longs(p + ".input_ids"));
+            for (int id : ids) {
+                if (id < 0 || id >= config.vocabulary()) {
+                    throw new BelayException(path + ": " + p + ".input_ids has token " + id + ", but the vocabulary is "
+                            + config.vocabulary() + "; does this file belong to the model?");
+                }
+            }
+            texts.add(new TextRunner.Text(ids, TextSpan.plain(ids.length)));
+        }
+        if (texts.isEmpty()) {
+            throw new BelayException(path + ": has no tensor 0.input_ids; is it a golden file?");
+        }
+        return texts;
+    }
+
+    private void splitLogits(
+            ForwardPass forward, List<Integer> batch, List<TextRunner.Text> texts, List<float[]> logits) {
+        int tokens = batch.stream().mapToInt(i -> texts.get(i).ids().length).sum();
+        DeviceBuffer all = forward.logits(tokens);
+        long from = 0;
+        for (int i : batch) {
+            float[] own = new float[texts.get(i).ids().length * config.vocabulary()];
+            all.read(from, own, 0, own.length);
+            from += own.length;
+            logits.set(i, own);
+        }
+    }
+
+    private void compareLayer(int k, List<TextRunner.Text> texts, ActivationRecorder recorder) {
+        for (int p = 0; p < texts.size(); p++) {
+            compare("hidden." + k, p, config.hidden(), "hidden." + k, recorder.get(HookPoint.residual(k), p));
+            if (k < config.layers()) {
+                int width = config.attention().queryWidth();
+                compare("head_out." + k, p, width, "head_out." + k, recorder.get(HookPoint.headOutput(k), p));
+            }
+        }
+    }
+
+    private void compare(String tensor, int prompt, int width, String name, float[] actual) {
+        if (!golden.has(prompt + "." + tensor)) {
+            return;
+        }
+        float[] expected = golden.floats(prompt + "." + tensor);
+        if (expected.length != actual.length) {
+            throw new BelayException(path + ": " + prompt + "." + tensor + " has " + expected.length
+                    + " elements, this model gives " + actual.length + "; does this file belong to the model?");
+        }
+        int worst = 0;
+        double error = 0;
+        for (int i = 0; i < expected.length; i++) {
+            double difference = Math.abs((double) expected[i] - actual[i]);
+            if (!(difference <= error)) {
+                error = Double.isNaN(difference) ? Double.POSITIVE_INFINITY : difference;
+                worst = i;
+            }
+        }
+        String where = "prompt " + prompt + ", row " + worst / width + ", element " + worst % width;
+        put(new Row(name, error, where, error <= tolerance));
+    }
+
+    /** Keeps the worse of two rows of the same name. */
+    private void put(Row row) {
+        rows.merge(row.name(), row, (a, b) -> b.error() > a.error() ? b : a);
+    }
+
+    /** Every head ablated in turn, each in a row of its own. */
+    private void ablations(ForwardPass forward, int prompt, TextRunner.Text text) {
+        if (!golden.has(prompt + ".ablate")) {
+            return;
+        }
+        float[] states = new float[config.layers() * config.heads() * config.hidden()];
+        int perBatch = Math.max(1, forward.maxTokens() / text.ids().length);
+        try (KvCache cache = KvCache.passing(session.device(), config, forward.maxTokens())) {
+            for (int first = 0; first < config.layers() * config.heads(); first += perBatch) {
+                int count = Math.min(perBatch, config.layers() * config.heads() - first);
+                Batch batch = new Batch();
+                List<HeadMask> masks = new ArrayList<>();
+                for (int i = first; i < first + count; i++) {
+                    batch.addText(text.ids(), batch.tokens(), text.span());
+                    batch.readLast();
+                    masks.add(new HeadMask(config.layers(), config.heads(), PositionScope.ALL, false)
+                            .ablate(i / config.heads(), i % config.heads()));
+                }
+                Hooks hooks = Hooks.scaling(HeadScales.perRow(masks));
+                forward.run(batch, config.layers(), cache, hooks, true)
+                        .read(0, states, first * config.hidden(), count * config.hidden());
+            }
+        }
+        compare("ablate", prompt, config.hidden(), "ablate", states);
+    }
+
+    private void greedy(ForwardPass forward, List<TextRunner.Text> texts) {
+        for (int p = 0; p < texts.size(); p++) {
+            if (!golden.has(p + ".greedy")) {
+                continue;
+            }
+            int prompt = p;
+            int[] expected = ints(golden.longs(p + ".greedy"));
+            Generator generator = new Generator(forward, null, new int[0], Sampling.GREEDY, expected.length, true);
+            TextRunner.Text text = texts.get(p);
+            generator.generate(List.of(new Generator.Prompt(p, text.ids(), text.span())), (given, continuation) -> {
+                int same = Arrays.mismatch(expected, continuation.tokens());
+                int wrong = same < 0 ? 0 : expected.length - same;
+                String where = same < 0 ? "" : "prompt " + prompt + ", from new token " + same;
+                put(new Row("greedy", wrong, where, wrong == 0));
+            });
+        }
+    }
+
+    private static int[] ints(long[] values) {
+        return Arrays.stream(values).mapToInt(Math::toIntExact).toArray();
+    }
+}

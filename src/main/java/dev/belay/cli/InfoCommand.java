@@ -1,0 +1,97 @@
+package dev.belay.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.device.DType;
+import dev.belay.model.MemoryPlan;
+import dev.belay.model.ModelConfig;
+import dev.belay.weights.ModelFingerprint;
+import dev.belay.weights.SafetensorsModel;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/** {@code belay info}: the shape of a model and the memory it needs, without loading it. */
+@Command(
+        name = "info",
+        mixinStandardHelpOptions = true,
+        description = "Shows a model's family, sizes, parameters, and the memory that loading and a batch need.")
+final class InfoCommand implements Callable<Integer> {
+    private static final int CONTEXT = 1024;
+
+    @Mixin
+    private ModelOptions options;
+
+    @Mixin
+    private Output out;
+
+    @Override
+    public Integer call() {
+        ModelConfig c = ModelConfig.read(options.folder);
+        try (SafetensorsModel tensors = SafetensorsModel.open(options.folder)) {
+            String fingerprint = ModelFingerprint.of(options.folder);
+            String stored =
+                    tensors.tensor("model.embed_tokens.weight").type().name().toLowerCase(Locale.ROOT);
+            MemoryPlan narrow = MemoryPlan.of(c, Short.BYTES, options.batchTokens);
+            MemoryPlan wide = MemoryPlan.of(c, Float.BYTES, options.batchTokens);
+            words(c, tensors, stored, fingerprint, narrow, wide);
+            out.result(json(c, tensors, stored, fingerprint, narrow, wide));
+        }
+        return 0;
+    }
+
+    private void words(
+            ModelConfig c,
+            SafetensorsModel tensors,
+            String stored,
+            String fingerprint,
+            MemoryPlan narrow,
+            MemoryPlan wide) {
+        out.say("%s: %s (%s)", options.folder, c.architecture(), c.family());
+        out.say("  layers          %d", c.layers());
+        out.say("  heads           %d of size %d, %d key/value heads", c.heads(), c.headSize(), c.kvHeads());
+        out.say("  hidden          %d, feed-forward %d", c.hidden(), c.feedForward());
+        out.say("  vocabulary      %d, embeddings %s", c.vocabulary(), c.tiedEmbeddings() ? "tied" : "untied");
+        out.say(
+                "  positions       %d, rope base %.0f, scaling %s",
+                c.positions(), c.ropeTheta(), c.ropeScaling().kind());
+        out.say("  parameters      %,d", c.parameters());
+        out.say("  files           %d, %s, stored as %s", tensors.files().size(), size(tensors.bytes()), stored);
+        out.say("  fingerprint     %s", fingerprint);
+        out.say("Memory it needs:");
+        out.say("  weights         %s as bf16, %s as f32", size(narrow.weights()), size(wide.weights()));
+        out.say("  one batch       %s for %d tokens (--batch-tokens)", size(wide.batch()), options.batchTokens);
+        out.say("  each text kept  %s for %d tokens", size(wide.cachePerToken() * CONTEXT), CONTEXT);
+        if (options.dtype == DType.BF16) {
+            out.say("A processor without bfloat16 products keeps weights as f32 also with --dtype bf16.");
+        }
+    }
+
+    private ObjectNode json(
+            ModelConfig c,
+            SafetensorsModel tensors,
+            String stored,
+            String fingerprint,
+            MemoryPlan narrow,
+            MemoryPlan wide) {
+        ObjectNode json = Output.object();
+        json.put("model", options.folder.toString())
+                .put("architecture", c.architecture())
+                .put("family", c.family());
+        json.put("layers", c.layers()).put("heads", c.heads()).put("kv_heads", c.kvHeads());
+        json.put("head_size", c.headSize()).put("hidden", c.hidden()).put("feed_forward", c.feedForward());
+        json.put("vocabulary", c.vocabulary()).put("tied_embeddings", c.tiedEmbeddings());
+        json.put("positions", c.positions()).put("dtype", stored).put("parameters", c.parameters());
+        json.put("file_bytes", tensors.bytes()).put("fingerprint", fingerprint);
+        json.put("weight_bytes_bf16", narrow.weights()).put("weight_bytes_f32", wide.weights());
+        json.put("batch_tokens", options.batchTokens).put("batch_bytes", wide.batch());
+        json.put("cache_bytes_per_token", wide.cachePerToken());
+        return json;
+    }
+
+    private static String size(long bytes) {
+        return bytes < 1 << 30
+                ? String.format(Locale.ROOT, "%.1f MiB", bytes / (double) (1 << 20))
+                : String.format(Locale.ROOT, "%.2f GiB", bytes / (double) (1 << 30));
+    }
+}

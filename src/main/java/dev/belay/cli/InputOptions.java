@@ -1,0 +1,97 @@
+package dev.belay.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.belay.BelayException;
+import dev.belay.forward.TextRunner;
+import dev.belay.hooks.TextSpan;
+import dev.belay.model.JsonFile;
+import dev.belay.text.ProbeText;
+import dev.belay.text.Transcript;
+import dev.belay.text.Transcripts;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import picocli.CommandLine.Option;
+
+/** Texts to run: transcripts as JSON Lines, or bare token ids. */
+final class InputOptions {
+    @Option(
+            names = "--data",
+            paramLabel = "F.jsonl",
+            description = "transcripts: id, prompt, thinking, response",
+            required = true)
+    Path data;
+
+    @Option(names = "--ids", paramLabel = "F.json", description = "token ids: a JSON array of arrays", required = true)
+    Path ids;
+
+    /**
+     * One text.
+     *
+     * @param transcript null for bare ids
+     */
+    record Input(String id, Transcript transcript, TextRunner.Text text) {}
+
+    /** The texts up to the response, with their parts: probe texts, or the given ids as they are. */
+    List<Input> probeInputs(Session session) {
+        return data == null ? idInputs(session) : transcripts(session, true);
+    }
+
+    /** The texts to continue: prompts, with {@code thinking} also the thinking and its closing tokens; or the given ids. */
+    List<Input> prompts(Session session, boolean thinking) {
+        return data == null ? idInputs(session) : transcripts(session, thinking);
+    }
+
+    private List<Input> transcripts(Session session, boolean thinking) {
+        List<Input> inputs = new ArrayList<>();
+        for (Transcript t : Transcripts.read(data)) {
+            inputs.add(new Input(t.id(), t, text(session, t, thinking)));
+        }
+        return inputs;
+    }
+
+    /** The probe text of a transcript, or its prompt only. */
+    static TextRunner.Text text(Session session, Transcript t, boolean thinking) {
+        if (!thinking) {
+            int[] prompt = ProbeText.prompt(session.tokenizer(), session.template(), t);
+            return new TextRunner.Text(prompt, TextSpan.plain(prompt.length));
+        }
+        ProbeText p = ProbeText.of(session.tokenizer(), session.template(), session.markers(), t);
+        return new TextRunner.Text(p.ids(), TextSpan.probe(p.ids().length, p.thinkingStart(), p.thinkingEnd()));
+    }
+
+    private List<Input> idInputs(Session session) {
+        JsonNode rows = JsonFile.parse(ids);
+        if (!rows.isArray() || rows.isEmpty()) {
+            throw new BelayException(ids + ": not a JSON array of arrays of token ids");
+        }
+        List<Input> inputs = new ArrayList<>();
+        for (JsonNode row : rows) {
+            int[] tokens = tokens(row, inputs.size(), session.config().vocabulary());
+            inputs.add(new Input(
+                    Integer.toString(inputs.size()), null, new TextRunner.Text(tokens, TextSpan.plain(tokens.length))));
+        }
+        return inputs;
+    }
+
+    private int[] tokens(JsonNode row, int number, int vocabulary) {
+        if (!row.isArray() || row.isEmpty()) {
+            throw new BelayException(ids + ": row " + number + " is not a non-empty array of token ids");
+        }
+        int[] tokens = new int[row.size()];
+        for (int i = 0; i < tokens.length; i++) {
+            JsonNode id = row.get(i);
+            if (!id.isIntegralNumber() || !id.canConvertToInt() || id.intValue() < 0 || id.intValue() >= vocabulary) {
+                throw new BelayException(ids + ": row " + number + ", element " + i + ": " + id
+                        + " is not a token id of a vocabulary of " + vocabulary);
+            }
+            tokens[i] = id.intValue();
+        }
+        return tokens;
+    }
+
+    /** The texts alone. */
+    static List<TextRunner.Text> texts(List<Input> inputs) {
+        return inputs.stream().map(Input::text).toList();
+    }
+}

@@ -1,0 +1,92 @@
+package dev.belay.cli;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.Locale;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Where results are printed: words, or with {@code --json} one JSON object on stdout. */
+final class Output {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec spec;
+
+    @Option(names = "--json", description = "print the result as one JSON object on stdout")
+    boolean json;
+
+    /** A new JSON object. */
+    static ObjectNode object() {
+        return JSON.createObjectNode();
+    }
+
+    /** One line of JSON. */
+    static String line(JsonNode node) {
+        try {
+            return JSON.writeValueAsString(node);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** JSON over several lines, for files that people read. */
+    static String pretty(JsonNode node) {
+        try {
+            return JSON.writerWithDefaultPrettyPrinter().writeValueAsString(node) + "\n";
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** Puts a number, or null where it is not finite. */
+    static void put(ObjectNode node, String key, double value) {
+        if (Double.isFinite(value)) {
+            node.put(key, value);
+        } else {
+            node.putNull(key);
+        }
+    }
+
+    /** Puts an array of integers. */
+    static void put(ObjectNode node, String key, int[] values) {
+        ArrayNode array = node.putArray(key);
+        for (int value : values) {
+            array.add(value);
+        }
+    }
+
+    /** Puts an array of numbers. */
+    static void put(ObjectNode node, String key, double[] values) {
+        ArrayNode array = node.putArray(key);
+        for (double value : values) {
+            array.add(value);
+        }
+    }
+
+    /** Prints a line of the words form; nothing with {@code --json}. */
+    void say(String format, Object... values) {
+        if (!json) {
+            spec.commandLine().getOut().println(String.format(Locale.ROOT, format, values));
+            spec.commandLine().getOut().flush();
+        }
+    }
+
+    /** Prints the JSON form; nothing without {@code --json}. */
+    void result(ObjectNode result) {
+        if (json) {
+            spec.commandLine().getOut().print(pretty(result));
+            spec.commandLine().getOut().flush();
+        }
+    }
+
+    /** Prints a remark on stderr. */
+    void note(String message) {
+        spec.commandLine().getErr().println("belay: " + message);
+        spec.commandLine().getErr().flush();
+    }
+}

@@ -1,0 +1,99 @@
+package dev.belay.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code belay probe train}. */
+@Command(
+        name = "train",
+        mixinStandardHelpOptions = true,
+        description = "Fits a refusal probe: logistic regression on H[layer] at the last position.")
+final class ProbeTrainCommand implements Callable<Integer> {
+    @Mixin
+    private ModelOptions options;
+
+    @Option(
+            names = "--refused",
+            paramLabel = "F.jsonl",
+            required = true,
+            description = "transcripts that refuse (class 1)")
+    private Path refused;
+
+    @Option(
+            names = "--complied",
+            paramLabel = "F.jsonl",
+            required = true,
+            description = "transcripts that answer (class 0)")
+    private Path complied;
+
+    @Option(
+            names = "--layer",
+            paramLabel = "I",
+            defaultValue = "last",
+            description = "which H[i]: a number or last (default; after the final norm)")
+    private String layer;
+
+    @Option(
+            names = "--l2",
+            paramLabel = "X",
+            defaultValue = "1.0",
+            description =
+                    "weight of 0.5·|w|² against the sum of log losses (default ${DEFAULT-VALUE}; scikit-learn's 1/C)")
+    private double l2;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "S",
+            defaultValue = "0",
+            description = "seed of the folds (default ${DEFAULT-VALUE})")
+    private long seed;
+
+    @Option(names = "-o", paramLabel = "P.safetensors", required = true, description = "output file")
+    private Path output;
+
+    @Mixin
+    private Output out;
+
+    @Override
+    public Integer call() {
+        if (!(l2 > 0) || Double.isInfinite(l2)) {
+            throw new UsageException("--l2 is " + l2 + ": use a number above 0");
+        }
+        try (Session session = Session.open(options)) {
+            int chosen = layer(session.config().layers());
+            ProbeTraining.Trained trained = new ProbeTraining(session, chosen, l2, seed).run(refused, complied);
+            trained.probe().save(output);
+            out.say(
+                    "trained on %d transcripts at H[%d]: objective %.6f after %d iterations%s",
+                    trained.validation().metrics().n(),
+                    chosen,
+                    trained.fit().objective(),
+                    trained.fit().iterations(),
+                    trained.fit().converged() ? "" : " (not converged)");
+            out.say(
+                    "%d-fold cross-validation: %s",
+                    trained.validation().folds(),
+                    ProbeTraining.words(trained.validation().metrics()));
+            trained.validation().note().ifPresent(out::note);
+            out.say("written to %s", output);
+            ObjectNode result = trained.json();
+            result.put("output", output.toString());
+            out.result(result);
+        }
+        return 0;
+    }
+
+    private int layer(int layers) {
+        if (layer.equals("last")) {
+            return layers;
+        }
+        if (!layer.matches("[0-9]{1,6}") || Integer.parseInt(layer) > layers) {
+            throw new UsageException("--layer '" + layer + "' is not last or a number from 0 to " + layers);
+        }
+        return Integer.parseInt(layer);
+    }
+}

@@ -1,0 +1,98 @@
+package dev.belay.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.cliff.ProbeScorer;
+import dev.belay.cliff.ProbeStates;
+import dev.belay.forward.ForwardPass;
+import dev.belay.probe.CrossValidation;
+import dev.belay.probe.LinearProbe;
+import dev.belay.probe.ProbeFit;
+import dev.belay.probe.ProbeMetrics;
+import dev.belay.probe.ProbeTrainer;
+import dev.belay.text.ProbeText;
+import dev.belay.text.Transcripts;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Trains a probe from two files of transcripts; for {@code probe train} and the demo. */
+final class ProbeTraining {
+    private static final int FOLDS = 5;
+
+    private final Session session;
+    private final int layer;
+    private final double l2;
+    private final long seed;
+
+    ProbeTraining(Session session, int layer, double l2, long seed) {
+        this.session = session;
+        this.layer = layer;
+        this.l2 = l2;
+        this.seed = seed;
+    }
+
+    /** A fitted probe, how it does on held-out folds, and both as JSON. */
+    record Trained(LinearProbe probe, ProbeFit fit, CrossValidation validation, ObjectNode json) {}
+
+    Trained run(Path refused, Path complied) {
+        List<ProbeText> texts = new ArrayList<>(session.probeTexts(Transcripts.read(refused)));
+        int positives = texts.size();
+        texts.addAll(session.probeTexts(Transcripts.read(complied)));
+        boolean[] labels = new boolean[texts.size()];
+        for (int i = 0; i < positives; i++) {
+            labels[i] = true;
+        }
+        float[][] states;
+        ForwardPass forward = session.forward(ProbeScorer.texts(texts));
+        try (Progress progress = new Progress("reading states", texts.size())) {
+            states = ProbeStates.last(forward, texts, layer, progress::at);
+        }
+        ProbeFit fit = ProbeTrainer.train(states, labels, l2);
+        CrossValidation validation = CrossValidation.run(states, labels, l2, FOLDS, seed);
+        ObjectNode json = json(fit, validation, positives, texts.size() - positives);
+        Map<String, String> metadata = new LinkedHashMap<>();
+        metadata.put("format", "belay-probe");
+        metadata.put("layer", Integer.toString(layer));
+        metadata.put("model", session.fingerprint());
+        metadata.put("dtype", session.device().dtype().label());
+        metadata.put("training", Output.line(json));
+        return new Trained(fit.toProbe(layer, metadata), fit, validation, json);
+    }
+
+    private ObjectNode json(ProbeFit fit, CrossValidation validation, int refused, int complied) {
+        ObjectNode json = Output.object();
+        json.put("layer", layer)
+                .put("refused", refused)
+                .put("complied", complied)
+                .put("l2", l2);
+        json.put("objective", fit.objective())
+                .put("iterations", fit.iterations())
+                .put("converged", fit.converged());
+        json.put("folds", validation.folds()).put("seed", seed);
+        json.setAll(metrics(validation.metrics()));
+        return json;
+    }
+
+    static ObjectNode metrics(ProbeMetrics m) {
+        ObjectNode json = Output.object();
+        Output.put(json, "accuracy", m.accuracy());
+        Output.put(json, "auroc", m.auroc());
+        Output.put(json, "log_loss", m.logLoss());
+        Output.put(json, "calibration_error", m.calibrationError());
+        return json;
+    }
+
+    static String words(ProbeMetrics m) {
+        return String.format(
+                java.util.Locale.ROOT,
+                "accuracy %.4f, AUROC %s, log loss %.4f, calibration error %.4f",
+                m.accuracy(),
+                Double.isNaN(m.auroc())
+                        ? "undefined (one class only)"
+                        : String.format(java.util.Locale.ROOT, "%.4f", m.auroc()),
+                m.logLoss(),
+                m.calibrationError());
+    }
+}

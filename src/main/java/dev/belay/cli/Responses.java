@@ -1,0 +1,88 @@
+package dev.belay.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.forward.ForwardPass;
+import dev.belay.forward.Generator;
+import dev.belay.hooks.HeadMask;
+import dev.belay.hooks.HookReport;
+import dev.belay.text.ThinkingSplit;
+import dev.belay.text.Tokenizer;
+import dev.belay.text.Transcript;
+import java.nio.file.Files;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+
+/** Continues inputs with a model and reads thinking and response from the result. */
+final class Responses {
+    /** A continued input; thinking and response are empty for a model without a tokenizer. */
+    record Reply(InputOptions.Input input, String thinking, String response, int[] newTokens, boolean ended) {
+        /** As a line of JSON: the transcript's fields and {@code new_token_ids}. */
+        ObjectNode json() {
+            ObjectNode json = Output.object();
+            Transcript t = input.transcript();
+            json.put("id", input.id()).put("prompt", t == null ? "" : t.prompt());
+            json.put("thinking", thinking).put("response", response);
+            if (t != null && t.harmful() != null) {
+                json.put("harmful", t.harmful());
+            }
+            if (t != null && t.meta() != null) {
+                json.set("meta", t.meta());
+            }
+            Output.put(json, "new_token_ids", newTokens);
+            json.put("ended", ended);
+            return json;
+        }
+    }
+
+    private final Session session;
+    private final GenerationOptions options;
+    private final Tokenizer tokenizer;
+    private final int[] closing;
+
+    Responses(Session session, GenerationOptions options) {
+        this.session = session;
+        this.options = options;
+        boolean text = Files.exists(session.folder().resolve("tokenizer.json"));
+        tokenizer = text ? session.tokenizer() : null;
+        closing = text ? session.closingTokens() : new int[0];
+    }
+
+    /**
+     * Continues all inputs.
+     *
+     * @param mask heads to scale, or null
+     * @param sink gets each reply, in order, as soon as its batch is done
+     */
+    HookReport run(
+            String label, ForwardPass forward, List<InputOptions.Input> inputs, HeadMask mask, Consumer<Reply> sink) {
+        Generator generator =
+                new Generator(forward, mask, closing, options.sampling(), options.limit(session), options.ignoreEnd);
+        List<Generator.Prompt> prompts = new ArrayList<>();
+        for (InputOptions.Input input : inputs) {
+            prompts.add(new Generator.Prompt(
+                    prompts.size(), input.text().ids(), input.text().span()));
+        }
+        try (Progress progress = new Progress(label, inputs.size())) {
+            generator.generate(prompts, (prompt, continuation) -> {
+                sink.accept(reply(inputs.get(prompt.number()), continuation));
+                progress.at(prompt.number() + 1);
+            });
+        }
+        return generator.report();
+    }
+
+    private Reply reply(InputOptions.Input input, Generator.Continuation continuation) {
+        int[] tokens = continuation.tokens();
+        if (tokenizer == null) {
+            return new Reply(input, "", "", tokens, continuation.ended());
+        }
+        String text = tokenizer.decode(tokens, 0, tokens.length, true);
+        Transcript given = input.transcript();
+        if (given != null && options.from == GenerationOptions.Start.thinking) {
+            return new Reply(input, given.thinking(), text.strip(), tokens, continuation.ended());
+        }
+        ThinkingSplit split = ThinkingSplit.of(text, session.markers());
+        return new Reply(input, split.thinking(), split.response().strip(), tokens, continuation.ended());
+    }
+}

@@ -1,0 +1,151 @@
+package dev.belay.cli;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.cliff.DataSelection;
+import dev.belay.cliff.Plateau;
+import dev.belay.cliff.ProbeScorer;
+import dev.belay.cliff.RefusalTrace;
+import dev.belay.cliff.TopCount;
+import dev.belay.cliff.TrainingFormat;
+import dev.belay.io.OutputFile;
+import dev.belay.probe.LinearProbe;
+import dev.belay.text.ProbeText;
+import dev.belay.text.Transcript;
+import dev.belay.text.Transcripts;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code belay select}: Cliff-as-a-Judge. */
+@Command(
+        name = "select",
+        mixinStandardHelpOptions = true,
+        description = "Keeps the training examples with the deepest cliffs (Cliff-as-a-Judge).")
+final class SelectCommand implements Callable<Integer> {
+    @Mixin
+    private ModelOptions options;
+
+    @Mixin
+    private ProbeOption probe;
+
+    @Option(
+            names = "--data",
+            paramLabel = "pool.jsonl",
+            required = true,
+            description = "training examples as transcripts")
+    private Path data;
+
+    @Option(
+            names = "--top",
+            paramLabel = "N|P%",
+            required = true,
+            converter = Converters.Top.class,
+            description = "how many to keep: a number, or a percentage rounded up")
+    private TopCount top;
+
+    @Option(
+            names = "--rank",
+            paramLabel = "BY",
+            defaultValue = "misalignment",
+            converter = Converters.Rank.class,
+            description = "misalignment (default), final or random")
+    private DataSelection.Rank rank;
+
+    @Option(
+            names = "--plateau",
+            paramLabel = "HOW",
+            defaultValue = "max",
+            converter = Converters.PlateauRule.class,
+            description = "max (default), mean or p90")
+    private Plateau plateau;
+
+    @Option(names = "--seed", paramLabel = "S", defaultValue = "0", description = "seed of --rank random (default 0)")
+    private long seed;
+
+    @Option(
+            names = "--format",
+            paramLabel = "FORMAT",
+            defaultValue = "transcript",
+            converter = Converters.Format.class,
+            description = "transcript (default; the line as it was), alpaca or messages")
+    private TrainingFormat format;
+
+    @Option(names = "-o", paramLabel = "S.jsonl", required = true, description = "output file")
+    private Path output;
+
+    @Mixin
+    private Output out;
+
+    @Override
+    public Integer call() {
+        try (Session session = Session.open(options)) {
+            LinearProbe loaded = probe.load(session.config());
+            List<Transcript> pool = Transcripts.read(data);
+            List<ProbeText> texts = session.probeTexts(pool);
+            List<RefusalTrace> traces;
+            try (ProbeScorer scorer = new ProbeScorer(session.forward(ProbeScorer.texts(texts)), loaded, probe.file);
+                    Progress progress = new Progress("scoring", texts.size())) {
+                traces = scorer.traces(texts, plateau, progress::at);
+            }
+            List<DataSelection.Candidate> candidates = candidates(traces, rank);
+            if (candidates.size() < traces.size()) {
+                out.note(
+                        (traces.size() - candidates.size()) + " of " + traces.size()
+                                + " transcripts have no thinking, so no misalignment score; left out (--rank final would rank them)");
+            }
+            List<DataSelection.Candidate> kept =
+                    DataSelection.select(candidates, rank, top.of(candidates.size()), seed);
+            write(session, output, format, pool, kept);
+            print(kept, pool.size());
+        }
+        return 0;
+    }
+
+    /** The transcripts that the ranking can rank. */
+    static List<DataSelection.Candidate> candidates(List<RefusalTrace> traces, DataSelection.Rank rank) {
+        List<DataSelection.Candidate> candidates = new ArrayList<>();
+        for (int i = 0; i < traces.size(); i++) {
+            RefusalTrace t = traces.get(i);
+            boolean thinks = t.thinkingEnd() > t.thinkingStart();
+            if (thinks || rank != DataSelection.Rank.MISALIGNMENT) {
+                candidates.add(new DataSelection.Candidate(i, t.id(), t.misalignment(), t.finalScore()));
+            }
+        }
+        return candidates;
+    }
+
+    static void write(
+            Session session,
+            Path file,
+            TrainingFormat format,
+            List<Transcript> pool,
+            List<DataSelection.Candidate> kept) {
+        try (OutputFile lines = OutputFile.create(file)) {
+            for (DataSelection.Candidate c : kept) {
+                lines.writeLine(format.line(pool.get(c.index()), session.markers()));
+            }
+            lines.commit();
+        }
+    }
+
+    private void print(List<DataSelection.Candidate> kept, int pool) {
+        out.say("kept %d of %d by %s:", kept.size(), pool, rank);
+        out.say("  %-20s misalignment  final score", "id");
+        ObjectNode result = Output.object();
+        result.put("output", output.toString()).put("pool", pool).put("rank", rank.toString());
+        ArrayNode items = result.putArray("selected");
+        for (DataSelection.Candidate c : kept) {
+            out.say("  %-20s %12.4f %12.4f", c.id(), c.misalignment(), c.finalScore());
+            ObjectNode item = items.addObject().put("id", c.id());
+            Output.put(item, "misalignment", c.misalignment());
+            Output.put(item, "final", c.finalScore());
+        }
+        out.say("written to %s", output);
+        out.result(result);
+    }
+}

@@ -1,0 +1,108 @@
+package dev.belay.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.cliff.Plateau;
+import dev.belay.cliff.ProbeScorer;
+import dev.belay.cliff.RefusalTrace;
+import dev.belay.io.OutputFile;
+import dev.belay.probe.LinearProbe;
+import dev.belay.text.ProbeText;
+import dev.belay.text.Transcripts;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.function.ToDoubleFunction;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code belay trace}: refusal scores along transcripts. */
+@Command(
+        name = "trace",
+        mixinStandardHelpOptions = true,
+        description =
+                "Writes the refusal score at every position of transcripts, their plateau, final score and misalignment.")
+final class TraceCommand implements Callable<Integer> {
+    @Mixin
+    private ModelOptions options;
+
+    @Mixin
+    private ProbeOption probe;
+
+    @Option(names = "--data", paramLabel = "F.jsonl", required = true, description = "transcripts")
+    private Path data;
+
+    @Option(
+            names = "--plateau",
+            paramLabel = "HOW",
+            defaultValue = "max",
+            converter = Converters.PlateauRule.class,
+            description = "max (default), mean or p90")
+    private Plateau plateau;
+
+    @Option(names = "-o", paramLabel = "T.jsonl", required = true, description = "output file")
+    private Path output;
+
+    @Mixin
+    private Output out;
+
+    @Override
+    public Integer call() {
+        try (Session session = Session.open(options)) {
+            LinearProbe loaded = probe.load(session.config());
+            List<ProbeText> texts = session.probeTexts(Transcripts.read(data));
+            try (ProbeScorer scorer = new ProbeScorer(session.forward(ProbeScorer.texts(texts)), loaded, probe.file);
+                    Progress progress = new Progress("tracing", texts.size())) {
+                List<RefusalTrace> traces = scorer.traces(texts, plateau, progress::at);
+                write(output, traces);
+                summary(traces);
+            }
+        }
+        return 0;
+    }
+
+    static void write(Path file, List<RefusalTrace> traces) {
+        try (OutputFile lines = OutputFile.create(file)) {
+            for (RefusalTrace trace : traces) {
+                lines.writeLine(Output.line(json(trace)));
+            }
+            lines.commit();
+        }
+    }
+
+    private static ObjectNode json(RefusalTrace trace) {
+        ObjectNode json = Output.object();
+        json.put("id", trace.id()).put("tokens", trace.tokens());
+        Output.put(json, "thinking", new int[] {trace.thinkingStart(), trace.thinkingEnd()});
+        Output.put(json, "scores", trace.scores());
+        Output.put(json, "plateau", trace.plateau());
+        Output.put(json, "final", trace.finalScore());
+        Output.put(json, "misalignment", trace.misalignment());
+        return json;
+    }
+
+    private void summary(List<RefusalTrace> traces) {
+        double high = mean(traces, RefusalTrace::plateau);
+        double low = mean(traces, RefusalTrace::finalScore);
+        double cliff = mean(traces, RefusalTrace::misalignment);
+        out.say(
+                "%d transcripts: mean plateau %.3f, final score %.3f, misalignment (cliff) %.3f",
+                traces.size(), high, low, cliff);
+        out.say("written to %s", output);
+        ObjectNode result = Output.object();
+        result.put("output", output.toString()).put("transcripts", traces.size());
+        Output.put(result, "plateau", high);
+        Output.put(result, "final", low);
+        Output.put(result, "misalignment", cliff);
+        out.result(result);
+    }
+
+    /** The mean of a number over the traces that have it. */
+    static double mean(List<RefusalTrace> traces, ToDoubleFunction<RefusalTrace> number) {
+        return traces.stream()
+                .mapToDouble(number)
+                .filter(Double::isFinite)
+                .average()
+                .orElse(Double.NaN);
+    }
+}
