@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -62,6 +63,27 @@ class ThreadTeamTest {
                 }
             }
         }
+    }
+
+    /** More members than processors, so that some are held up between looking at a run and claiming from it. */
+    @Test
+    void aMemberThatIsHeldUpDoesNotRunTheTaskBefore() {
+        AtomicInteger current = new AtomicInteger();
+        AtomicInteger late = new AtomicInteger();
+        try (ThreadTeam team = new ThreadTeam(12)) {
+            for (int run = 1; run <= 60_000; run++) {
+                int mine = run;
+                current.set(run);
+                team.run(
+                        (item, worker) -> {
+                            if (current.get() != mine) {
+                                late.incrementAndGet();
+                            }
+                        },
+                        2);
+            }
+        }
+        assertEquals(0, late.get(), "items done with the task of another run");
     }
 
     /** Two items that wait for each other only end if two members have them, each under its own number. */
