@@ -47,12 +47,13 @@ final class Attention extends RowTask {
             longest = Math.max(longest, layout.position(t) + 1);
         }
         reserve(team.size(), longest);
-        over(team, layout.tokens(), shape.queryWidth() * longest / 4);
+        over(team, layout.tokens(), (int) Math.min(Integer.MAX_VALUE, shape.queryWidth() * (long) longest / 4));
     }
 
     private void reserve(int workers, int keys) {
-        if (scratch.length != workers || scratch[0].length < keys) {
-            scratch = new float[workers][Math.max(keys, 1024)];
+        int room = scratch.length == workers ? scratch[0].length : 0;
+        if (room < keys) {
+            scratch = new float[workers][Math.max(keys, Math.max(1024, 2 * room))];
         }
     }
 

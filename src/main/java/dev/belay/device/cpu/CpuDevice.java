@@ -153,12 +153,14 @@ public final class CpuDevice implements Device {
     @Override
     public void embed(DeviceMatrix table, TokenLayout layout, DeviceBuffer out) {
         out.check("embed", 0, (long) layout.tokens() * table.columns());
+        Bounds.ids(table, layout);
         embedding.run(team, CpuMatrix.of(table), layout, CpuBuffer.of(out));
     }
 
     @Override
     public void rmsNorm(DeviceBuffer x, DeviceBuffer weight, float eps, int tokens, int width, DeviceBuffer out) {
         x.check("rmsNorm", 0, (long) tokens * width);
+        weight.check("rmsNorm weight", 0, width);
         out.check("rmsNorm", 0, (long) tokens * width);
         rmsNorm.run(team, CpuBuffer.of(x), CpuBuffer.of(weight), eps, tokens, width, CpuBuffer.of(out));
     }
@@ -177,6 +179,7 @@ public final class CpuDevice implements Device {
             return;
         }
         int columns = weights.columns();
+        Bounds.columns(a, aStride, aColumn, weights);
         a.check("matmul input of " + weights, 0, (long) (tokens - 1) * aStride + aColumn + columns);
         out.check("matmul output of " + weights, outOffset, (long) tokens * weights.rows());
         long target = CpuBuffer.of(out).address() + outOffset * Float.BYTES;
@@ -205,6 +208,7 @@ public final class CpuDevice implements Device {
     @Override
     public void rotateQueries(DeviceBuffer q, TokenLayout layout, AttentionShape shape, DeviceBuffer rope) {
         q.check("rotateQueries", 0, (long) layout.tokens() * shape.queryWidth());
+        Bounds.angles("rotateQueries", rope, layout, shape);
         rotary.queries(team, CpuBuffer.of(q), layout, shape, CpuBuffer.of(rope));
     }
 
@@ -212,6 +216,8 @@ public final class CpuDevice implements Device {
     public void storeKeyValues(
             DeviceBuffer kv, TokenLayout layout, AttentionShape shape, DeviceBuffer rope, KeyValues cache) {
         kv.check("storeKeyValues", 0, 2L * layout.tokens() * shape.kvWidth());
+        Bounds.angles("storeKeyValues", rope, layout, shape);
+        Bounds.slots(cache, layout, shape);
         CpuBuffer keys = CpuBuffer.of(cache.keys());
         CpuBuffer values = CpuBuffer.of(cache.values());
         rotary.keyValues(team, CpuBuffer.of(kv), layout, shape, CpuBuffer.of(rope), keys, values);
@@ -228,6 +234,7 @@ public final class CpuDevice implements Device {
             DeviceBuffer z) {
         q.check("attention queries", 0, (long) layout.tokens() * shape.queryWidth());
         z.check("attention output", 0, (long) layout.tokens() * shape.queryWidth());
+        Bounds.keys(prefix, own, layout, shape);
         prefixBuffers[0] = CpuBuffer.of(prefix.keys());
         prefixBuffers[1] = CpuBuffer.of(prefix.values());
         ownBuffers[0] = CpuBuffer.of(own.keys());
@@ -276,6 +283,7 @@ public final class CpuDevice implements Device {
     @Override
     public void dot(DeviceBuffer x, DeviceBuffer vector, int tokens, int width, float[] out) {
         x.check("dot", 0, (long) tokens * width);
+        vector.check("dot vector", 0, width);
         rowDot.run(team, CpuBuffer.of(x), CpuBuffer.of(vector), tokens, width, out);
     }
 
