@@ -38,6 +38,7 @@ public final class Generator {
     public record Continuation(int[] tokens, boolean ended) {}
 
     private static final int SLOTS_PER_TOKEN = 4;
+    private static final int MAX_LOGITS = 1 << 26;
 
     private final ForwardPass forward;
     private final ModelConfig config;
@@ -129,12 +130,13 @@ public final class Generator {
     }
 
     /**
-     * Batch tokens that a text counts for: its prompt or, as all texts may close at once, the closing tokens done again; or its share
-     * of a cache of {@value #SLOTS_PER_TOKEN} slots a token.
+     * Batch tokens that a text counts for: its prompt or, as all texts may close at once, the closing tokens done again; its share of
+     * a cache of {@value #SLOTS_PER_TOKEN} slots a token; or its share of {@value #MAX_LOGITS} logits a step.
      */
     private int size(Prompt prompt) {
         int step = Math.max(prompt.ids().length, redoClosing ? closingTokens.length : 0);
-        return Math.max(step, capacity(prompt) / SLOTS_PER_TOKEN);
+        long logitsShare = (long) forward.maxTokens() * config.vocabulary() / MAX_LOGITS;
+        return Math.max(Math.max(step, capacity(prompt) / SLOTS_PER_TOKEN), (int) logitsShare);
     }
 
     private int capacity(Prompt prompt) {

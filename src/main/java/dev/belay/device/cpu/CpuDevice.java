@@ -72,7 +72,7 @@ public final class CpuDevice implements Device {
 
     @Override
     public String description() {
-        String bf16 = dtype == DType.F32 ? "" : storeBfloat16 ? ", bf16 products" : ", bf16 rounding with f32 products";
+        String bf16 = dtype == DType.F32 ? "" : storeBfloat16 ? ", bf16 products" : ", bf16 weights with f32 products";
         return "cpu (" + team.size() + (team.size() == 1 ? " thread, " : " threads, ") + 32 * RowTask.LANES
                 + "-bit vectors, oneDNN " + OneDnnLibrary.version() + bf16 + ")";
     }
@@ -184,15 +184,14 @@ public final class CpuDevice implements Device {
         out.check("matmul output of " + weights, outOffset, (long) tokens * weights.rows());
         long target = CpuBuffer.of(out).address() + outOffset * Float.BYTES;
         CpuMatrix w = CpuMatrix.of(weights);
-        if (dtype == DType.F32) {
+        if (!storeBfloat16) {
             long source = CpuBuffer.of(a).address() + (long) aColumn * Float.BYTES;
             matrixProduct.run(team, source, aStride, Float.BYTES, tokens, w, target, accumulate);
             return;
         }
-        CpuBuffer inputs = rounded((long) tokens * columns);
-        roundRows.run(team, CpuBuffer.of(a), aStride, aColumn, tokens, columns, !storeBfloat16, inputs);
-        int bytes = storeBfloat16 ? Short.BYTES : Float.BYTES;
-        matrixProduct.run(team, inputs.address(), columns, bytes, tokens, w, target, accumulate);
+        CpuBuffer inputs = rounded(((long) tokens * columns + 1) / 2);
+        roundRows.run(team, CpuBuffer.of(a), aStride, aColumn, tokens, columns, inputs);
+        matrixProduct.run(team, inputs.address(), columns, Short.BYTES, tokens, w, target, accumulate);
     }
 
     private CpuBuffer rounded(long elements) {
