@@ -131,7 +131,9 @@ final class Attention extends RowTask {
     }
 
     private void clear(long target) {
-        z.asSlice(target, 4L * shape.headSize()).fill((byte) 0);
+        for (int i = 0; i < shape.headSize(); i++) {
+            z.set(JAVA_FLOAT, target + 4L * i, 0f);
+        }
     }
 
     private void weigh(long target, MemorySegment values, long base, int from, int to, float[] weights) {

@@ -180,8 +180,8 @@ public final class CpuDevice implements Device {
         }
         int columns = weights.columns();
         Bounds.columns(a, aStride, aColumn, weights);
-        a.check("matmul input of " + weights, 0, (long) (tokens - 1) * aStride + aColumn + columns);
-        out.check("matmul output of " + weights, outOffset, (long) tokens * weights.rows());
+        a.check("matmul input of ", weights, 0, (long) (tokens - 1) * aStride + aColumn + columns);
+        out.check("matmul output of ", weights, outOffset, (long) tokens * weights.rows());
         long target = CpuBuffer.of(out).address() + outOffset * Float.BYTES;
         CpuMatrix w = CpuMatrix.of(weights);
         if (!storeBfloat16) {
