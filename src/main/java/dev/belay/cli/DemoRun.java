@@ -67,7 +67,7 @@ final class DemoRun {
     }
 
     ObjectNode run() {
-        say("%s on %s", session.folder(), session.device().description());
+        out.say("%s on %s", session.folder().getFileName(), session.device().description());
         List<Transcript> attacks = Transcripts.read(data.resolve("attacks.jsonl"));
         List<Transcript> benign = Transcripts.read(data.resolve("benign.jsonl"));
         LinearProbe probe = train();

@@ -37,9 +37,14 @@ public abstract class DeviceBuffer implements AutoCloseable {
 
     /** Throws if {@code count} elements from {@code offset} are not all inside this buffer. */
     public final void check(String operation, long offset, long count) {
+        check(operation, "", offset, count);
+    }
+
+    /** As above, for an operation on {@code subject}; nothing is put into words unless the check fails. */
+    public final void check(String operation, Object subject, long offset, long count) {
         if (offset < 0 || count < 0 || offset > elements - count) {
-            throw new DeviceException(operation + " of " + count + " elements at " + offset + " is outside buffer '"
-                    + name + "' of " + elements + " elements");
+            throw new DeviceException(operation + subject + " of " + count + " elements at " + offset
+                    + " is outside buffer '" + name + "' of " + elements + " elements");
         }
     }
 

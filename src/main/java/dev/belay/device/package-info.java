@@ -3,7 +3,7 @@
  *
  * <p>{@link dev.belay.device.Device} is all that {@code forward} knows of the hardware. Every operation names its shapes with the
  * field's letters: T tokens, D hidden size, H heads, KV key/value heads, HD head size, F feed-forward size, V vocabulary. All
- * activations are float32; products round their inputs to bfloat16 where the device was opened with
- * {@link dev.belay.device.DType#BF16}. A device never knows what a probe or a cliff is.
+ * activations are float32; with {@link dev.belay.device.DType#BF16} weights are bfloat16, and products round their inputs to it
+ * where the hardware multiplies it. A device never knows what a probe or a cliff is.
  */
 package dev.belay.device;

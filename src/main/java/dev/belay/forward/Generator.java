@@ -38,6 +38,7 @@ public final class Generator {
     public record Continuation(int[] tokens, boolean ended) {}
 
     private static final int SLOTS_PER_TOKEN = 4;
+    private static final int MAX_LOGITS = 1 << 26;
 
     private final ForwardPass forward;
     private final ModelConfig config;
@@ -105,7 +106,7 @@ public final class Generator {
      * Continues all prompts.
      *
      * @param done called with each prompt and its continuation, in the order of the prompts, as soon as its batch is done
-     * @throws BelayException if a prompt alone fills the model's positions
+     * @throws BelayException if a prompt is empty or alone fills the model's positions
      */
     public void generate(List<Prompt> prompts, BiConsumer<Prompt, Continuation> done) {
         for (List<Integer> group : TextPacker.pack(prompts.size(), i -> size(prompts.get(i)), forward.maxTokens())) {
@@ -128,18 +129,26 @@ public final class Generator {
         return report;
     }
 
-    /** Batch tokens that a text counts for: its prompt, or its share of a cache of {@value #SLOTS_PER_TOKEN} slots a token. */
+    /**
+     * Batch tokens that a text counts for: its prompt or, as all texts may close at once, the closing tokens done again; its share of
+     * a cache of {@value #SLOTS_PER_TOKEN} slots a token; or its share of {@value #MAX_LOGITS} logits a step.
+     */
     private int size(Prompt prompt) {
-        return Math.max(prompt.ids().length, capacity(prompt) / SLOTS_PER_TOKEN);
+        int step = Math.max(prompt.ids().length, redoClosing ? closingTokens.length : 0);
+        long logitsShare = (long) forward.maxTokens() * config.vocabulary() / MAX_LOGITS;
+        return Math.max(Math.max(step, capacity(prompt) / SLOTS_PER_TOKEN), (int) logitsShare);
     }
 
     private int capacity(Prompt prompt) {
         int length = prompt.ids().length;
+        if (length == 0) {
+            throw new BelayException("text " + prompt.number() + " has no tokens; there is nothing to continue");
+        }
         if (length >= config.positions()) {
             throw new BelayException("text " + prompt.number() + " has " + length + " tokens; the model has room for "
                     + config.positions());
         }
-        return Math.min(length + maxNewTokens, config.positions());
+        return length + Math.min(maxNewTokens, config.positions() - length);
     }
 
     private void generate(List<Row> rows, KvCache cache) {

@@ -50,9 +50,7 @@ public final class HeadMask {
             gamma[layer] = new float[heads];
             java.util.Arrays.fill(gamma[layer], 1f);
         }
-        if (gamma[layer][head] == 1f) {
-            size++;
-        }
+        size += (factor == 1f ? 0 : 1) - (gamma[layer][head] == 1f ? 0 : 1);
         gamma[layer][head] = factor;
         return this;
     }
@@ -72,7 +70,7 @@ public final class HeadMask {
         return gamma[layer] == null ? 1f : gamma[layer][head];
     }
 
-    /** Number of heads that the mask names. */
+    /** Number of heads with a factor other than 1. */
     public int size() {
         return size;
     }

@@ -60,7 +60,7 @@ public final class JsonFile {
             return fallback;
         }
         if (value == null || !value.isIntegralNumber() || !value.canConvertToInt() || value.intValue() < 1) {
-            throw new BelayException(path + ": '" + key + "' must be a positive integer, is " + value);
+            throw wrong(key, "a positive integer", value);
         }
         return value.intValue();
     }
@@ -68,11 +68,20 @@ public final class JsonFile {
     /** A number, or {@code fallback} if absent. */
     public double number(String key, double fallback) {
         JsonNode value = get(key);
+        if (value != null && !value.isNumber()) {
+            throw wrong(key, "a number", value);
+        }
+        return value == null ? fallback : value.doubleValue();
+    }
+
+    /** A positive number, or {@code fallback} if absent. */
+    public double positiveNumber(String key, double fallback) {
+        JsonNode value = get(key);
         if (value == null) {
             return fallback;
         }
-        if (!value.isNumber()) {
-            throw new BelayException(path + ": '" + key + "' must be a number, is " + value);
+        if (!value.isNumber() || !(value.doubleValue() > 0)) {
+            throw wrong(key, "a positive number", value);
         }
         return value.doubleValue();
     }
@@ -80,13 +89,33 @@ public final class JsonFile {
     /** A text, or {@code fallback} if absent. */
     public String text(String key, String fallback) {
         JsonNode value = get(key);
-        return value == null ? fallback : value.asText();
+        if (value != null && !value.isTextual()) {
+            throw wrong(key, "a text", value);
+        }
+        return value == null ? fallback : value.textValue();
     }
 
     /** A truth value, or {@code fallback} if absent. */
     public boolean flag(String key, boolean fallback) {
         JsonNode value = get(key);
-        return value == null ? fallback : value.asBoolean();
+        if (value != null && !value.isBoolean()) {
+            throw wrong(key, "true or false", value);
+        }
+        return value == null ? fallback : value.booleanValue();
+    }
+
+    /** An object, or null if absent. */
+    public JsonNode object(String key) {
+        JsonNode value = get(key);
+        if (value != null && !value.isObject()) {
+            throw wrong(key, "an object", value);
+        }
+        return value;
+    }
+
+    /** The error that a key does not hold what it must. */
+    BelayException wrong(String key, String expected, JsonNode value) {
+        return new BelayException(path + ": '" + key + "' must be " + expected + ", is " + value);
     }
 
     /** The file itself, for error messages. */

@@ -61,28 +61,11 @@ public record ModelConfig(
                     folder + ": no such model folder; give a folder with config.json and safetensors files");
         }
         JsonFile config = JsonFile.read(folder.resolve("config.json"));
-        JsonNode named = config.get("architectures");
-        String architecture = named != null && named.isArray() && !named.isEmpty()
-                ? named.get(0).asText()
-                : "none";
-        if (!ARCHITECTURES.contains(architecture)) {
-            throw new BelayException(config.path() + ": unknown architecture '" + architecture + "'; supported: "
-                    + String.join(", ", ARCHITECTURES));
-        }
+        String architecture = architecture(config);
         refuseOptions(config);
         int heads = config.positive("num_attention_heads", null);
-        int kvHeads = config.positive("num_key_value_heads", heads);
         int hidden = config.positive("hidden_size", null);
-        int headSize = config.positive("head_dim", Math.max(1, hidden / heads));
-        if (heads % kvHeads != 0 || headSize % 2 != 0) {
-            throw new BelayException(config.path() + ": " + heads + " heads of size " + headSize + " with " + kvHeads
-                    + " key/value heads do not fit together");
-        }
-        JsonNode rope =
-                config.get("rope_parameters") != null ? config.get("rope_parameters") : config.get("rope_scaling");
-        double theta = rope != null && rope.hasNonNull("rope_theta")
-                ? rope.get("rope_theta").doubleValue()
-                : config.number("rope_theta", 10000);
+        String rope = config.get("rope_parameters") != null ? "rope_parameters" : "rope_scaling";
         Path generationPath = folder.resolve("generation_config.json");
         JsonFile generation = Files.exists(generationPath) ? JsonFile.read(generationPath) : null;
         return new ModelConfig(
@@ -90,19 +73,59 @@ public record ModelConfig(
                 architecture,
                 config.positive("num_hidden_layers", null),
                 heads,
-                kvHeads,
-                headSize,
+                kvHeads(config, heads),
+                headSize(config, heads, hidden),
                 hidden,
                 config.positive("intermediate_size", null),
                 config.positive("vocab_size", null),
-                (float) config.number("rms_norm_eps", 1e-6),
-                theta,
-                RopeScaling.of(rope, config.path()),
+                (float) config.positiveNumber("rms_norm_eps", 1e-6),
+                ropeTheta(config, config.object(rope)),
+                RopeScaling.of(config.object(rope), config.path()),
                 config.positive("max_position_embeddings", 2048),
                 config.flag("tie_word_embeddings", false),
                 config.text("dtype", config.text("torch_dtype", "unknown")),
                 endTokens(config, generation),
-                generation == null ? 0 : (int) generation.number("max_new_tokens", 0));
+                generation == null ? 0 : generation.positive("max_new_tokens", 0));
+    }
+
+    private static String architecture(JsonFile config) {
+        JsonNode named = config.get("architectures");
+        String architecture = named != null && named.isArray() && !named.isEmpty()
+                ? named.get(0).asText()
+                : "none";
+        if (!ARCHITECTURES.contains(architecture)) {
+            throw new BelayException(config.path() + ": 'architectures': " + architecture + " is not supported; known: "
+                    + String.join(", ", ARCHITECTURES));
+        }
+        return architecture;
+    }
+
+    private static int kvHeads(JsonFile config, int heads) {
+        int kvHeads = config.positive("num_key_value_heads", heads);
+        if (heads % kvHeads != 0) {
+            throw new BelayException(config.path() + ": 'num_key_value_heads' " + kvHeads
+                    + " does not divide 'num_attention_heads' " + heads);
+        }
+        return kvHeads;
+    }
+
+    private static int headSize(JsonFile config, int heads, int hidden) {
+        if (config.get("head_dim") == null && hidden % heads != 0) {
+            throw new BelayException(config.path() + ": 'num_attention_heads' " + heads
+                    + " does not divide 'hidden_size' " + hidden + ", and there is no 'head_dim'");
+        }
+        int headSize = config.positive("head_dim", hidden / heads);
+        if (headSize % 2 != 0) {
+            throw new BelayException(config.path() + ": 'head_dim' " + headSize
+                    + " is odd: the rotary embedding turns halves of a head");
+        }
+        return headSize;
+    }
+
+    private static double ropeTheta(JsonFile config, JsonNode rope) {
+        return rope != null && rope.hasNonNull("rope_theta")
+                ? RopeScaling.number(rope, "rope_theta", config.path())
+                : config.positiveNumber("rope_theta", 10000);
     }
 
     private static void refuseOptions(JsonFile config) {
@@ -114,24 +137,25 @@ public record ModelConfig(
         String activation = config.text("hidden_act", "silu");
         if (!activation.equals("silu")) {
             throw new BelayException(
-                    config.path() + ": hidden_act '" + activation + "' is not supported; known is silu");
+                    config.path() + ": 'hidden_act': " + activation + " is not supported; known: silu");
         }
         if (config.get("quantization_config") != null) {
             throw new BelayException(
                     config.path()
-                            + ": quantized weights are not supported; use the float32, float16 or bfloat16 release of the model");
+                            + ": 'quantization_config': quantized weights are not supported; use the float32, float16 or bfloat16 release of the model");
         }
     }
 
     private static List<Integer> endTokens(JsonFile config, JsonFile generation) {
-        JsonNode node = generation != null && generation.get("eos_token_id") != null
-                ? generation.get("eos_token_id")
-                : config.get("eos_token_id");
+        String key = "eos_token_id";
+        JsonFile file = generation != null && generation.get(key) != null ? generation : config;
+        JsonNode node = file.get(key);
         List<Integer> tokens = new ArrayList<>();
-        if (node != null && node.isArray()) {
-            node.forEach(n -> tokens.add(n.intValue()));
-        } else if (node != null) {
-            tokens.add(node.intValue());
+        for (JsonNode token : node == null ? List.<JsonNode>of() : node.isArray() ? node : List.of(node)) {
+            if (!token.isIntegralNumber() || !token.canConvertToInt()) {
+                throw file.wrong(key, "a token id or a list of them", node);
+            }
+            tokens.add(token.intValue());
         }
         return List.copyOf(tokens);
     }

@@ -48,10 +48,11 @@ public record RopeScaling(Kind kind, double factor, double lowFrequency, double 
         };
     }
 
-    private static double number(JsonNode node, String key, Path file) {
+    /** A positive number of rope settings. */
+    static double number(JsonNode node, String key, Path file) {
         JsonNode value = node.get(key);
         if (value == null || !value.isNumber() || value.doubleValue() <= 0) {
-            throw new BelayException(file + ": rope scaling needs a positive number '" + key + "', has " + value);
+            throw new BelayException(file + ": rope settings need a positive number '" + key + "', has " + value);
         }
         return value.doubleValue();
     }

@@ -9,6 +9,7 @@ import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.PositionScope;
 import dev.belay.model.JsonFile;
 import dev.belay.text.ProbeText;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
@@ -33,6 +34,19 @@ class CliffGoldenTest {
     @AfterAll
     static void close() {
         tiny.close();
+    }
+
+    @Test
+    void lastHiddenStatesThatTheProbeIsTrainedOn() {
+        List<ProbeText> texts = new ArrayList<>(TinyCliff.probes("refused.jsonl"));
+        texts.addAll(TinyCliff.probes("complied.jsonl"));
+        float[][] states = ProbeStates.last(tiny.forward, texts, tiny.scorer.layer(), n -> {});
+        int width = states[0].length;
+        float[] all = new float[states.length * width];
+        for (int i = 0; i < states.length; i++) {
+            System.arraycopy(states[i], 0, all, i * width, width);
+        }
+        Golden.assertClose(tiny.golden.floats("probe.states"), all, Golden.TOLERANCE, "probe.states");
     }
 
     @Test

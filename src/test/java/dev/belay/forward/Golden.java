@@ -29,12 +29,15 @@ public final class Golden {
         double largest = -1;
         for (int i = 0; i < expected.length; i++) {
             double difference = Math.abs((double) expected[i] - actual[i]);
-            if (!(difference <= largest)) {
+            if (Double.isNaN(difference)) {
+                difference = Double.POSITIVE_INFINITY;
+            }
+            if (difference > largest) {
                 largest = difference;
                 worst = i;
             }
         }
-        if (!(largest <= tolerance)) {
+        if (largest > tolerance) {
             fail(what + ": largest difference " + largest + " at element " + worst + ", expected " + expected[worst]
                     + ", got " + actual[worst]);
         }

@@ -47,12 +47,13 @@ final class Attention extends RowTask {
             longest = Math.max(longest, layout.position(t) + 1);
         }
         reserve(team.size(), longest);
-        over(team, layout.tokens(), shape.queryWidth() * longest / 4);
+        over(team, layout.tokens(), (int) Math.min(Integer.MAX_VALUE, shape.queryWidth() * (long) longest / 4));
     }
 
     private void reserve(int workers, int keys) {
-        if (scratch.length != workers || scratch[0].length < keys) {
-            scratch = new float[workers][Math.max(keys, 1024)];
+        int room = scratch.length == workers ? scratch[0].length : 0;
+        if (room < keys) {
+            scratch = new float[workers][Math.max(keys, Math.max(1024, 2 * room))];
         }
     }
 
@@ -130,7 +131,9 @@ final class Attention extends RowTask {
     }
 
     private void clear(long target) {
-        z.asSlice(target, 4L * shape.headSize()).fill((byte) 0);
+        for (int i = 0; i < shape.headSize(); i++) {
+            z.set(JAVA_FLOAT, target + 4L * i, 0f);
+        }
     }
 
     private void weigh(long target, MemorySegment values, long base, int from, int to, float[] weights) {

@@ -39,7 +39,11 @@ final class CpuBuffer extends DeviceBuffer {
     }
 
     static CpuBuffer of(DeviceBuffer buffer) {
-        return (CpuBuffer) buffer;
+        CpuBuffer cpu = (CpuBuffer) buffer;
+        if (!cpu.arena.scope().isAlive()) {
+            throw new DeviceException("buffer '" + cpu.name() + "' is closed");
+        }
+        return cpu;
     }
 
     @Override

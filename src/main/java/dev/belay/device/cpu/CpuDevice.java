@@ -72,7 +72,7 @@ public final class CpuDevice implements Device {
 
     @Override
     public String description() {
-        String bf16 = dtype == DType.F32 ? "" : storeBfloat16 ? ", bf16 products" : ", bf16 rounding with f32 products";
+        String bf16 = dtype == DType.F32 ? "" : storeBfloat16 ? ", bf16 products" : ", bf16 weights with f32 products";
         return "cpu (" + team.size() + (team.size() == 1 ? " thread, " : " threads, ") + 32 * RowTask.LANES
                 + "-bit vectors, oneDNN " + OneDnnLibrary.version() + bf16 + ")";
     }
@@ -153,12 +153,14 @@ public final class CpuDevice implements Device {
     @Override
     public void embed(DeviceMatrix table, TokenLayout layout, DeviceBuffer out) {
         out.check("embed", 0, (long) layout.tokens() * table.columns());
+        Bounds.ids(table, layout);
         embedding.run(team, CpuMatrix.of(table), layout, CpuBuffer.of(out));
     }
 
     @Override
     public void rmsNorm(DeviceBuffer x, DeviceBuffer weight, float eps, int tokens, int width, DeviceBuffer out) {
         x.check("rmsNorm", 0, (long) tokens * width);
+        weight.check("rmsNorm weight", 0, width);
         out.check("rmsNorm", 0, (long) tokens * width);
         rmsNorm.run(team, CpuBuffer.of(x), CpuBuffer.of(weight), eps, tokens, width, CpuBuffer.of(out));
     }
@@ -177,19 +179,19 @@ public final class CpuDevice implements Device {
             return;
         }
         int columns = weights.columns();
-        a.check("matmul input of " + weights, 0, (long) (tokens - 1) * aStride + aColumn + columns);
-        out.check("matmul output of " + weights, outOffset, (long) tokens * weights.rows());
+        Bounds.columns(a, aStride, aColumn, weights);
+        a.check("matmul input of ", weights, 0, (long) (tokens - 1) * aStride + aColumn + columns);
+        out.check("matmul output of ", weights, outOffset, (long) tokens * weights.rows());
         long target = CpuBuffer.of(out).address() + outOffset * Float.BYTES;
         CpuMatrix w = CpuMatrix.of(weights);
-        if (dtype == DType.F32) {
+        if (!storeBfloat16) {
             long source = CpuBuffer.of(a).address() + (long) aColumn * Float.BYTES;
             matrixProduct.run(team, source, aStride, Float.BYTES, tokens, w, target, accumulate);
             return;
         }
-        CpuBuffer inputs = rounded((long) tokens * columns);
-        roundRows.run(team, CpuBuffer.of(a), aStride, aColumn, tokens, columns, !storeBfloat16, inputs);
-        int bytes = storeBfloat16 ? Short.BYTES : Float.BYTES;
-        matrixProduct.run(team, inputs.address(), columns, bytes, tokens, w, target, accumulate);
+        CpuBuffer inputs = rounded(((long) tokens * columns + 1) / 2);
+        roundRows.run(team, CpuBuffer.of(a), aStride, aColumn, tokens, columns, inputs);
+        matrixProduct.run(team, inputs.address(), columns, Short.BYTES, tokens, w, target, accumulate);
     }
 
     private CpuBuffer rounded(long elements) {
@@ -205,6 +207,7 @@ public final class CpuDevice implements Device {
     @Override
     public void rotateQueries(DeviceBuffer q, TokenLayout layout, AttentionShape shape, DeviceBuffer rope) {
         q.check("rotateQueries", 0, (long) layout.tokens() * shape.queryWidth());
+        Bounds.angles("rotateQueries", rope, layout, shape);
         rotary.queries(team, CpuBuffer.of(q), layout, shape, CpuBuffer.of(rope));
     }
 
@@ -212,6 +215,8 @@ public final class CpuDevice implements Device {
     public void storeKeyValues(
             DeviceBuffer kv, TokenLayout layout, AttentionShape shape, DeviceBuffer rope, KeyValues cache) {
         kv.check("storeKeyValues", 0, 2L * layout.tokens() * shape.kvWidth());
+        Bounds.angles("storeKeyValues", rope, layout, shape);
+        Bounds.slots(cache, layout, shape);
         CpuBuffer keys = CpuBuffer.of(cache.keys());
         CpuBuffer values = CpuBuffer.of(cache.values());
         rotary.keyValues(team, CpuBuffer.of(kv), layout, shape, CpuBuffer.of(rope), keys, values);
@@ -228,6 +233,7 @@ public final class CpuDevice implements Device {
             DeviceBuffer z) {
         q.check("attention queries", 0, (long) layout.tokens() * shape.queryWidth());
         z.check("attention output", 0, (long) layout.tokens() * shape.queryWidth());
+        Bounds.keys(prefix, own, layout, shape);
         prefixBuffers[0] = CpuBuffer.of(prefix.keys());
         prefixBuffers[1] = CpuBuffer.of(prefix.values());
         ownBuffers[0] = CpuBuffer.of(own.keys());
@@ -276,6 +282,7 @@ public final class CpuDevice implements Device {
     @Override
     public void dot(DeviceBuffer x, DeviceBuffer vector, int tokens, int width, float[] out) {
         x.check("dot", 0, (long) tokens * width);
+        vector.check("dot vector", 0, width);
         rowDot.run(team, CpuBuffer.of(x), CpuBuffer.of(vector), tokens, width, out);
     }
 

@@ -1,5 +1,6 @@
 package dev.belay.device.cpu;
 
+import dev.belay.device.DeviceException;
 import dev.belay.device.DeviceMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -49,7 +50,11 @@ final class CpuMatrix extends DeviceMatrix {
     }
 
     static CpuMatrix of(DeviceMatrix matrix) {
-        return (CpuMatrix) matrix;
+        CpuMatrix cpu = (CpuMatrix) matrix;
+        if (!cpu.segment.scope().isAlive()) {
+            throw new DeviceException("matrix " + cpu + " is closed");
+        }
+        return cpu;
     }
 
     MemorySegment segment() {

@@ -6,31 +6,20 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 import dev.belay.weights.TensorValues;
 import java.lang.foreign.MemorySegment;
 
-/** Copies columns [column, column + width) of the rows of a matrix, rounded to bfloat16, into a packed one. */
+/** Copies columns [column, column + width) of the rows of a float32 matrix into a packed bfloat16 one. */
 final class RoundRows extends RowTask {
     private MemorySegment in;
     private MemorySegment out;
     private int stride;
     private int column;
     private int width;
-    private boolean asFloat;
 
-    /** Rounds; the result is stored as bfloat16, or with {@code asFloat} as float32 of the same value. */
-    void run(
-            ThreadTeam team,
-            CpuBuffer in,
-            int stride,
-            int column,
-            int rows,
-            int width,
-            boolean asFloat,
-            CpuBuffer out) {
+    void run(ThreadTeam team, CpuBuffer in, int stride, int column, int rows, int width, CpuBuffer out) {
         this.in = in.segment();
         this.out = out.segment();
         this.stride = stride;
         this.column = column;
         this.width = width;
-        this.asFloat = asFloat;
         over(team, rows, width);
     }
 
@@ -41,11 +30,7 @@ final class RoundRows extends RowTask {
             long target = (long) r * width;
             for (int i = 0; i < width; i++) {
                 short rounded = TensorValues.floatToBfloat16(in.getAtIndex(JAVA_FLOAT, source + i));
-                if (asFloat) {
-                    out.setAtIndex(JAVA_FLOAT, target + i, TensorValues.bfloat16ToFloat(rounded));
-                } else {
-                    out.setAtIndex(JAVA_SHORT, target + i, rounded);
-                }
+                out.setAtIndex(JAVA_SHORT, target + i, rounded);
             }
         }
     }

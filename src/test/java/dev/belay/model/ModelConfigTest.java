@@ -1,0 +1,258 @@
+package dev.belay.model;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.BelayException;
+import dev.belay.forward.Golden;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ModelConfigTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    @TempDir
+    Path folder;
+
+    private ModelConfig read(Consumer<ObjectNode> change) {
+        ModelFolder.copy("llama", folder).edit("config.json", change);
+        return ModelConfig.read(folder);
+    }
+
+    /** One line that starts with the file and names the key. */
+    private void refuses(String key, String reason, Consumer<ObjectNode> change) {
+        ModelFolder.copy("llama", folder).edit("config.json", change);
+        refuses("config.json", key, reason);
+    }
+
+    private void refuses(String file, String key, String reason) {
+        String message = assertThrows(BelayException.class, () -> ModelConfig.read(folder))
+                .getMessage();
+        assertTrue(message.startsWith(folder.resolve(file) + ": "), message);
+        assertTrue(message.contains("'" + key + "'"), "names " + key + ": " + message);
+        assertTrue(message.contains(reason), "says " + reason + ": " + message);
+        assertFalse(message.contains("\n"), message);
+    }
+
+    /** Written by transformers 5: dtype, rope_parameters with the base inside. */
+    @Test
+    void readsTheSpellingOfTransformers5() {
+        ModelConfig c = ModelConfig.read(Golden.path("families/llama"));
+        ModelConfig expected = new ModelConfig(
+                "llama",
+                "LlamaForCausalLM",
+                3,
+                4,
+                2,
+                16,
+                64,
+                112,
+                160,
+                1e-5f,
+                10000,
+                RopeScaling.NONE,
+                256,
+                false,
+                "float32",
+                List.of(2),
+                0);
+        assertEquals(expected, c);
+        assertEquals(64 * 64 * 2 + 64 * 32 * 2 + 3 * 64 * 112 + 2 * 64, (c.parameters() - 64 - 2 * 160 * 64) / 3);
+        assertEquals(0.25f, c.attention().scale());
+        assertEquals(64, c.attention().queryWidth());
+        assertEquals(32, c.attention().kvWidth());
+        assertTrue(c.isEnd(2));
+        assertFalse(c.isEnd(1));
+    }
+
+    /** Written by transformers 4: torch_dtype, rope_theta beside rope_scaling; tied embeddings. */
+    @Test
+    void readsTheSpellingOfTransformers4() {
+        ModelConfig c = ModelConfig.read(Golden.path("families/llama31-rope"));
+        assertEquals(500000, c.ropeTheta());
+        assertEquals(new RopeScaling(RopeScaling.Kind.LLAMA3, 8, 1, 4, 64), c.ropeScaling());
+        assertEquals("float32", c.storedType());
+        assertTrue(c.tiedEmbeddings());
+        assertEquals(512, c.positions());
+        ModelConfig tiny = ModelConfig.read(Path.of("models/tiny-cliff"));
+        assertEquals("bfloat16", tiny.storedType());
+        assertEquals(RopeScaling.NONE, tiny.ropeScaling());
+        assertEquals(96, tiny.maxNewTokens());
+        assertEquals(List.of(1), tiny.endTokens());
+    }
+
+    @Test
+    void optionalKeysHaveDefaults() {
+        ModelConfig c = read(json -> json.remove(List.of(
+                "num_key_value_heads",
+                "head_dim",
+                "rope_parameters",
+                "rms_norm_eps",
+                "dtype",
+                "tie_word_embeddings",
+                "attention_bias",
+                "mlp_bias",
+                "hidden_act",
+                "model_type",
+                "max_position_embeddings")));
+        assertEquals(4, c.kvHeads());
+        assertEquals(16, c.headSize());
+        assertEquals(10000, c.ropeTheta());
+        assertEquals(1e-6f, c.normEps());
+        assertEquals("unknown", c.storedType());
+        assertEquals("unknown", c.family());
+        assertFalse(c.tiedEmbeddings());
+        assertEquals(2048, c.positions());
+    }
+
+    @Test
+    void endTokensOfTheGenerationConfigurationGoFirst() {
+        ModelFolder copy = ModelFolder.copy("llama", folder);
+        copy.edit(
+                "generation_config.json",
+                json -> json.putArray("eos_token_id").add(7).add(9));
+        copy.edit("generation_config.json", json -> json.put("max_new_tokens", 40));
+        assertEquals(List.of(7, 9), ModelConfig.read(folder).endTokens());
+        assertEquals(40, ModelConfig.read(folder).maxNewTokens());
+        copy.edit("generation_config.json", json -> json.remove("eos_token_id"));
+        assertEquals(List.of(2), ModelConfig.read(folder).endTokens());
+        copy.delete("generation_config.json");
+        assertEquals(List.of(2), ModelConfig.read(folder).endTokens());
+        copy.edit("config.json", json -> json.putNull("eos_token_id"));
+        assertEquals(List.of(), ModelConfig.read(folder).endTokens());
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"num_attention_heads", "hidden_size", "num_hidden_layers", "intermediate_size", "vocab_size"})
+    void aMissingOrWrongSizeIsAnError(String key) throws IOException {
+        refuses(key, "must be a positive integer, is null", json -> json.remove(key));
+        for (String value : new String[] {"\"64\"", "0", "-4", "64.0", "4294967296", "[64]", "true"}) {
+            JsonNode wrong = JSON.readTree(value);
+            ModelFolder.edit(folder, "config.json", json -> json.set(key, wrong));
+            refuses("config.json", key, "must be a positive integer, is " + value);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "rms_norm_eps, '\"1e-5\"', must be a positive number",
+        "rms_norm_eps, -1, must be a positive number",
+        "attention_bias, '\"yes\"', must be true or false",
+        "mlp_bias, 1, must be true or false",
+        "tie_word_embeddings, '\"true\"', must be true or false",
+        "model_type, 3, must be a text",
+        "hidden_act, [], must be a text",
+        "num_key_value_heads, \"2\", must be a positive integer",
+        "head_dim, 16.5, must be a positive integer",
+        "max_position_embeddings, \"256\", must be a positive integer",
+        "rope_theta, \"10000\", must be a positive number",
+        "rope_theta, 0, must be a positive number",
+        "rope_parameters, '\"default\"', must be an object",
+        "eos_token_id, '\"</s>\"', must be a token id or a list of them",
+        "eos_token_id, '[2, null]', must be a token id or a list of them"
+    })
+    void aWrongTypeIsAnError(String key, String value, String reason) throws IOException {
+        JsonNode wrong = JSON.readTree(value);
+        ModelFolder.copy("llama", folder).delete("generation_config.json").edit("config.json", json -> {
+            json.remove(List.of("rope_parameters"));
+            json.set(key, wrong);
+        });
+        refuses("config.json", key, reason);
+    }
+
+    @Test
+    void theBaseInsideRopeParametersMustBeANumberToo() {
+        refuses(
+                "rope_theta",
+                "need a positive number",
+                json -> json.putObject("rope_parameters").put("rope_theta", "10000"));
+    }
+
+    @Test
+    void wrongGenerationSettingsNameTheirFile() {
+        ModelFolder.copy("llama", folder).edit("generation_config.json", json -> json.put("eos_token_id", "x"));
+        refuses("generation_config.json", "eos_token_id", "must be a token id or a list of them");
+        ModelFolder.edit(
+                folder,
+                "generation_config.json",
+                json -> json.put("eos_token_id", 2).put("max_new_tokens", "x"));
+        refuses("generation_config.json", "max_new_tokens", "must be a positive integer");
+    }
+
+    @Test
+    void architecturesThatAreNotKnown() {
+        String reason = "is not supported; known: LlamaForCausalLM";
+        refuses(
+                "architectures",
+                "GPT2LMHeadModel " + reason,
+                json -> json.putArray("architectures").add("GPT2LMHeadModel"));
+        ModelFolder.edit(folder, "config.json", json -> json.remove("architectures"));
+        refuses("config.json", "architectures", "none " + reason);
+        ModelFolder.edit(folder, "config.json", json -> json.putArray("architectures"));
+        refuses("config.json", "architectures", "none " + reason);
+    }
+
+    @Test
+    void optionsThatAreNotSupported() {
+        refuses("attention_bias", "true is not supported", json -> json.put("attention_bias", true));
+        ModelFolder.edit(
+                folder, "config.json", json -> json.put("attention_bias", false).put("mlp_bias", true));
+        refuses("config.json", "mlp_bias", "true is not supported");
+        ModelFolder.edit(
+                folder, "config.json", json -> json.put("mlp_bias", false).put("hidden_act", "gelu"));
+        refuses("config.json", "hidden_act", "gelu is not supported; known: silu");
+        ModelFolder.edit(
+                folder,
+                "config.json",
+                json -> json.put("hidden_act", "silu")
+                        .putObject("quantization_config")
+                        .put("quant_method", "awq"));
+        refuses("config.json", "quantization_config", "quantized weights are not supported");
+    }
+
+    @Test
+    void headsThatDoNotFit() {
+        refuses("num_key_value_heads", "3 does not divide", json -> json.put("num_key_value_heads", 3));
+        ModelFolder.edit(
+                folder,
+                "config.json",
+                json -> json.put("num_key_value_heads", 2).put("head_dim", 15));
+        refuses("config.json", "head_dim", "15 is odd");
+        ModelFolder.edit(
+                folder, "config.json", json -> json.put("hidden_size", 66).remove("head_dim"));
+        refuses("config.json", "num_attention_heads", "4 does not divide");
+    }
+
+    @Test
+    void filesThatAreNotThereOrNotJson() throws IOException {
+        Path missing = folder.resolve("none");
+        String message = assertThrows(BelayException.class, () -> ModelConfig.read(missing))
+                .getMessage();
+        assertEquals(missing + ": no such model folder; give a folder with config.json and safetensors files", message);
+        message = assertThrows(BelayException.class, () -> ModelConfig.read(folder))
+                .getMessage();
+        assertTrue(message.startsWith("cannot read " + folder.resolve("config.json") + ": no such file"), message);
+        for (String text : new String[] {"", "[]", "{\n  \"hidden_size\": ,\n}", "{} {}", "\u0001"}) {
+            Files.writeString(folder.resolve("config.json"), text);
+            message = assertThrows(BelayException.class, () -> ModelConfig.read(folder))
+                    .getMessage();
+            assertTrue(message.startsWith(folder.resolve("config.json").toString()), message);
+            assertTrue(message.contains("JSON"), message);
+            assertFalse(message.contains("\n"), message);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+package dev.belay.model;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.forward.Golden;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.function.Consumer;
+
+/** A copy of a golden model folder that a test may damage. */
+public record ModelFolder(Path path) {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    /** Copies a family's configuration and weights into {@code target}. */
+    public static ModelFolder copy(String family, Path target) {
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(Golden.path("families/" + family))) {
+            for (Path file : files) {
+                if (!file.getFileName().toString().startsWith("golden")) {
+                    Files.copy(file, target.resolve(file.getFileName().toString()));
+                }
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return new ModelFolder(target);
+    }
+
+    /** Changes a JSON file. */
+    public ModelFolder edit(String name, Consumer<ObjectNode> change) {
+        edit(path, name, change);
+        return this;
+    }
+
+    /** Changes a JSON file of a copy that was made before. */
+    static void edit(Path folder, String name, Consumer<ObjectNode> change) {
+        Path file = folder.resolve(name);
+        try {
+            ObjectNode json = (ObjectNode) JSON.readTree(file.toFile());
+            change.accept(json);
+            JSON.writeValue(file.toFile(), json);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Removes a file. */
+    public ModelFolder delete(String name) {
+        try {
+            Files.delete(path.resolve(name));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return this;
+    }
+}
