@@ -14,11 +14,10 @@ import dev.belay.io.OutputFile;
 import dev.belay.model.ModelConfig;
 import dev.belay.probe.LinearProbe;
 import dev.belay.text.ProbeText;
-import dev.belay.text.Transcript;
-import dev.belay.text.Transcripts;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -48,8 +47,8 @@ final class HeadsCommand implements Callable<Integer> {
     @Mixin
     private ProbeOption probe;
 
-    @Option(names = "--data", paramLabel = "F.jsonl", required = true, description = "transcripts, usually attacks")
-    private Path data;
+    @ArgGroup(multiplicity = "1")
+    private InputOptions input;
 
     @Option(names = "--method", paramLabel = "METHOD", required = true, description = "direct, causal or greedy")
     private Method method;
@@ -93,13 +92,16 @@ final class HeadsCommand implements Callable<Integer> {
         ModelConfig config = options.config();
         LinearProbe loaded = probe.load(config);
         check(loaded.layerIn(config.layers(), probe.file) * config.heads());
-        List<Transcript> transcripts = Transcripts.read(data);
+        if (input.data == null && positions.equals(PositionScope.CLOSING)) {
+            throw new UsageException("bare token ids have no closing positions: use --positions all or last:k");
+        }
+        input.read();
         OutputFile.check(output);
-        try (Session session = Session.openForText(options)) {
-            if (limit != null && limit < transcripts.size()) {
-                transcripts = transcripts.subList(0, limit);
+        try (Session session = input.open(options)) {
+            List<ProbeText> texts = input.probeTexts(session);
+            if (limit != null && limit < texts.size()) {
+                texts = texts.subList(0, limit);
             }
-            List<ProbeText> texts = session.probeTexts(transcripts);
             ForwardPass forward = session.forward(ProbeScorer.texts(texts));
             try (ProbeScorer scorer = new ProbeScorer(forward, loaded, probe.file)) {
                 HeadRanking ranking = rank(scorer, loaded, texts);

@@ -57,6 +57,17 @@ final class InputOptions {
         return data == null ? idInputs(session) : transcripts(session, true);
     }
 
+    /** The texts up to the response as probe texts; bare ids have no thinking and no closing tokens. */
+    List<ProbeText> probeTexts(Session session) {
+        return probeInputs(session).stream()
+                .map(i -> new ProbeText(
+                        i.id(),
+                        i.text().ids(),
+                        i.text().span().thinkingStart(),
+                        i.text().span().closingStart()))
+                .toList();
+    }
+
     /** The texts to continue: prompts, with {@code thinking} also the thinking and its closing tokens; or the given ids. */
     List<Input> prompts(Session session, boolean thinking) {
         return data == null ? idInputs(session) : transcripts(session, thinking);

@@ -33,8 +33,8 @@ final class RopeTable implements AutoCloseable {
             for (int i = 0; i < half; i++) {
                 // As transformers does: the angle is a float32 product of a float32 frequency.
                 float angle = (float) frequencies[i] * p;
-                row[i] = (float) Math.cos(angle);
-                row[half + i] = (float) Math.sin(angle);
+                row[i] = (float) StrictMath.cos(angle);
+                row[half + i] = (float) StrictMath.sin(angle);
             }
             table.write((long) p * row.length, row, 0, row.length);
         }

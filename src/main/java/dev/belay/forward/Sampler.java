@@ -1,5 +1,6 @@
 package dev.belay.forward;
 
+import dev.belay.BelayException;
 import java.util.Arrays;
 
 /**
@@ -23,9 +24,14 @@ public final class Sampler {
      * @param logits logits of one text from {@code from}, {@code size} of them
      * @param text number of the text in its run
      * @param position position that the token will have
+     * @throws BelayException if a logit is not a number
      */
     public int next(float[] logits, int from, int size, int text, int position) {
         int best = argmax(logits, from, size);
+        if (best < 0) {
+            throw new BelayException("text " + text + ": the model's logits for position " + position
+                    + " are not numbers; check its weights with belay verify, or try --dtype f32");
+        }
         if (sampling.temperature() == 0) {
             return best;
         }
@@ -37,14 +43,17 @@ public final class Sampler {
         return drawSorted(logits, from, size, logits[from + best], draw);
     }
 
+    /** The largest logit's token, or -1 if a logit is not a number. */
     private static int argmax(float[] logits, int from, int size) {
         int best = 0;
-        for (int i = 1; i < size; i++) {
+        boolean numbers = true;
+        for (int i = 0; i < size; i++) {
+            numbers &= !Float.isNaN(logits[from + i]);
             if (logits[from + i] > logits[from + best]) {
                 best = i;
             }
         }
-        return best;
+        return numbers ? best : -1;
     }
 
     private int drawInOrder(float[] logits, int from, int size, float max, double draw) {

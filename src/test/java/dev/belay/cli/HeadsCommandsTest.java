@@ -9,6 +9,7 @@ import dev.belay.forward.Golden;
 import dev.belay.weights.SafetensorsFile;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
@@ -51,6 +52,25 @@ class HeadsCommandsTest {
         assertEquals(3, first.get("layer").asInt());
         assertEquals(1, first.get("head").asInt());
         assertEquals(-first.get("score").asDouble(), first.get("effect").asDouble());
+    }
+
+    /** The golden file's traced attacks as bare ids are the first attacks of the data. */
+    @Test
+    void bareTokenIdsInPlaceOfTranscripts() {
+        Path ids = folder.resolve("ids.json");
+        try (SafetensorsFile golden = GoldenFiles.tinyCliff()) {
+            String first = Arrays.toString(golden.longs("trace.0.input_ids"));
+            Cli.write(ids, "[" + first + "," + Arrays.toString(golden.longs("trace.1.input_ids")) + "]");
+        }
+        String common = "heads ? ? ? --method causal --positions last:3 --dtype f32 --probe ? --limit 2 -o ?";
+        Path byIds = folder.resolve("by-ids.json");
+        Path byData = folder.resolve("by-data.json");
+        Cli.run(common, Cli.TINY, "--ids", ids, probe, byIds).ok();
+        Cli.run(common, Cli.TINY, "--data", Cli.data("attacks.jsonl"), probe, byData)
+                .ok();
+        assertEquals(Cli.text(byData), Cli.text(byIds));
+        Cli.run(common.replace("last:3", "closing"), Cli.TINY, "--ids", ids, probe, byIds)
+                .failed(2, "bare token ids have no closing positions");
     }
 
     @ParameterizedTest

@@ -98,7 +98,7 @@ final class Attention extends RowTask {
                 FloatVector b = FloatVector.fromMemorySegment(SPECIES, keys, key + 4L * i, ORDER);
                 sums = a.fma(b, sums);
             }
-            float sum = sums.reduceLanes(VectorOperators.ADD);
+            float sum = VectorMath.sum(sums);
             for (; i < size; i++) {
                 sum += q.get(JAVA_FLOAT, query + 4L * i) * keys.get(JAVA_FLOAT, key + 4L * i);
             }
@@ -115,13 +115,14 @@ final class Attention extends RowTask {
         int j = from;
         FloatVector sums = FloatVector.zero(SPECIES);
         for (; j < from + bound(to - from); j += LANES) {
-            FloatVector e = FloatVector.fromArray(SPECIES, scores, j).sub(max).lanewise(VectorOperators.EXP);
+            FloatVector e =
+                    VectorMath.exp(FloatVector.fromArray(SPECIES, scores, j).sub(max));
             e.intoArray(scores, j);
             sums = sums.add(e);
         }
-        float sum = sums.reduceLanes(VectorOperators.ADD);
+        float sum = VectorMath.sum(sums);
         for (; j < to; j++) {
-            scores[j] = (float) Math.exp(scores[j] - max);
+            scores[j] = VectorMath.exp(scores[j] - max);
             sum += scores[j];
         }
         float inverse = 1 / sum;

@@ -4,7 +4,6 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /** out[t, :] = x[t, :] / √(mean(x[t, :]²) + eps) · weight. */
 final class RmsNorm extends RowTask {
@@ -39,7 +38,7 @@ final class RmsNorm extends RowTask {
             FloatVector v = FloatVector.fromMemorySegment(SPECIES, x, row + 4L * i, ORDER);
             sums = v.fma(v, sums);
         }
-        float sum = sums.reduceLanes(VectorOperators.ADD);
+        float sum = VectorMath.sum(sums);
         for (; i < width; i++) {
             float v = x.get(JAVA_FLOAT, row + 4L * i);
             sum += v * v;

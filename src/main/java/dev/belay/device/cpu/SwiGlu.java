@@ -4,7 +4,6 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /** out[t, i] = silu(gate) · up with gate = gateUp[t, i], up = gateUp[t, F + i] and silu(g) = g / (1 + exp(−g)). */
 final class SwiGlu extends RowTask {
@@ -29,13 +28,13 @@ final class SwiGlu extends RowTask {
             for (; i < bound(width); i += LANES) {
                 FloatVector g = FloatVector.fromMemorySegment(SPECIES, gateUp, gate + 4L * i, ORDER);
                 FloatVector u = FloatVector.fromMemorySegment(SPECIES, gateUp, up + 4L * i, ORDER);
-                FloatVector denominator = g.neg().lanewise(VectorOperators.EXP).add(1f);
+                FloatVector denominator = VectorMath.exp(g.neg()).add(1f);
                 g.div(denominator).mul(u).intoMemorySegment(out, target + 4L * i, ORDER);
             }
             for (; i < width; i++) {
                 float g = gateUp.get(JAVA_FLOAT, gate + 4L * i);
                 float u = gateUp.get(JAVA_FLOAT, up + 4L * i);
-                out.set(JAVA_FLOAT, target + 4L * i, (float) (g / (1 + Math.exp(-g))) * u);
+                out.set(JAVA_FLOAT, target + 4L * i, g / (VectorMath.exp(-g) + 1f) * u);
             }
         }
     }
