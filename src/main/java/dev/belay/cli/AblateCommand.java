@@ -11,6 +11,7 @@ import dev.belay.model.ModelConfig;
 import dev.belay.probe.LinearProbe;
 import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
+import dev.belay.weights.ModelFingerprint;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -61,23 +62,29 @@ final class AblateCommand implements Callable<Integer> {
             throw new UsageException("--heads H.json is missing: which heads are to be ablated?");
         }
         generation.sampling();
+        heads.settle();
         List<Transcript> attacks = Transcripts.read(data);
         List<Transcript> harmless = benign == null ? List.of() : Transcripts.read(benign);
         ModelConfig config = options.config();
         List<HeadOptions.Head> chosen = heads.chosen(config);
         LinearProbe loaded = probe == null ? null : ProbeOption.load(probe, config);
+        OutputFile.check(output);
         List<AblationStudy.Arm> arms = new ArrayList<>();
         arms.add(new AblationStudy.Arm("before", null));
         arms.add(new AblationStudy.Arm("after", heads.mask(config, chosen)));
         ObjectNode result = Output.object();
         result.put("positions", heads.positions.toString()).put("gamma", heads.gamma);
+        result.put("renormalize", heads.renormalize)
+                .put("dtype", options.dtype().label());
+        result.put("model", ModelFingerprint.of(options.folder)).put("from", generation.from.name());
+        result.put("temperature", generation.temperature).put("seed", generation.seed);
         result.set("heads", list(chosen));
         if (randomControl != null) {
             List<HeadOptions.Head> random = HeadOptions.random(config, chosen, randomControl);
             arms.add(new AblationStudy.Arm("random", heads.mask(config, random)));
             result.set("random_heads", list(random));
+            result.put("random_seed", randomControl);
         }
-        OutputFile.check(output);
         try (Session session = Session.openForText(options)) {
             run(session, arms, attacks, harmless, loaded, result);
             OutputFile.writeText(output, Output.pretty(result));
@@ -98,7 +105,12 @@ final class AblateCommand implements Callable<Integer> {
         attacks.forEach(t -> texts.add(InputOptions.text(session, t, true)));
         harmless.forEach(t -> texts.add(InputOptions.text(session, t, true)));
         ForwardPass forward = session.forward(texts);
-        try (ProbeScorer scorer = loaded == null ? null : new ProbeScorer(forward, loaded, probe)) {
+        boolean scored = loaded != null && AblationStudy.sameInProbeTexts(heads.positions);
+        if (loaded != null && !scored) {
+            out.note("no final scores: '" + heads.positions
+                    + "' means other positions in a probe text than in a generated one");
+        }
+        try (ProbeScorer scorer = scored ? new ProbeScorer(forward, loaded, probe) : null) {
             AblationStudy study = new AblationStudy(session, generation);
             print("attacks", study.run("attacks", attacks, arms, forward, scorer), result);
             if (!harmless.isEmpty()) {

@@ -6,6 +6,7 @@ import dev.belay.cliff.ProbeScorer;
 import dev.belay.forward.ForwardPass;
 import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.HookReport;
+import dev.belay.hooks.PositionScope;
 import dev.belay.judge.JudgeSummary;
 import dev.belay.judge.RefusalPhrases;
 import dev.belay.judge.Verdict;
@@ -72,6 +73,11 @@ final class AblationStudy {
             outcomes.add(new Outcome(arm, replies, verdicts, score, report));
         }
         return outcomes;
+    }
+
+    /** Whether positions mean the same in a probe text as in a text that the model generates from its prompt. */
+    static boolean sameInProbeTexts(PositionScope scope) {
+        return scope.kind() == PositionScope.Kind.ALL || scope.kind() == PositionScope.Kind.CLOSING;
     }
 
     /** The arms of one file as JSON: totals of each, and every response. */

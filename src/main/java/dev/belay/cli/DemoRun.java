@@ -29,6 +29,8 @@ final class DemoRun {
     private static final int HEADS = 3;
     private static final long SEED = 1;
     private static final double L2 = 1.0;
+    private static final List<String> DATA =
+            List.of("refused.jsonl", "complied.jsonl", "attacks.jsonl", "benign.jsonl", "pool.jsonl");
     private static final TopCount KEPT = TopCount.parse("1.7%");
 
     private final Session session;
@@ -48,13 +50,18 @@ final class DemoRun {
                 .model(session.folder(), session.fingerprint())
                 .device(session.device().description())
                 .seed("folds", SEED)
-                .seed("random control", SEED)
+                .seed("random_control", SEED)
                 .option("dtype", session.device().dtype().label())
                 .option("l2", L2)
-                .option("heads ablated", HEADS)
+                .option("heads_ablated", HEADS)
+                .option("batch_tokens", session.batchTokens())
+                .option("renormalize", false)
                 .option("positions", "all")
                 .option("plateau", Plateau.MAX.label())
                 .option("selected", KEPT.toString());
+        for (String file : DATA) {
+            manifest.input(data.resolve(file));
+        }
         report = new DemoReport(session);
     }
 
@@ -90,7 +97,7 @@ final class DemoRun {
     }
 
     private LinearProbe train() {
-        try (var _ = manifest.timings().phase("train probe")) {
+        try (var _ = manifest.timings().phase("train_probe")) {
             ProbeTraining.Trained trained = new ProbeTraining(
                             session, session.config().layers(), L2, SEED)
                     .run(
@@ -110,7 +117,7 @@ final class DemoRun {
     }
 
     private void trace(ProbeScorer scorer, List<ProbeText> texts, List<Transcript> attacks) {
-        try (var _ = manifest.timings().phase("trace attacks")) {
+        try (var _ = manifest.timings().phase("trace_attacks")) {
             List<RefusalTrace> traces = scorer.traces(texts, Plateau.MAX, n -> {});
             Path file = folder.resolve("traces.jsonl");
             TraceCommand.write(file, traces);
@@ -132,13 +139,13 @@ final class DemoRun {
         HeadRanking direct;
         HeadRanking causal;
         HeadRanking greedy;
-        try (var _ = manifest.timings().phase("rank heads: direct")) {
+        try (var _ = manifest.timings().phase("rank_heads_direct")) {
             direct = HeadsCommand.direct(scorer, probe, texts);
         }
-        try (var _ = manifest.timings().phase("rank heads: causal")) {
+        try (var _ = manifest.timings().phase("rank_heads_causal")) {
             causal = HeadsCommand.causal(scorer, texts, PositionScope.ALL, false);
         }
-        try (var _ = manifest.timings().phase("rank heads: greedy")) {
+        try (var _ = manifest.timings().phase("rank_heads_greedy")) {
             greedy = HeadsCommand.greedy(scorer, texts, PositionScope.ALL, false, HEADS);
         }
         ObjectNode json = result.putObject("heads");
@@ -147,7 +154,7 @@ final class DemoRun {
             ranking.write(file);
             manifest.artifact(file);
             report.ranking(ranking, HEADS);
-            json.put(ranking.method(), names(ranking));
+            json.set(ranking.method(), AblateCommand.list(heads(ranking)));
         }
         say(
                 "3. Heads that suppress refusal (layer,head), strongest first: direct %s; causal %s; greedy %s.",
@@ -156,6 +163,12 @@ final class DemoRun {
                 "   With the greedy heads ablated one after the other the mean final score goes %.2f -> %s.",
                 greedy.base(), scores(greedy));
         return greedy;
+    }
+
+    private static List<HeadOptions.Head> heads(HeadRanking ranking) {
+        return ranking.top(HEADS).stream()
+                .map(e -> new HeadOptions.Head(e.layer(), e.head()))
+                .toList();
     }
 
     private static String names(HeadRanking ranking) {
@@ -173,11 +186,9 @@ final class DemoRun {
     }
 
     private void ablate(ProbeScorer scorer, HeadRanking greedy, List<Transcript> attacks, List<Transcript> benign) {
-        try (var _ = manifest.timings().phase("ablate and generate")) {
+        try (var _ = manifest.timings().phase("ablate_and_generate")) {
             ModelConfig config = session.config();
-            List<HeadOptions.Head> chosen = greedy.top(HEADS).stream()
-                    .map(e -> new HeadOptions.Head(e.layer(), e.head()))
-                    .toList();
+            List<HeadOptions.Head> chosen = heads(greedy);
             List<HeadOptions.Head> random = HeadOptions.random(config, chosen, SEED);
             List<AblationStudy.Arm> arms = List.of(
                     new AblationStudy.Arm("before", null),
@@ -187,6 +198,7 @@ final class DemoRun {
             List<AblationStudy.Outcome> onAttacks = study.run("attacks", attacks, arms, scorer.forward(), scorer);
             List<AblationStudy.Outcome> onBenign = study.run("benign", benign, arms, scorer.forward(), scorer);
             ObjectNode json = Output.object();
+            json.put("positions", "all").put("gamma", 0f).put("random_seed", SEED);
             json.set("heads", AblateCommand.list(chosen));
             json.set("random_heads", AblateCommand.list(random));
             json.set("attacks", AblationStudy.json(onAttacks));
@@ -229,7 +241,7 @@ final class DemoRun {
     }
 
     private void select(ProbeScorer scorer) {
-        try (var _ = manifest.timings().phase("select examples")) {
+        try (var _ = manifest.timings().phase("select_examples")) {
             List<Transcript> pool = Transcripts.read(data.resolve("pool.jsonl"));
             List<RefusalTrace> traces = scorer.traces(session.probeTexts(pool), Plateau.MAX, n -> {});
             List<DataSelection.Candidate> candidates =

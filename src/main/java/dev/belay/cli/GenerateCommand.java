@@ -42,6 +42,7 @@ final class GenerateCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         generation.sampling();
+        heads.settle();
         ModelConfig config = options.config();
         HeadMask mask = heads.file == null ? null : heads.mask(config, heads.chosen(config));
         input.read();

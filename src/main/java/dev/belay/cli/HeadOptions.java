@@ -23,7 +23,6 @@ final class HeadOptions {
     @Option(
             names = "--top",
             paramLabel = "N|P%",
-            defaultValue = "3%",
             converter = Converters.Top.class,
             description = "how many of them: a number, or a percentage of all heads rounded up (default 3%%)")
     TopCount top;
@@ -31,28 +30,58 @@ final class HeadOptions {
     @Option(
             names = "--positions",
             paramLabel = "SCOPE",
-            defaultValue = "all",
             converter = Converters.Scope.class,
-            description = "where they are ablated: all (default), closing, generated or last:k (of the prompt)")
+            description = {
+                "where they are ablated: all, closing, generated or last:k",
+                "(the last k of the text given to the model; default: where the ranking ablated them, else all)"
+            })
     PositionScope positions;
 
     @Option(
             names = "--gamma",
             paramLabel = "G",
-            defaultValue = "0",
             converter = Converters.Finite.class,
             description = "factor on their outputs (default 0)")
-    float gamma;
+    Float gamma;
 
     @Option(names = "--renormalize", description = "keep the norm of the concatenated head outputs of each token")
     boolean renormalize;
 
+    private HeadRanking ranking;
+
     /** A head. */
     record Head(int layer, int head) {}
 
+    /**
+     * Reads the ranking and settles what the command line leaves open.
+     *
+     * @throws UsageException if there are other head options but no ranking
+     */
+    void settle() {
+        if (file == null && (top != null || positions != null || gamma != null || renormalize)) {
+            throw new UsageException(
+                    "--heads H.json is missing: --top, --positions, --gamma and --renormalize say how its"
+                            + " heads are ablated");
+        }
+        ranking = file == null ? null : HeadRanking.read(file);
+        top = top == null ? TopCount.parse("3%") : top;
+        gamma = gamma == null ? 0f : gamma;
+        if (positions == null) {
+            boolean ablated = ranking != null && !ranking.method().equals("direct");
+            positions = ablated ? scope(ranking.positions()) : PositionScope.ALL;
+        }
+    }
+
+    private PositionScope scope(String text) {
+        try {
+            return PositionScope.parse(text);
+        } catch (BelayException e) {
+            throw new BelayException(file + ": " + e.getMessage(), e);
+        }
+    }
+
     /** The chosen heads, strongest first. */
     List<Head> chosen(ModelConfig config) {
-        HeadRanking ranking = HeadRanking.read(file);
         int count = top(config.layers() * config.heads());
         if (count > ranking.ranking().size()) {
             throw new BelayException(file + " ranks " + ranking.ranking().size() + " heads, but --top " + top + " is "

@@ -171,6 +171,9 @@ final class HeadsCommand implements Callable<Integer> {
         json.put("dtype", session.device().dtype().label()).put("model", session.fingerprint());
         OutputFile.writeText(output, Output.pretty(json));
         out.say("%s ranking over %d transcripts, mean final score %.4f", method, transcripts, ranking.base());
+        if (ranking.changedHeadTokens() > 0) {
+            out.say("%,d head outputs taken away, at positions %s", ranking.changedHeadTokens(), ranking.positions());
+        }
         out.say("  rank  layer  head     score    effect");
         int rank = 1;
         for (HeadRanking.Entry e :

@@ -62,7 +62,7 @@ final class InfoCommand implements Callable<Integer> {
         out.say("  weights         %s as bf16, %s as f32", size(narrow.weights()), size(wide.weights()));
         out.say("  one batch       %s for %d tokens (--batch-tokens)", size(wide.batch()), options.batchTokens);
         out.say("  each text kept  %s for %d tokens", size(wide.cachePerToken() * CONTEXT), CONTEXT);
-        if (options.dtype == DType.BF16) {
+        if (options.dtype() == DType.BF16) {
             out.say("A processor without bfloat16 products keeps weights as f32 also with --dtype bf16.");
         }
     }

@@ -25,9 +25,8 @@ final class ModelOptions {
     @Option(
             names = "--dtype",
             paramLabel = "TYPE",
-            defaultValue = "bf16",
             converter = Converters.NumberType.class,
-            description = "number type of matrix products: bf16 (default) or f32")
+            description = "number type of matrix products: bf16 or f32 (default bf16; verify: f32)")
     DType dtype;
 
     @Option(
@@ -37,6 +36,11 @@ final class ModelOptions {
             converter = Converters.Positive.class,
             description = "most tokens in one batch (default ${DEFAULT-VALUE}); bounds memory")
     int batchTokens;
+
+    /** The number type asked for, or bf16. */
+    DType dtype() {
+        return dtype == null ? DType.BF16 : dtype;
+    }
 
     /** The model's configuration, read without its weights. */
     ModelConfig config() {

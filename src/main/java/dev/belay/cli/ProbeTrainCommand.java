@@ -86,6 +86,8 @@ final class ProbeTrainCommand implements Callable<Integer> {
                     trained.validation().folds(),
                     ProbeTraining.words(trained.validation().metrics()));
             trained.validation().note().ifPresent(out::note);
+            ProbeTraining.checkLabels(out, refused, positives, true);
+            ProbeTraining.checkLabels(out, complied, negatives, false);
             out.say("written to %s", output);
             ObjectNode result = trained.json();
             result.put("output", output.toString());

@@ -5,6 +5,8 @@ import dev.belay.BelayException;
 import dev.belay.cliff.ProbeScorer;
 import dev.belay.cliff.ProbeStates;
 import dev.belay.forward.ForwardPass;
+import dev.belay.judge.RefusalPhrases;
+import dev.belay.judge.Verdict;
 import dev.belay.probe.CrossValidation;
 import dev.belay.probe.LinearProbe;
 import dev.belay.probe.ProbeFit;
@@ -12,6 +14,7 @@ import dev.belay.probe.ProbeMetrics;
 import dev.belay.probe.ProbeTrainer;
 import dev.belay.text.ProbeText;
 import dev.belay.text.Transcript;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -35,6 +38,18 @@ final class ProbeTraining {
 
     /** A fitted probe, how it does on held-out folds, and both as JSON. */
     record Trained(LinearProbe probe, ProbeFit fit, CrossValidation validation, ObjectNode json) {}
+
+    /** Says so where the refusal phrases do not find in the responses what the file is to hold. */
+    static void checkLabels(Output out, Path file, List<Transcript> transcripts, boolean refuses) {
+        List<Verdict> verdicts = RefusalPhrases.standard()
+                .judge(transcripts.stream().map(Transcript::response).toList());
+        long refused = verdicts.stream().filter(Verdict::refused).count();
+        long fitting = refuses ? refused : verdicts.size() - refused;
+        if (2 * fitting < verdicts.size()) {
+            out.note(file + ": by their responses only " + fitting + " of " + verdicts.size() + " transcripts "
+                    + (refuses ? "refuse" : "answer") + "; is this the right file?");
+        }
+    }
 
     Trained run(List<Transcript> refused, List<Transcript> complied) {
         if (refused.size() < 2 || complied.size() < 2) {

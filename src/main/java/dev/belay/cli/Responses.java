@@ -38,14 +38,16 @@ final class Responses {
     private final Session session;
     private final GenerationOptions options;
     private final Tokenizer tokenizer;
-    private final int[] closing;
+    private final Generator.Closing closing;
 
     Responses(Session session, GenerationOptions options) {
         this.session = session;
         this.options = options;
         boolean text = Files.exists(session.folder().resolve("tokenizer.json"));
         tokenizer = text ? session.tokenizer() : null;
-        closing = text ? session.closingTokens() : new int[0];
+        closing = text
+                ? new ClosingText(session.markers().close(), (ids, from, to) -> tokenizer.decode(ids, from, to, false))
+                : Generator.Closing.NONE;
     }
 
     /**

@@ -35,7 +35,7 @@ final class Session implements AutoCloseable {
                 template();
                 tokenizer();
             }
-            device = own(Devices.open(options.device, options.dtype));
+            device = own(Devices.open(options.device, options.dtype()));
             model = own(Model.load(options.folder, device, progress::at));
         } catch (RuntimeException | Error e) {
             close();
@@ -92,11 +92,6 @@ final class Session implements AutoCloseable {
         return ThinkingMarkers.of(config().family());
     }
 
-    /** The tokens that end the thinking. */
-    int[] closingTokens() {
-        return tokenizer().encode(markers().close());
-    }
-
     List<ProbeText> probeTexts(List<Transcript> transcripts) {
         return transcripts.stream().map(this::probeText).toList();
     }
@@ -126,6 +121,10 @@ final class Session implements AutoCloseable {
     /** A forward pass whose batches hold {@code --batch-tokens} tokens, or the longest of the texts. */
     ForwardPass forward(List<TextRunner.Text> texts) {
         return own(new ForwardPass(model, TextRunner.batchTokens(options.batchTokens, texts)));
+    }
+
+    int batchTokens() {
+        return options.batchTokens;
     }
 
     Path folder() {

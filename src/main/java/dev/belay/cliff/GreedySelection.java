@@ -16,8 +16,9 @@ public final class GreedySelection {
      *
      * @param single the first sweep: every head alone
      * @param steps the heads in the order chosen
+     * @param changedHeadTokens number of (head, token) pairs whose output was taken away, over all sweeps
      */
-    public record Result(AblationSweep.Result single, List<Step> steps) {}
+    public record Result(AblationSweep.Result single, List<Step> steps, long changedHeadTokens) {}
 
     private GreedySelection() {}
 
@@ -30,15 +31,17 @@ public final class GreedySelection {
         HeadMask chosen = sweep.emptyMask();
         List<Step> steps = new ArrayList<>();
         AblationSweep.Result single = null;
+        long changed = 0;
         for (int s = 0; s < count; s++) {
             long before = s * sweep.work(probes.size());
             AblationSweep.Result result = sweep.run(probes, chosen, done -> progress.accept(before + done));
             single = single == null ? result : single;
+            changed += result.changedHeadTokens();
             Step best = best(result, chosen);
             chosen.ablate(best.layer(), best.head());
             steps.add(best);
         }
-        return new Result(single, steps);
+        return new Result(single, steps, changed);
     }
 
     private static Step best(AblationSweep.Result result, HeadMask chosen) {

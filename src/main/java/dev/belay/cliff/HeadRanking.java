@@ -22,10 +22,18 @@ import java.util.List;
  * @param heads heads per layer
  * @param base mean final score without ablation
  * @param scores direct: a[l,h]; causal and greedy: mean final score with that head alone ablated
+ * @param changedHeadTokens number of (head, token) outputs that were taken away to find out; 0 for direct
  * @param ranking direct: ascending a; causal: descending score; greedy: the heads in the order chosen
  */
 public record HeadRanking(
-        String method, String positions, int layers, int heads, double base, double[][] scores, List<Entry> ranking) {
+        String method,
+        String positions,
+        int layers,
+        int heads,
+        double base,
+        double[][] scores,
+        List<Entry> ranking,
+        long changedHeadTokens) {
     /**
      * One ranked head.
      *
@@ -41,7 +49,7 @@ public record HeadRanking(
         List<Entry> ranking = new ArrayList<>();
         each(attribution, (l, h, a) -> ranking.add(new Entry(l, h, a, -a)));
         ranking.sort(Comparator.comparingDouble(Entry::score));
-        return of("direct", "last:1", base, attribution, ranking);
+        return of("direct", "last:1", base, attribution, ranking, 0);
     }
 
     /** The ranking by causal effect. */
@@ -49,7 +57,7 @@ public record HeadRanking(
         List<Entry> ranking = new ArrayList<>();
         each(result.scores(), (l, h, score) -> ranking.add(new Entry(l, h, score, score - result.base())));
         ranking.sort(Comparator.comparingDouble(Entry::score).reversed());
-        return of("causal", positions, result.base(), result.scores(), ranking);
+        return of("causal", positions, result.base(), result.scores(), ranking, result.changedHeadTokens());
     }
 
     /** The heads of a greedy selection. */
@@ -58,12 +66,13 @@ public record HeadRanking(
         List<Entry> ranking = result.steps().stream()
                 .map(s -> new Entry(s.layer(), s.head(), s.score(), s.score() - base))
                 .toList();
-        return of("greedy", positions, base, result.single().scores(), ranking);
+        return of("greedy", positions, base, result.single().scores(), ranking, result.changedHeadTokens());
     }
 
     private static HeadRanking of(
-            String method, String positions, double base, double[][] scores, List<Entry> ranking) {
-        return new HeadRanking(method, positions, scores.length, scores[0].length, base, scores, List.copyOf(ranking));
+            String method, String positions, double base, double[][] scores, List<Entry> ranking, long changed) {
+        return new HeadRanking(
+                method, positions, scores.length, scores[0].length, base, scores, List.copyOf(ranking), changed);
     }
 
     private interface Cell {
@@ -98,7 +107,7 @@ public record HeadRanking(
                 .put("positions", positions)
                 .put("layers", layers)
                 .put("heads", heads);
-        json.put("base", base);
+        json.put("base", base).put("head_outputs_changed", changedHeadTokens);
         ArrayNode rows = json.putArray("scores");
         for (double[] layer : scores) {
             ArrayNode row = rows.addArray();
@@ -156,6 +165,7 @@ public record HeadRanking(
                 (int) json.number("heads", 0),
                 json.number("base", Double.NaN),
                 new double[0][],
-                List.copyOf(ranking));
+                List.copyOf(ranking),
+                0);
     }
 }

@@ -37,6 +37,15 @@ public final class Generator {
      */
     public record Continuation(int[] tokens, boolean ended) {}
 
+    /** Recognises the closing tokens of the thinking in generated tokens. */
+    public interface Closing {
+        /** Never recognises any. */
+        Closing NONE = (ids, from, to) -> 0;
+
+        /** How many tokens at the end of {@code ids[from, to)} are the closing tokens; 0 if it does not end with them. */
+        int length(int[] ids, int from, int to);
+    }
+
     private static final int SLOTS_PER_TOKEN = 4;
     private static final int MAX_LOGITS = 1 << 26;
 
@@ -44,7 +53,7 @@ public final class Generator {
     private final ModelConfig config;
     private final HeadMask mask;
     private final boolean redoClosing;
-    private final int[] closingTokens;
+    private final Closing closing;
     private final Sampler sampler;
     private final int maxNewTokens;
     private final boolean ignoreEnd;
@@ -54,14 +63,14 @@ public final class Generator {
 
     /**
      * @param mask heads to scale, or null
-     * @param closingTokens tokens that end the thinking
+     * @param closing recognises the end of the thinking
      * @param maxNewTokens most tokens to add to a text
      * @param ignoreEnd go on to the limit even after a token that ends a text
      */
     public Generator(
             ForwardPass forward,
             HeadMask mask,
-            int[] closingTokens,
+            Closing closing,
             Sampling sampling,
             int maxNewTokens,
             boolean ignoreEnd) {
@@ -71,7 +80,7 @@ public final class Generator {
         this.forward = forward;
         this.mask = mask;
         redoClosing = mask != null && mask.scope().kind() == PositionScope.Kind.CLOSING;
-        this.closingTokens = closingTokens;
+        this.closing = closing;
         this.maxNewTokens = maxNewTokens;
         this.ignoreEnd = ignoreEnd;
         sampler = new Sampler(sampling);
@@ -130,13 +139,12 @@ public final class Generator {
     }
 
     /**
-     * Batch tokens that a text counts for: its prompt or, as all texts may close at once, the closing tokens done again; its share of
-     * a cache of {@value #SLOTS_PER_TOKEN} slots a token; or its share of {@value #MAX_LOGITS} logits a step.
+     * Batch tokens that a text counts for: its prompt; its share of a cache of {@value #SLOTS_PER_TOKEN} slots a token; or its share
+     * of {@value #MAX_LOGITS} logits a step.
      */
     private int size(Prompt prompt) {
-        int step = Math.max(prompt.ids().length, redoClosing ? closingTokens.length : 0);
         long logitsShare = (long) forward.maxTokens() * config.vocabulary() / MAX_LOGITS;
-        return Math.max(Math.max(step, capacity(prompt) / SLOTS_PER_TOKEN), (int) logitsShare);
+        return Math.max(Math.max(prompt.ids().length, capacity(prompt) / SLOTS_PER_TOKEN), (int) logitsShare);
     }
 
     private int capacity(Prompt prompt) {
@@ -160,46 +168,77 @@ public final class Generator {
         }
     }
 
+    /** One more token for every row, in as many batches as are needed when many close at once. */
     private void step(List<Row> active, KvCache cache, Hooks hooks) {
+        int from = 0;
         batch.clear();
         for (int r = 0; r < active.size(); r++) {
             Row row = active.get(r);
-            batch.openRow(row.slot, row.span);
-            for (int p = row.cached; p < row.length; p++) {
-                batch.addToken(row.ids[p], p);
+            if (batch.tokens() + row.length - row.cached > forward.maxTokens()) {
+                run(active, from, r, cache, hooks);
+                from = r;
+                shorten(row, cache, hooks);
             }
+            add(row, row.length);
             batch.readLast();
-            row.cached = row.length;
+        }
+        run(active, from, active.size(), cache, hooks);
+    }
+
+    /** Adds the tokens of a row that are not in the cache yet, up to position {@code end}. */
+    private void add(Row row, int end) {
+        batch.openRow(row.slot, row.span);
+        for (int p = row.cached; p < end; p++) {
+            batch.addToken(row.ids[p], p);
+        }
+        row.cached = end;
+    }
+
+    /** Brings a row that does not fit into a batch nearer to its end, a whole batch at a time. */
+    private void shorten(Row row, KvCache cache, Hooks hooks) {
+        while (row.length - row.cached > forward.maxTokens()) {
+            batch.clear();
+            add(row, row.cached + forward.maxTokens());
+            forward.run(batch, config.layers(), cache, hooks, true);
+        }
+        batch.clear();
+    }
+
+    /** Runs the batch, which holds rows {@code from} to {@code to - 1}, and appends a token to each. */
+    private void run(List<Row> active, int from, int to, KvCache cache, Hooks hooks) {
+        int count = to - from;
+        if (count == 0) {
+            return;
         }
         forward.run(batch, config.layers(), cache, hooks, true);
         int vocabulary = config.vocabulary();
-        DeviceBuffer scores = forward.logits(active.size());
-        if (logits.length < active.size() * vocabulary) {
-            logits = new float[active.size() * vocabulary];
+        DeviceBuffer scores = forward.logits(count);
+        if (logits.length < count * vocabulary) {
+            logits = new float[count * vocabulary];
         }
-        scores.read(0, logits, 0, active.size() * vocabulary);
-        for (int r = 0; r < active.size(); r++) {
-            append(active.get(r), r * vocabulary, vocabulary);
+        scores.read(0, logits, 0, count * vocabulary);
+        for (int r = 0; r < count; r++) {
+            append(active.get(from + r), r * vocabulary, vocabulary);
         }
+        batch.clear();
     }
 
     private void append(Row row, int from, int vocabulary) {
         int token = sampler.next(logits, from, vocabulary, row.prompt.number(), row.length);
         row.ids[row.length++] = token;
         row.ended = !ignoreEnd && config.isEnd(token);
-        if (redoClosing && row.span.closingStart() == row.span.closingEnd() && closes(row)) {
-            int start = row.length - closingTokens.length;
-            row.span = new TextSpan(row.span.length(), row.span.thinkingStart(), start, row.length);
-            row.cached = start;
+        if (redoClosing && row.span.closingStart() == row.span.closingEnd()) {
+            redoClosing(row);
         }
     }
 
-    /** Whether the generated tokens now end with the closing tokens. */
-    private boolean closes(Row row) {
-        int n = closingTokens.length;
-        if (n == 0 || row.length - n < row.prompt.ids().length) {
-            return false;
+    /** If the generated tokens now end with the closing tokens, has these computed again. */
+    private void redoClosing(Row row) {
+        int count = closing.length(row.ids, row.prompt.ids().length, row.length);
+        if (count > 0) {
+            int start = row.length - count;
+            row.span = new TextSpan(row.span.length(), row.span.thinkingStart(), start, row.length);
+            row.cached = start;
         }
-        return Arrays.equals(row.ids, row.length - n, row.length, closingTokens, 0, n);
     }
 }

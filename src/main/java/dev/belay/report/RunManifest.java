@@ -32,6 +32,7 @@ public final class RunManifest {
     private String device;
     private final Map<String, Long> seeds = new LinkedHashMap<>();
     private final Map<String, Object> options = new LinkedHashMap<>();
+    private final List<Artifact> inputs = new ArrayList<>();
     private final List<Artifact> artifacts = new ArrayList<>();
 
     RunManifest(String command, Clock clock, Machine machine) {
@@ -81,6 +82,12 @@ public final class RunManifest {
         return this;
     }
 
+    /** Records a file that the run read: its size and SHA-256. */
+    public RunManifest input(Path file) {
+        inputs.add(Artifact.of(file));
+        return this;
+    }
+
     /** The manifest as it stands, finished now. */
     public ObjectNode toJson() {
         ObjectNode root = JSON.createObjectNode();
@@ -98,14 +105,18 @@ public final class RunManifest {
         this.options.forEach((name, value) -> options.set(name, JSON.valueToTree(plain(value))));
         ObjectNode seconds = root.putObject("seconds");
         timings.seconds().forEach((name, value) -> seconds.put(name, Math.round(value * 1e6) / 1e6));
-        ArrayNode files = root.putArray("artifacts");
-        for (Artifact artifact : artifacts) {
-            files.addObject()
+        list(root.putArray("inputs"), inputs);
+        list(root.putArray("artifacts"), artifacts);
+        return root;
+    }
+
+    private static void list(ArrayNode array, List<Artifact> files) {
+        for (Artifact artifact : files) {
+            array.addObject()
                     .put("path", slashes(artifact.path()))
                     .put("bytes", artifact.bytes())
                     .put("sha256", artifact.sha256());
         }
-        return root;
     }
 
     /** Writes the manifest; artifacts are named relative to its folder where they lie below it. */

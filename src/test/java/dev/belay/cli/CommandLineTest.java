@@ -83,7 +83,7 @@ class CommandLineTest {
                 "info m --device cuda: | unknown device 'cuda:'",
                 "judge | Missing required parameter: 'R.jsonl'",
                 "verify m | Missing required option: '--golden=G.safetensors'",
-                "verify m --golden g | give --tolerance, or use --dtype f32",
+                "generate m --ids i -o o --top 3 | --heads H.json is missing",
                 "verify m --golden g --tolerance NaN | --tolerance is NaN",
                 "verify m --golden g --tolerance x | Invalid value for option '--tolerance'",
                 "capture m -o o | Missing required argument",

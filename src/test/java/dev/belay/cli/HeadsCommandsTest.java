@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -80,7 +81,8 @@ class HeadsCommandsTest {
         String out = Cli.run(heads("causal", name), "--probe", probe, "--positions", positions, "--limit", 24)
                 .ok();
         assertTrue(out.startsWith("causal ranking over 24 transcripts, mean final score 0.0838\n"), out);
-        assertEquals(2 + 10 + 1, out.lines().count(), out);
+        assertTrue(out.contains(" head outputs taken away, at positions " + positions + "\n"), out);
+        assertEquals(3 + 10 + 1, out.lines().count(), out);
         JsonNode json = Cli.json(folder.resolve(name));
         checkFields(json, "causal", positions, LAYERS * HEADS);
         assertEquals(24, json.get("transcripts").asInt());
@@ -152,7 +154,10 @@ class HeadsCommandsTest {
                 file);
         JsonNode json = Cli.run(command, "--json").json();
         assertEquals(json, Cli.json(file));
-        assertEquals(List.of("positions", "gamma", "heads", "random_heads", "attacks", "benign"), Cli.keys(json));
+        List<String> how =
+                List.of("positions", "gamma", "renormalize", "dtype", "model", "from", "temperature", "seed");
+        List<String> what = List.of("heads", "random_heads", "random_seed", "attacks", "benign");
+        assertEquals(Stream.concat(how.stream(), what.stream()).toList(), Cli.keys(json));
         assertEquals(
                 "[{\"layer\":0,\"head\":5},{\"layer\":0,\"head\":4}]",
                 json.get("heads").toString());
@@ -208,12 +213,37 @@ class HeadsCommandsTest {
                         heads,
                         file)
                 .json();
-        assertEquals(List.of("positions", "gamma", "heads", "attacks"), Cli.keys(json));
+        assertEquals(List.of("heads", "attacks"), Cli.keys(json).subList(8, 10));
         assertEquals("closing", json.get("positions").asText());
         assertTrue(json.get("attacks").get("after").get("final_score").isNull());
         // 2 heads at 3 closing tokens
         assertEquals(
                 6, json.get("attacks").get("after").get("head_outputs_changed").asInt());
+    }
+
+    /** A ranking's own positions are where its heads are ablated, unless the command line says otherwise. */
+    @Test
+    void ablatesWhereTheRankingDid() {
+        Path closing = Cli.write(
+                folder.resolve("closing.json"),
+                "{\"method\": \"causal\", \"positions\": \"closing\", \"ranking\": [{\"layer\": 0, \"head\": 5}]}");
+        Path file = folder.resolve("where.json");
+        List<String> command = Cli.args(
+                "ablate ? --data ? --heads ? --top 1 --dtype f32 --probe ? -o ? --json",
+                Cli.TINY,
+                few("attacks.jsonl", 2),
+                closing,
+                probe,
+                file);
+        JsonNode json = Cli.run(command).json();
+        assertEquals("closing", json.get("positions").asText());
+        // 1 head at the 3 closing tokens of 2 texts, recognised while they are generated
+        assertEquals(
+                6, json.get("attacks").get("after").get("head_outputs_changed").asInt());
+        assertTrue(json.get("attacks").get("after").get("final_score").isNumber());
+        Cli.Result last = Cli.run(command, "--positions", "last:2");
+        last.okWithNote("no final scores", "'last:2' means other positions");
+        assertTrue(Cli.json(file).get("attacks").get("after").get("final_score").isNull());
     }
 
     @Test
@@ -242,6 +272,7 @@ class HeadsCommandsTest {
                         "layers",
                         "heads",
                         "base",
+                        "head_outputs_changed",
                         "scores",
                         "ranking",
                         "transcripts",

@@ -112,7 +112,7 @@ class FamilyGoldenTest {
                 int[] ids = ids(golden, p);
                 prompts.add(new Generator.Prompt(p, ids, TextSpan.plain(ids.length)));
             }
-            Generator generator = new Generator(forward, null, new int[0], Sampling.GREEDY, 12, true);
+            Generator generator = new Generator(forward, null, Generator.Closing.NONE, Sampling.GREEDY, 12, true);
             List<Generator.Continuation> continuations = new ArrayList<>();
             generator.generate(prompts, (prompt, continuation) -> continuations.add(continuation));
             for (int p = 0; p < PROMPTS; p++) {

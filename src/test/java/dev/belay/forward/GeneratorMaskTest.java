@@ -22,7 +22,7 @@ class GeneratorMaskTest {
 
     private static int[] generate(
             TestModel m, HeadMask mask, int[] closing, Sampling sampling, int tokens, Prompt prompt) {
-        Generator generator = new Generator(m.forward, mask, closing, sampling, tokens, true);
+        Generator generator = new Generator(m.forward, mask, TestModel.closing(closing), sampling, tokens, true);
         return TestModel.run(generator, List.of(prompt)).getFirst().tokens();
     }
 
@@ -97,10 +97,11 @@ class GeneratorMaskTest {
     }
 
     /** Texts that close at the same step: each redoes its closing tokens, more than its share of a small batch. */
-    @Test
-    void manyTextsMayCloseAtOnce() {
+    @ParameterizedTest
+    @ValueSource(ints = {1, 3, 6, 64})
+    void manyTextsMayCloseAtOnce(int batchTokens) {
         try (TestModel m = TestModel.open("tiny-cliff");
-                ForwardPass narrow = new ForwardPass(m.model, 6)) {
+                ForwardPass narrow = new ForwardPass(m.model, batchTokens)) {
             Prompt one = new Prompt(0, new int[] {40}, TextSpan.plain(1));
             int[] base = generate(m, null, new int[0], Sampling.GREEDY, 8, one);
             int[] closing = Arrays.copyOfRange(base, 1, 5);
@@ -110,7 +111,7 @@ class GeneratorMaskTest {
             for (int i = 0; i < 5; i++) {
                 many.add(new Prompt(i, one.ids(), one.span()));
             }
-            Generator generator = new Generator(narrow, mask, closing, Sampling.GREEDY, 8, true);
+            Generator generator = new Generator(narrow, mask, TestModel.closing(closing), Sampling.GREEDY, 8, true);
             for (Continuation continuation : TestModel.run(generator, many)) {
                 assertArrayEquals(alone, continuation.tokens());
             }
@@ -134,7 +135,8 @@ class GeneratorMaskTest {
                 System.arraycopy(base, 0, ids, 15, given);
                 starts.add(new Prompt(given, ids, TextSpan.plain(ids.length)));
             }
-            Generator generator = new Generator(m.forward, mask, closing, Sampling.GREEDY, TOKENS - 4, true);
+            Generator generator =
+                    new Generator(m.forward, mask, TestModel.closing(closing), Sampling.GREEDY, TOKENS - 4, true);
             List<Continuation> together = TestModel.run(generator, starts);
             for (int i = 0; i < 3; i++) {
                 int[] expected = Arrays.copyOfRange(alone, 2 * i, 2 * i + TOKENS - 4);
@@ -155,7 +157,8 @@ class GeneratorMaskTest {
                     .ablate(0, 1)
                     .ablate(2, 0)
                     .ablate(last, 2);
-            Generator generator = new Generator(m.forward, mask, closing, Sampling.GREEDY, TOKENS, true);
+            Generator generator =
+                    new Generator(m.forward, mask, TestModel.closing(closing), Sampling.GREEDY, TOKENS, true);
             TestModel.run(generator, List.of(prompt));
             assertEquals(3 + 3 + 1, generator.report().scaledHeadTokens());
             assertEquals(3, generator.report().heads());
@@ -168,7 +171,7 @@ class GeneratorMaskTest {
     void theReportCountsGeneratedTokens() {
         try (TestModel m = TestModel.open("llama")) {
             HeadMask mask = m.mask(PositionScope.GENERATED, false).ablate(0, 1).ablate(2, 0);
-            Generator generator = new Generator(m.forward, mask, new int[0], Sampling.GREEDY, 9, true);
+            Generator generator = new Generator(m.forward, mask, Generator.Closing.NONE, Sampling.GREEDY, 9, true);
             TestModel.run(generator, List.of(GeneratorTest.prompt(m, 1, 15)));
             assertEquals(2 * 8, generator.report().scaledHeadTokens());
         }

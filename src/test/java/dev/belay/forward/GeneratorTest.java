@@ -33,7 +33,7 @@ class GeneratorTest {
     }
 
     private static Generator generator(TestModel m, Sampling sampling, int tokens, boolean ignoreEnd) {
-        return new Generator(m.forward, null, new int[0], sampling, tokens, ignoreEnd);
+        return new Generator(m.forward, null, Generator.Closing.NONE, sampling, tokens, ignoreEnd);
     }
 
     /** The most likely next token of a whole pass over the text so far, again and again. */
@@ -82,7 +82,7 @@ class GeneratorTest {
             List<Generator.Continuation> together = TestModel.run(generator, prompts);
             List<Generator.Continuation> reversed = TestModel.run(generator, prompts.reversed());
             List<Generator.Continuation> packed =
-                    TestModel.run(new Generator(narrow, null, new int[0], WARM, 12, true), prompts);
+                    TestModel.run(new Generator(narrow, null, Generator.Closing.NONE, WARM, 12, true), prompts);
             for (int i = 0; i < 6; i++) {
                 int[] alone = tokens(generator, prompts.get(i));
                 assertArrayEquals(alone, together.get(i).tokens(), "text " + i + " in a batch");

@@ -14,6 +14,7 @@ import dev.belay.model.Model;
 import dev.belay.model.ModelConfig;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 
@@ -112,5 +113,14 @@ final class TestModel implements AutoCloseable {
         forward.close();
         model.close();
         device.close();
+    }
+
+    /** Recognises exactly these tokens; none if there are none. */
+    static Generator.Closing closing(int... tokens) {
+        return (ids, from, to) -> {
+            int start = to - tokens.length;
+            boolean same = start >= from && Arrays.equals(ids, start, to, tokens, 0, tokens.length);
+            return same ? tokens.length : 0;
+        };
     }
 }
