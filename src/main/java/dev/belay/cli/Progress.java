@@ -23,7 +23,7 @@ final class Progress implements AutoCloseable {
     /** Says that {@code done} of the total are done. */
     void at(long done) {
         long now = System.nanoTime();
-        if (now - last < (terminal ? BAR_EVERY : LINE_EVERY)) {
+        if (done >= total || now - last < (terminal ? BAR_EVERY : LINE_EVERY)) {
             return;
         }
         last = now;

@@ -5,6 +5,7 @@ import dev.belay.device.Device;
 import dev.belay.device.Devices;
 import dev.belay.forward.ForwardPass;
 import dev.belay.forward.TextRunner;
+import dev.belay.io.Resources;
 import dev.belay.model.Model;
 import dev.belay.model.ModelConfig;
 import dev.belay.text.ChatTemplate;
@@ -14,13 +15,11 @@ import dev.belay.text.Tokenizer;
 import dev.belay.text.Transcript;
 import dev.belay.weights.ModelFingerprint;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.List;
 
 /** An opened device and model, with the tokenizer and chat template when they are first needed. Closes all it opened. */
 final class Session implements AutoCloseable {
-    private final Deque<AutoCloseable> opened = new ArrayDeque<>();
+    private final Resources opened = new Resources();
     private final ModelOptions options;
     private final Device device;
     private final Model model;
@@ -35,8 +34,8 @@ final class Session implements AutoCloseable {
                 template();
                 tokenizer();
             }
-            device = own(Devices.open(options.device, options.dtype()));
-            model = own(Model.load(options.folder, device, progress::at));
+            device = opened.own(Devices.open(options.device, options.dtype()));
+            model = opened.own(Model.load(options.folder, device, progress::at));
         } catch (RuntimeException | Error e) {
             close();
             throw e;
@@ -51,11 +50,6 @@ final class Session implements AutoCloseable {
     /** Opens the model for text: first the tokenizer and chat template, so that a missing one is not found only after the weights. */
     static Session openForText(ModelOptions options) {
         return new Session(options, true);
-    }
-
-    private <T extends AutoCloseable> T own(T resource) {
-        opened.push(resource);
-        return resource;
     }
 
     Model model() {
@@ -76,7 +70,7 @@ final class Session implements AutoCloseable {
 
     Tokenizer tokenizer() {
         if (tokenizer == null) {
-            tokenizer = own(Tokenizer.load(options.folder));
+            tokenizer = opened.own(Tokenizer.load(options.folder));
         }
         return tokenizer;
     }
@@ -120,7 +114,7 @@ final class Session implements AutoCloseable {
 
     /** A forward pass whose batches hold {@code --batch-tokens} tokens, or the longest of the texts. */
     ForwardPass forward(List<TextRunner.Text> texts) {
-        return own(new ForwardPass(model, TextRunner.batchTokens(options.batchTokens, texts)));
+        return opened.own(new ForwardPass(model, TextRunner.batchTokens(options.batchTokens, texts)));
     }
 
     int batchTokens() {
@@ -133,12 +127,6 @@ final class Session implements AutoCloseable {
 
     @Override
     public void close() {
-        while (!opened.isEmpty()) {
-            try {
-                opened.pop().close();
-            } catch (Exception e) {
-                throw new IllegalStateException(e);
-            }
-        }
+        opened.close();
     }
 }

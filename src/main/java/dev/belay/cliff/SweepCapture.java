@@ -43,10 +43,16 @@ final class SweepCapture implements ActivationCapture, AutoCloseable {
         }
         changed = indices.stream().mapToInt(i -> i).toArray();
         identity = IntStream.range(0, Math.max(changed.length, transcripts)).toArray();
-        for (int l = 0; l < layers; l++) {
-            residuals.add(device.allocate("sweep residual stream", (long) tokens(l) * config.hidden()));
-            headOutputs.add(device.allocate(
-                    "sweep head outputs", (long) tokens(l) * config.attention().queryWidth()));
+        try {
+            for (int l = 0; l < layers; l++) {
+                residuals.add(device.allocate("sweep residual stream", (long) tokens(l) * config.hidden()));
+                headOutputs.add(device.allocate(
+                        "sweep head outputs",
+                        (long) tokens(l) * config.attention().queryWidth()));
+            }
+        } catch (RuntimeException | Error e) {
+            close();
+            throw e;
         }
     }
 

@@ -14,6 +14,7 @@ import dev.belay.hooks.HeadScales;
 import dev.belay.hooks.HookReport;
 import dev.belay.hooks.PositionScope;
 import dev.belay.hooks.TextSpan;
+import dev.belay.io.Resources;
 import dev.belay.model.ModelConfig;
 import dev.belay.text.ProbeText;
 import java.util.List;
@@ -23,6 +24,7 @@ import java.util.List;
  * transcript), G heads in one batch, D hidden size, Q = H·HD.
  */
 final class SweepGroup implements AutoCloseable {
+    private final Resources owned = new Resources();
     private final ProbeScorer scorer;
     private final ForwardPass forward;
     private final Device device;
@@ -56,13 +58,19 @@ final class SweepGroup implements AutoCloseable {
             slots += probes.get(i).ids().length;
         }
         boolean whole = chosen.scope().kind() == PositionScope.Kind.ALL;
-        baseCache = whole ? KvCache.passing(device, config, slots) : KvCache.keeping(device, config, slots);
-        sweepCache = KvCache.passing(device, config, forward.maxTokens());
-        capture = new SweepCapture(device, config, scorer.layer(), probes, from);
-        attention = device.allocate("sweep attention output", (long) capture.changed() * config.hidden());
-        scaled = device.allocate(
-                "sweep head outputs",
-                (long) capture.changed() * config.attention().queryWidth());
+        try {
+            baseCache =
+                    owned.own(whole ? KvCache.passing(device, config, slots) : KvCache.keeping(device, config, slots));
+            sweepCache = owned.own(KvCache.passing(device, config, forward.maxTokens()));
+            capture = owned.own(new SweepCapture(device, config, scorer.layer(), probes, from));
+            attention =
+                    owned.own(device.allocate("sweep attention output", (long) capture.changed() * config.hidden()));
+            long outputs = (long) capture.changed() * config.attention().queryWidth();
+            scaled = owned.own(device.allocate("sweep head outputs", outputs));
+        } catch (RuntimeException | Error e) {
+            owned.close();
+            throw e;
+        }
         hooks = new Hooks(HeadScales.shared(chosen), ActivationCapture.NONE, new HookReport());
     }
 
@@ -223,10 +231,6 @@ final class SweepGroup implements AutoCloseable {
 
     @Override
     public void close() {
-        baseCache.close();
-        sweepCache.close();
-        capture.close();
-        attention.close();
-        scaled.close();
+        owned.close();
     }
 }

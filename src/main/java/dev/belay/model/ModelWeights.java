@@ -5,11 +5,10 @@ import dev.belay.device.Device;
 import dev.belay.device.DeviceBuffer;
 import dev.belay.device.DeviceMatrix;
 import dev.belay.device.HostMatrix;
+import dev.belay.io.Resources;
 import dev.belay.weights.TensorInfo;
 import dev.belay.weights.TensorSource;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.List;
 import java.util.function.IntConsumer;
 
@@ -37,7 +36,7 @@ public final class ModelWeights implements AutoCloseable {
             DeviceMatrix gateUp,
             DeviceMatrix down) {}
 
-    private final Deque<AutoCloseable> owned = new ArrayDeque<>();
+    private final Resources owned = new Resources();
     private final TensorSource tensors;
     private final Device device;
     private final DeviceMatrix embedding;
@@ -92,9 +91,7 @@ public final class ModelWeights implements AutoCloseable {
         for (String name : names) {
             parts.add(hostMatrix(tensors, name, rows, columns));
         }
-        DeviceMatrix matrix = device.matrix(names[0], parts);
-        owned.push(matrix);
-        return matrix;
+        return owned.own(device.matrix(names[0], parts));
     }
 
     private static HostMatrix hostMatrix(TensorSource tensors, String name, int rows, int columns) {
@@ -105,8 +102,7 @@ public final class ModelWeights implements AutoCloseable {
     private DeviceBuffer vector(String name, int length) {
         tensors.require(name, length);
         float[] values = tensors.floats(name);
-        DeviceBuffer buffer = device.allocate(name, length);
-        owned.push(buffer);
+        DeviceBuffer buffer = owned.own(device.allocate(name, length));
         buffer.write(0, values, 0, length);
         return buffer;
     }
@@ -140,12 +136,6 @@ public final class ModelWeights implements AutoCloseable {
 
     @Override
     public void close() {
-        while (!owned.isEmpty()) {
-            try {
-                owned.pop().close();
-            } catch (Exception e) {
-                throw new IllegalStateException(e);
-            }
-        }
+        owned.close();
     }
 }
