@@ -15,6 +15,7 @@ import dev.belay.weights.ModelFingerprint;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -125,7 +126,7 @@ final class AblateCommand implements Callable<Integer> {
             JudgeSummary s = o.summary();
             String score = Double.isNaN(o.finalScore())
                     ? ""
-                    : String.format(java.util.Locale.ROOT, ", mean final score %.3f", o.finalScore());
+                    : String.format(Locale.ROOT, ", mean final score %.3f", o.finalScore());
             out.say(
                     "  %-7s %d heads: %5.1f %% refused, %5.1f %% answered%s",
                     o.arm().name(),

@@ -13,6 +13,7 @@ import dev.belay.report.SelectedExample;
 import dev.belay.report.TraceSeries;
 import dev.belay.text.ProbeText;
 import dev.belay.text.Transcript;
+import java.util.Arrays;
 import java.util.List;
 
 /** Turns what the demo finds into the report's own records. */
@@ -64,7 +65,7 @@ final class DemoReport {
         boolean direct = ranking.method().equals("direct");
         double[][] scores = ranking.scores();
         if (ranking.method().equals("greedy")) {
-            scores = java.util.Arrays.stream(scores).map(double[]::clone).toArray(double[][]::new);
+            scores = Arrays.stream(scores).map(double[]::clone).toArray(double[][]::new);
             for (HeadRanking.Entry e : ranking.ranking()) {
                 scores[e.layer()][e.head()] = e.score();
             }

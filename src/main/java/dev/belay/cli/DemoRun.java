@@ -9,7 +9,6 @@ import dev.belay.cliff.RefusalTrace;
 import dev.belay.cliff.TopCount;
 import dev.belay.cliff.TrainingFormat;
 import dev.belay.forward.ForwardPass;
-import dev.belay.forward.TextRunner;
 import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.PositionScope;
 import dev.belay.io.OutputFile;
@@ -21,8 +20,9 @@ import dev.belay.text.ProbeText;
 import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.stream.Stream;
 
 /** The steps of the demo: each prints a sentence, writes its artifact and adds to the report. */
 final class DemoRun {
@@ -79,21 +79,17 @@ final class DemoRun {
         List<Transcript> benign = Transcripts.read(data.resolve("benign.jsonl"));
         LinearProbe probe = train();
         List<ProbeText> texts = session.probeTexts(attacks);
-        ForwardPass forward = session.forward(longest(texts));
+        List<Transcript> pool = Transcripts.read(data.resolve("pool.jsonl"));
+        List<ProbeText> poolTexts = session.probeTexts(pool);
+        ForwardPass forward = session.forward(ProbeScorer.texts(
+                Stream.concat(texts.stream(), poolTexts.stream()).toList()));
         try (ProbeScorer scorer = new ProbeScorer(forward, probe, "the probe")) {
             trace(scorer, texts, attacks);
             HeadRanking greedy = rank(scorer, probe, texts);
             ablate(scorer, greedy, attacks, benign);
-            select(scorer);
+            select(scorer, pool, poolTexts);
         }
         return result;
-    }
-
-    /** Every text that the demo runs fits into batches of the pool's longest. */
-    private List<TextRunner.Text> longest(List<ProbeText> texts) {
-        List<TextRunner.Text> all = new ArrayList<>(ProbeScorer.texts(texts));
-        all.addAll(ProbeScorer.texts(session.probeTexts(Transcripts.read(data.resolve("pool.jsonl")))));
-        return all;
     }
 
     private LinearProbe train() {
@@ -181,7 +177,7 @@ final class DemoRun {
         return String.join(
                 " -> ",
                 ranking.top(HEADS).stream()
-                        .map(e -> String.format(java.util.Locale.ROOT, "%.2f", e.score()))
+                        .map(e -> String.format(Locale.ROOT, "%.2f", e.score()))
                         .toList());
     }
 
@@ -237,13 +233,12 @@ final class DemoRun {
     }
 
     private static String percent(double share) {
-        return String.format(java.util.Locale.ROOT, "%.0f %%", 100 * share);
+        return String.format(Locale.ROOT, "%.0f %%", 100 * share);
     }
 
-    private void select(ProbeScorer scorer) {
+    private void select(ProbeScorer scorer, List<Transcript> pool, List<ProbeText> texts) {
         try (var _ = manifest.timings().phase("select_examples")) {
-            List<Transcript> pool = Transcripts.read(data.resolve("pool.jsonl"));
-            List<RefusalTrace> traces = scorer.traces(session.probeTexts(pool), Plateau.MAX, n -> {});
+            List<RefusalTrace> traces = scorer.traces(texts, Plateau.MAX, n -> {});
             List<DataSelection.Candidate> candidates =
                     SelectCommand.candidates(traces, DataSelection.Rank.MISALIGNMENT);
             List<DataSelection.Candidate> kept =
@@ -266,6 +261,6 @@ final class DemoRun {
 
     private void say(String format, Object... values) {
         out.say(format, values);
-        report.story(String.format(java.util.Locale.ROOT, format, values));
+        report.story(String.format(Locale.ROOT, format, values));
     }
 }

@@ -2,6 +2,7 @@ package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.belay.BelayException;
+import dev.belay.cliff.ProbeScorer;
 import dev.belay.forward.TextRunner;
 import dev.belay.hooks.TextSpan;
 import dev.belay.model.JsonFile;
@@ -88,7 +89,7 @@ final class InputOptions {
             return new TextRunner.Text(prompt, TextSpan.plain(prompt.length));
         }
         ProbeText p = session.probeText(t);
-        return new TextRunner.Text(p.ids(), TextSpan.probe(p.ids().length, p.thinkingStart(), p.thinkingEnd()));
+        return new TextRunner.Text(p.ids(), ProbeScorer.span(p));
     }
 
     private List<Input> idInputs(Session session) {

@@ -42,8 +42,13 @@ final class ModelOptions {
         return dtype == null ? DType.BF16 : dtype;
     }
 
-    /** The model's configuration, read without its weights. */
+    private ModelConfig config;
+
+    /** The model's configuration, read once, without its weights. */
     ModelConfig config() {
-        return ModelConfig.read(folder);
+        if (config == null) {
+            config = ModelConfig.read(folder);
+        }
+        return config;
     }
 }

@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /** Trains a probe from two files of transcripts; for {@code probe train} and the demo. */
@@ -105,12 +106,10 @@ final class ProbeTraining {
 
     static String words(ProbeMetrics m) {
         return String.format(
-                java.util.Locale.ROOT,
+                Locale.ROOT,
                 "accuracy %.4f, AUROC %s, log loss %.4f, calibration error %.4f",
                 m.accuracy(),
-                Double.isNaN(m.auroc())
-                        ? "undefined (one class only)"
-                        : String.format(java.util.Locale.ROOT, "%.4f", m.auroc()),
+                Double.isNaN(m.auroc()) ? "undefined (one class only)" : String.format(Locale.ROOT, "%.4f", m.auroc()),
                 m.logLoss(),
                 m.calibrationError());
     }

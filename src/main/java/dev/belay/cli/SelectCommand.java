@@ -4,14 +4,11 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
 import dev.belay.cliff.DataSelection;
-import dev.belay.cliff.Plateau;
-import dev.belay.cliff.ProbeScorer;
 import dev.belay.cliff.RefusalTrace;
 import dev.belay.cliff.TopCount;
 import dev.belay.cliff.TrainingFormat;
 import dev.belay.io.OutputFile;
 import dev.belay.probe.LinearProbe;
-import dev.belay.text.ProbeText;
 import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
 import java.nio.file.Path;
@@ -32,7 +29,7 @@ final class SelectCommand implements Callable<Integer> {
     private ModelOptions options;
 
     @Mixin
-    private ProbeOption probe;
+    private TraceOptions tracing;
 
     @Option(
             names = "--data",
@@ -57,14 +54,6 @@ final class SelectCommand implements Callable<Integer> {
             description = "misalignment (default), final or random")
     private DataSelection.Rank rank;
 
-    @Option(
-            names = "--plateau",
-            paramLabel = "HOW",
-            defaultValue = "max",
-            converter = Converters.PlateauRule.class,
-            description = "max (default), mean or p90")
-    private Plateau plateau;
-
     @Option(names = "--seed", paramLabel = "S", defaultValue = "0", description = "seed of --rank random (default 0)")
     private long seed;
 
@@ -84,16 +73,11 @@ final class SelectCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        LinearProbe loaded = probe.load(options.config());
+        LinearProbe loaded = tracing.load(options.config());
         List<Transcript> pool = Transcripts.read(data);
         OutputFile.check(output);
         try (Session session = Session.openForText(options)) {
-            List<ProbeText> texts = session.probeTexts(pool);
-            List<RefusalTrace> traces;
-            try (ProbeScorer scorer = new ProbeScorer(session.forward(ProbeScorer.texts(texts)), loaded, probe.file);
-                    Progress progress = new Progress("scoring", texts.size())) {
-                traces = scorer.traces(texts, plateau, progress::at);
-            }
+            List<RefusalTrace> traces = tracing.run(session, loaded, pool, "scoring");
             List<DataSelection.Candidate> candidates = candidates(traces, rank);
             if (!candidates.isEmpty() && candidates.size() < traces.size()) {
                 out.note(

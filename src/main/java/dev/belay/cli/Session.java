@@ -25,6 +25,7 @@ final class Session implements AutoCloseable {
     private final Model model;
     private Tokenizer tokenizer;
     private ChatTemplate template;
+    private String fingerprint;
 
     private Session(ModelOptions options, boolean withText) {
         this.options = options;
@@ -64,8 +65,12 @@ final class Session implements AutoCloseable {
         return device;
     }
 
+    /** The model's fingerprint, computed once. */
     String fingerprint() {
-        return ModelFingerprint.of(options.folder);
+        if (fingerprint == null) {
+            fingerprint = ModelFingerprint.of(options.folder);
+        }
+        return fingerprint;
     }
 
     Tokenizer tokenizer() {

@@ -1,12 +1,9 @@
 package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.belay.cliff.Plateau;
-import dev.belay.cliff.ProbeScorer;
 import dev.belay.cliff.RefusalTrace;
 import dev.belay.io.OutputFile;
 import dev.belay.probe.LinearProbe;
-import dev.belay.text.ProbeText;
 import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
 import java.nio.file.Path;
@@ -28,18 +25,10 @@ final class TraceCommand implements Callable<Integer> {
     private ModelOptions options;
 
     @Mixin
-    private ProbeOption probe;
+    private TraceOptions tracing;
 
     @Option(names = "--data", paramLabel = "F.jsonl", required = true, description = "transcripts")
     private Path data;
-
-    @Option(
-            names = "--plateau",
-            paramLabel = "HOW",
-            defaultValue = "max",
-            converter = Converters.PlateauRule.class,
-            description = "max (default), mean or p90")
-    private Plateau plateau;
 
     @Option(names = "-o", paramLabel = "T.jsonl", required = true, description = "output file")
     private Path output;
@@ -49,17 +38,13 @@ final class TraceCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        LinearProbe loaded = probe.load(options.config());
+        LinearProbe loaded = tracing.load(options.config());
         List<Transcript> transcripts = Transcripts.read(data);
         OutputFile.check(output);
         try (Session session = Session.openForText(options)) {
-            List<ProbeText> texts = session.probeTexts(transcripts);
-            try (ProbeScorer scorer = new ProbeScorer(session.forward(ProbeScorer.texts(texts)), loaded, probe.file);
-                    Progress progress = new Progress("tracing", texts.size())) {
-                List<RefusalTrace> traces = scorer.traces(texts, plateau, progress::at);
-                write(output, traces);
-                summary(traces);
-            }
+            List<RefusalTrace> traces = tracing.run(session, loaded, transcripts, "tracing");
+            write(output, traces);
+            summary(traces);
         }
         return 0;
     }

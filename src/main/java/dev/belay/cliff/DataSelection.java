@@ -4,6 +4,7 @@ import dev.belay.BelayException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 
 /** Cliff-as-a-Judge: chooses the training examples that show the refusal cliff most. */
@@ -43,7 +44,7 @@ public final class DataSelection {
 
         @Override
         public String toString() {
-            return name().toLowerCase(java.util.Locale.ROOT);
+            return name().toLowerCase(Locale.ROOT);
         }
     }
 

@@ -53,14 +53,14 @@ public final class ProbeScorer implements AutoCloseable {
         return forward;
     }
 
+    /** The parts of a probe text. */
+    public static TextSpan span(ProbeText p) {
+        return TextSpan.probe(p.ids().length, p.thinkingStart(), p.thinkingEnd());
+    }
+
     /** Probe texts as texts of the forward pass. */
     public static List<TextRunner.Text> texts(List<ProbeText> probes) {
-        List<TextRunner.Text> texts = new ArrayList<>();
-        for (ProbeText p : probes) {
-            TextSpan span = TextSpan.probe(p.ids().length, p.thinkingStart(), p.thinkingEnd());
-            texts.add(new TextRunner.Text(p.ids(), span));
-        }
-        return texts;
+        return probes.stream().map(p -> new TextRunner.Text(p.ids(), span(p))).toList();
     }
 
     /**

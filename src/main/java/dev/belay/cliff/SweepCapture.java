@@ -90,10 +90,8 @@ final class SweepCapture implements ActivationCapture, AutoCloseable {
     public int take(HookPoint point, DeviceBuffer values, int width, TokenLayout layout) {
         int layer = point.index();
         boolean residual = point.kind() == HookPoint.Kind.RESIDUAL;
-        // In the last layer only the tokens read pass the attention: its head outputs are already those of the last
-        // tokens.
-        boolean narrowed = !residual && layout.tokens() == transcripts;
-        int[] indices = narrowed ? identity : layer == layers - 1 ? last : changed;
+        // In the last layer only the tokens read pass the attention: its head outputs are those of the last tokens.
+        int[] indices = layer < layers - 1 ? changed : residual ? last : identity;
         DeviceBuffer target = residual ? residuals.get(layer) : headOutputs.get(layer);
         device.gather(values, indices, tokens(layer), width, target);
         return tokens(layer);

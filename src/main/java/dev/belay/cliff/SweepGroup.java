@@ -13,7 +13,6 @@ import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.HeadScales;
 import dev.belay.hooks.HookReport;
 import dev.belay.hooks.PositionScope;
-import dev.belay.hooks.TextSpan;
 import dev.belay.io.Resources;
 import dev.belay.model.ModelConfig;
 import dev.belay.text.ProbeText;
@@ -83,16 +82,11 @@ final class SweepGroup implements AutoCloseable {
         };
     }
 
-    private TextSpan span(int i) {
-        ProbeText p = probes.get(i);
-        return TextSpan.probe(p.ids().length, p.thinkingStart(), p.thinkingEnd());
-    }
-
     /** Runs the transcripts with the chosen heads ablated and keeps what the sweep starts from; returns the sum of final scores. */
     double runBase() {
         batch.clear();
         for (int i = 0; i < probes.size(); i++) {
-            batch.addText(probes.get(i).ids(), prefixStart[i], span(i));
+            batch.addText(probes.get(i).ids(), prefixStart[i], ProbeScorer.span(probes.get(i)));
             batch.readLast();
         }
         Hooks watching = new Hooks(hooks.scales(), capture, new HookReport());
@@ -182,7 +176,8 @@ final class SweepGroup implements AutoCloseable {
         batch.clear();
         for (int g = 0; g < count; g++) {
             for (int i = 0; i < probes.size(); i++) {
-                batch.addSuffix(probes.get(i).ids(), from[i], prefixStart[i], batch.tokens(), span(i));
+                batch.addSuffix(
+                        probes.get(i).ids(), from[i], prefixStart[i], batch.tokens(), ProbeScorer.span(probes.get(i)));
                 batch.readLast();
             }
         }

@@ -3,6 +3,7 @@ package dev.belay.forward;
 import dev.belay.device.TokenLayout;
 import dev.belay.hooks.TextSpan;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -56,7 +57,7 @@ public final class Batch {
     /** Marks the token added last as read: only such tokens pass through the last layer when reads are asked for. */
     public void readLast() {
         if (readCount == reads.length) {
-            reads = java.util.Arrays.copyOf(reads, 2 * readCount);
+            reads = Arrays.copyOf(reads, 2 * readCount);
         }
         reads[readCount++] = layout.tokens() - 1;
     }

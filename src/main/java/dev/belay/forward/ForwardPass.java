@@ -94,9 +94,10 @@ public final class ForwardPass implements AutoCloseable {
         if (from == to && readsOnly) {
             return narrow(batch);
         }
+        DeviceBuffer angles = rope.upTo(lastPosition(layout) + 1);
         for (int l = from; l < to; l++) {
             boolean narrow = readsOnly && l == to - 1 && batch.readCount() < layout.tokens();
-            layout = attentionBlock(batch, l, prefix, own, hooks, narrow);
+            layout = attentionBlock(batch, l, angles, prefix, own, hooks, narrow);
             feedForwardBlock(l, layout.tokens());
             if (l + 1 < config.layers()) {
                 capture(hooks, residualPoints[l + 1], work.residual, config.hidden(), layout);
@@ -106,11 +107,11 @@ public final class ForwardPass implements AutoCloseable {
     }
 
     /** x += W_O · attention(norm(x)); returns the layout of the tokens that go on. */
-    private TokenLayout attentionBlock(Batch batch, int l, KvCache prefix, KvCache own, Hooks hooks, boolean narrow) {
+    private TokenLayout attentionBlock(
+            Batch batch, int l, DeviceBuffer angles, KvCache prefix, KvCache own, Hooks hooks, boolean narrow) {
         ModelWeights.Layer w = weights.layer(l);
         TokenLayout layout = batch.layout();
         DeviceBuffer normed = work.normed;
-        DeviceBuffer angles = rope.upTo(lastPosition(layout) + 1);
         device.rmsNorm(work.residual, w.attentionNorm(), config.normEps(), layout.tokens(), config.hidden(), normed);
         device.matmul(normed, config.hidden(), 0, layout.tokens(), w.keyValue(), work.keyValues, 0, false);
         device.storeKeyValues(work.keyValues, layout, attention, angles, own.layer(l));

@@ -1,6 +1,7 @@
 package dev.belay.hooks;
 
 import dev.belay.BelayException;
+import java.util.Arrays;
 
 /** The factors γ on head outputs that one row of a batch is run with, 1 = as it is, and the positions at which they act. */
 public final class HeadMask {
@@ -48,7 +49,7 @@ public final class HeadMask {
         }
         if (gamma[layer] == null) {
             gamma[layer] = new float[heads];
-            java.util.Arrays.fill(gamma[layer], 1f);
+            Arrays.fill(gamma[layer], 1f);
         }
         size += (factor == 1f ? 0 : 1) - (gamma[layer][head] == 1f ? 0 : 1);
         gamma[layer][head] = factor;

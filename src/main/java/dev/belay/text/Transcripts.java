@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -151,7 +152,7 @@ public final class Transcripts {
     }
 
     private BelayException wrongType(String field, String wanted, JsonNode value) {
-        String type = value.getNodeType().toString().toLowerCase(java.util.Locale.ROOT);
+        String type = value.getNodeType().toString().toLowerCase(Locale.ROOT);
         return failure("has the field " + field + ", which is not " + wanted + " but of type " + type, null);
     }
 

@@ -1,6 +1,7 @@
 package dev.belay.device.cpu;
 
 import dev.belay.bindings.dnnl.Dnnl;
+import dev.belay.bindings.dnnl.dnnl_version_t;
 import dev.belay.device.DeviceException;
 import dev.belay.io.CacheFolder;
 import java.io.IOException;
@@ -44,10 +45,10 @@ final class OneDnnLibrary {
 
     /** Version of the loaded library, for example 3.13.0. */
     static String version() {
-        var version = dev.belay.bindings.dnnl.Dnnl.dnnl_version();
-        return dev.belay.bindings.dnnl.dnnl_version_t.major(version) + "."
-                + dev.belay.bindings.dnnl.dnnl_version_t.minor(version) + "."
-                + dev.belay.bindings.dnnl.dnnl_version_t.patch(version);
+        var version = Dnnl.dnnl_version();
+        return dnnl_version_t.major(version) + "."
+                + dnnl_version_t.minor(version) + "."
+                + dnnl_version_t.patch(version);
     }
 
     /** Whether the processor multiplies bfloat16 itself. */
