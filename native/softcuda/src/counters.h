@@ -1,0 +1,29 @@
+// What a kernel did, counted over its launches.
+#pragma once
+
+#include "base.h"
+#include "exec/program.h"
+
+namespace softcuda {
+
+struct Counters {
+    u64 launches = 0;
+    u64 classes[static_cast<int>(InstClass::count)] = {};  // warp instructions
+    u64 laneInstructions = 0;
+    u64 mmaFlops = 0;
+    u64 globalLoadBytes = 0, globalStoreBytes = 0;      // asked for by active lanes
+    u64 globalLoadSectors = 0, globalStoreSectors = 0;  // of 32 bytes, moved
+    u64 globalRequests = 0;                             // warp-level global accesses
+    u64 sharedAccesses = 0;                             // warp-level
+    u64 sharedWavefronts = 0;                           // passes that the banks need; without conflicts: sharedIdeal
+    u64 sharedIdeal = 0;
+    u64 branches = 0, divergentBranches = 0;
+    void add(const Counters& other);
+};
+
+// Adds what one launch counted to its kernel's sum.
+void addCounters(const Kernel& kernel, const Counters& counters);
+// Writes all sums as JSON to Settings::countFile; called at exit.
+void writeCounters();
+
+}  // namespace softcuda
