@@ -14,6 +14,9 @@ void resetBlockShadow(BlockShadow* shadow, u32 sharedBytes, u32 warpCount, bool 
 
 // `warps` (bit a warp) have met at a barrier: what each did before it is ordered before what any of them does after.
 void orderAtBarrier(BlockShadow* shadow, u32 warps);
+// Fills fresh shared memory with the poison pattern.
+void poisonShared(u8* shared, u32 bytes);
+
 // The lanes of `mask` of this warp have met (bar.warp.sync, shfl.sync, ...).
 void orderInWarp(BlockShadow* shadow, Warp& warp, u32 mask);
 

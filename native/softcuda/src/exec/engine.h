@@ -13,6 +13,7 @@ struct Launch {
     u32 grid[3] = {1, 1, 1};
     u32 block[3] = {1, 1, 1};
     u32 dynamicShared = 0;
+    u64 serial = 0;              // %gridid
     std::vector<u8> parameters;  // kernel->parameterBytes
 };
 

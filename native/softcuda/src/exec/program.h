@@ -41,15 +41,66 @@ enum class InstClass : u8 {
 };
 const char* nameOf(InstClass c);
 
+// Registers that a warp holds before its first instruction.
+enum class Special : u8 {
+    tidX,
+    tidY,
+    tidZ,
+    ntidX,
+    ntidY,
+    ntidZ,
+    ctaidX,
+    ctaidY,
+    ctaidZ,
+    nctaidX,
+    nctaidY,
+    nctaidZ,
+    laneid,
+    warpid,
+    nwarpid,
+    smid,
+    nsmid,
+    gridid,
+    lanemaskEq,
+    lanemaskLe,
+    lanemaskLt,
+    lanemaskGe,
+    lanemaskGt,
+    dynamicShared,
+    totalShared,
+    zero,
+    one
+};
+
+// What a call Inst points to (Inst::imm): bytes to copy between the frames of caller and callee.
+struct Function;
+
+struct CallTarget {
+    const Function* function;
+    struct Copy {
+        u32 caller, callee, bytes;
+    };
+    std::vector<Copy> arguments, results;
+};
+
 struct Function {
     std::string name;
     std::vector<Inst> code;
     std::vector<Site> sites;
     std::vector<std::unique_ptr<u32[]>> lists;
-    u32 frameBytes = 0;                                      // of registers
-    u32 localBytes = 0;                                      // of local memory a thread
-    std::vector<std::pair<u32, std::vector<u8>>> constants;  // offset -> bytes of a register written once a frame
-    std::vector<u32> blockClasses;                           // [basic block][InstClass] instruction counts, when counted
+    u32 frameBytes = 0;  // of registers
+    u32 localBytes = 0;  // of local memory a thread
+    // Registers that are written when a frame is made, and never again.
+    struct Constant {
+        u32 offset, bits;
+        u64 value;
+    };
+    std::vector<Constant> constants;
+    std::vector<std::pair<u32, Special>> specials;
+    std::vector<std::unique_ptr<CallTarget>> calls;
+    std::vector<std::unique_ptr<std::vector<const Inst*>>> tables;  // of branchTable
+    std::vector<std::unique_ptr<const Inst*>> meetings;             // reconvergence points of branches
+    std::vector<std::vector<u32>> blockClasses;                     // [basic block][InstClass] instructions, when counted
 };
 
 struct Parameter {
@@ -67,6 +118,7 @@ struct Kernel {
     u32 registers = 0;            // an estimate of 32-bit registers a thread, for occupancy and attributes
     u32 localBytes = 0;
     u32 ptxVersion = 0, target = 0;
+    bool calls = false;            // other functions: frames and local memory need room for them
     bool partialBarriers = false;  // uses named or counted barriers, or mbarriers
 };
 

@@ -77,11 +77,14 @@ struct Warp {
     u32 localBase = 0;                          // of the current frame, in each lane's local memory
     u8* local = nullptr;                        // [lane][localStride]
     u32 localStride = 0;
-    u8* localShadow = nullptr;  // as `local`: 1 where written; null when unchecked
-    u32 budget = 0;             // backward branches left in this turn
-    u32 random = 1;             // xorshift state, from the seed and the warp
-    u32 waitBarrier = 0;        // the barrier that state == barrier waits at
-    std::vector<Path> paths;
+    u8* localShadow = nullptr;       // as `local`: 1 where written; null when unchecked
+    u32 budget = 0;                  // backward branches left in this turn
+    u32 random = 1;                  // xorshift state, from the seed and the warp
+    u32 waitBarrier = 0;             // the barrier that state == barrier waits at
+    const Inst* waitInst = nullptr;  // the instruction that waits there, and its lanes
+    u32 waitMask = 0;
+    u8* regsEnd = nullptr;    // of the memory for frames
+    std::vector<Path> paths;  // the last one is running; paths[i].mask holds the lanes of the paths above that wait for it
     std::vector<Frame> frames;
     std::vector<PendingCopy> copies;
     u32 committedGroups = 0;
@@ -97,6 +100,8 @@ struct BarrierState {
     u32 arrivedWarps = 0;     // bit a warp
     u32 arrivedThreads = 0;   // as the hardware counts: whole warps
     u32 expectedThreads = 0;  // 0: not in use
+    u32 votes = 0;            // of barrier.red: threads whose predicate holds, and that took part
+    u32 voters = 0;
 };
 
 struct Block {
@@ -111,7 +116,6 @@ struct Block {
     u32 warpCount = 0;
     Warp* warps = nullptr;
     BarrierState barriers[16];
-    u32 reduction = 0;  // of barrier.red
 };
 
 // --- Helpers for handlers ---------------------------------------------------------------------------------------------------------
