@@ -13,13 +13,15 @@ struct Inst;
 enum class CheckMode : u8 { off, fail, report };
 
 // From the environment, read once: SOFTCUDA_CHECK (0, 1 = default, report), SOFTCUDA_SEED (default 1), SOFTCUDA_THREADS,
-// SOFTCUDA_COUNT (a file that the counters go to as JSON at exit; counting is off without it), SOFTCUDA_ARCH (90 = default, 80).
+// SOFTCUDA_COUNT (a file that the counters go to as JSON at exit; counting is off without it), SOFTCUDA_ARCH (90 = default, 80),
+// SOFTCUDA_MEMORY (for example 64M or 2G; by default 80 GiB or half of the host's, the smaller).
 struct Settings {
     CheckMode check = CheckMode::fail;
     u64 seed = 1;
     u32 threads = 1;
     std::string countFile;
     u32 arch = 90;
+    u64 memory = 0;
     bool checked() const { return check != CheckMode::off; }
     bool counted() const { return !countFile.empty(); }
 };
@@ -37,7 +39,7 @@ enum class Finding : u8 {
 
 // Tells a finding of the current instruction in `lane`: prints one line on stderr with kernel, PTX line, CUDA source line, block, thread
 // and `what` (the address and allocation among it). In mode fail it throws FaultException with the finding's error code; in mode report
-// it returns, once per site and kind it prints. outOfBounds and misaligned always throw.
+// it returns, and prints once per site and kind; the caller then skips an access that cannot be made.
 void tell(Finding finding, const Warp& warp, const Inst* inst, u32 lane, const std::string& what);
 
 // A fault that is no finding of the checker (trap, assert, ...): throws FaultException with kernel, lines, block and thread named.
