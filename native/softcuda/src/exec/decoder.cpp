@@ -174,6 +174,7 @@ private:
         if (bound.flow == Bound::Flow::branch) targets_.push_back({&out_.code[at].target, bound.targets[0]});
         if (bound.flow == Bound::Flow::table) table(bound, at);
         if (bound.flow == Bound::Flow::branch || bound.flow == Bound::Flow::table) reconvergence(at, block);
+        if (bound.inst.run == control::branch) out_.code[at].op[control::firstSide] = firstSide(block);
     }
 
     // Where the lanes of a branch meet again: its Inst carries it in `list`, which is read as a pointer to the Inst's address.
@@ -182,6 +183,13 @@ private:
         out_.meetings.push_back(std::make_unique<const Inst*>(nullptr));
         out_.code[at].list = reinterpret_cast<u32*>(out_.meetings.back().get());
         patches_.push_back({out_.meetings.back().get(), static_cast<u32>(block.postDominator)});
+    }
+
+    // A side that ends without another barrier runs before one that meets barriers: those count the threads that are left.
+    u32 firstSide(const BasicBlock& block) const {
+        if (block.successors.size() < 2 || block.postDominator >= 0) return control::anySide;
+        bool taken = blocks_[block.successors[0]].quiet, other = blocks_[block.successors[1]].quiet;
+        return taken == other ? control::anySide : taken ? 0 : 1;
     }
 
     void table(const Bound& bound, u32 at) {

@@ -85,6 +85,7 @@ struct BasicBlock {
     bool leaves = false;     // may end threads here
     int postDominator = -1;  // immediate; -1: none
     bool reconverges = false;
+    bool quiet = true;  // no barrier can be reached from here
 };
 
 // The end points included: positions 2·index (reads) and 2·index + 1 (writes) of the code.
@@ -100,6 +101,9 @@ u32 decodeFunction(FunctionContext& context);
 
 // Handlers that the decoder itself places (control.cpp).
 namespace control {
+// Of a branch: op[firstSide] is the side that runs first when lanes disagree (0: taken, 1: not), or anySide.
+inline constexpr u32 firstSide = 6;
+inline constexpr u32 anySide = 2;
 const Inst* guarded(Warp& w, const Inst* i);
 const Inst* reconverge(Warp& w, const Inst* i);
 const Inst* countBlock(Warp& w, const Inst* i);

@@ -44,15 +44,18 @@ std::vector<u32> reversePostOrder(const std::vector<std::vector<u32>>& predecess
     return order;
 }
 
-// Immediate post-dominators by the iteration of Cooper, Harvey and Kennedy on the reversed graph.
-void findPostDominators(std::vector<BasicBlock>& blocks) {
-    u32 exit = static_cast<u32>(blocks.size());
-    std::vector<std::vector<u32>> successors(exit + 1), predecessors(exit + 1);
-    for (u32 b = 0; b < exit; b++) {
-        successors[b] = blocks[b].successors;
-        if (blocks[b].leaves) successors[b].push_back(exit);
+// A block that does nothing but end its threads.
+bool isExit(const BoundFunction& function, const BasicBlock& block) {
+    const Bound& first = function.code[block.begin];
+    return first.flow == Bound::Flow::leave && first.guard < 0;
+}
+
+// Immediate post-dominators by the iteration of Cooper, Harvey and Kennedy on the reversed graph; -1 where there is none.
+std::vector<int> postDominators(const std::vector<std::vector<u32>>& successors) {
+    u32 exit = static_cast<u32>(successors.size() - 1);
+    std::vector<std::vector<u32>> predecessors(exit + 1);
+    for (u32 b = 0; b < exit; b++)
         for (u32 s : successors[b]) predecessors[s].push_back(b);
-    }
     std::vector<u32> order = reversePostOrder(predecessors, exit);
     std::vector<u32> rank(exit + 1, 0);
     for (u32 i = 0; i < order.size(); i++) rank[order[i]] = i;
@@ -72,13 +75,45 @@ void findPostDominators(std::vector<BasicBlock>& blocks) {
             int best = -1;
             for (u32 s : successors[b])
                 if (dominator[s] >= 0) best = best < 0 ? static_cast<int>(s) : meet(best, static_cast<int>(s));
-            if (best != dominator[b]) {
-                dominator[b] = best;
-                changed = true;
-            }
+            changed |= best != dominator[b];
+            dominator[b] = best;
         }
     }
-    for (u32 b = 0; b < exit; b++) blocks[b].postDominator = dominator[b] == static_cast<int>(exit) ? -1 : dominator[b];
+    for (int& d : dominator)
+        if (d == static_cast<int>(exit)) d = -1;
+    return dominator;
+}
+
+// Threads that leave early are not waited for: where some lanes of a branch end at once and others go on, those that go on need no meeting
+// point with them, and must not be kept apart until the end of the kernel. So edges to the exit count only where nothing else is left.
+void findPostDominators(const BoundFunction& function, std::vector<BasicBlock>& blocks) {
+    u32 exit = static_cast<u32>(blocks.size());
+    std::vector<std::vector<u32>> all(exit + 1), staying(exit + 1);
+    for (u32 b = 0; b < exit; b++) {
+        all[b] = blocks[b].successors;
+        for (u32 s : all[b])
+            if (!isExit(function, blocks[s])) staying[b].push_back(s);
+        if (blocks[b].leaves) all[b].push_back(exit);
+        if (staying[b].empty()) staying[b] = all[b];
+    }
+    std::vector<int> strict = postDominators(all), loose = postDominators(staying);
+    for (u32 b = 0; b < exit; b++) blocks[b].postDominator = loose[b] >= 0 ? loose[b] : strict[b];
+}
+
+// From which blocks no barrier of the block can be reached.
+void findQuiet(const BoundFunction& function, std::vector<BasicBlock>& blocks) {
+    for (auto& block : blocks)
+        for (u32 i = block.begin; i < block.end; i++)
+            if (function.code[i].kind == InstClass::barrier || function.code[i].inst.run == control::call) block.quiet = false;
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (auto& block : blocks)
+            for (u32 s : block.successors)
+                if (block.quiet && !blocks[s].quiet) {
+                    block.quiet = false;
+                    changed = true;
+                }
+    }
 }
 
 using BitSet = std::vector<u64>;
@@ -136,7 +171,7 @@ std::vector<BasicBlock> findBlocks(const BoundFunction& function) {
     std::vector<BasicBlock> blocks;
     std::vector<u32> blockAt(count + 1, 0);
     for (u32 i = 0; i < count; i++) {
-        if (starts[i]) blocks.push_back({i, i, {}, false, -1, false});
+        if (starts[i]) blocks.push_back({i, i, {}});
         blockAt[i] = static_cast<u32>(blocks.size() - 1);
         blocks.back().end = i + 1;
     }
@@ -152,7 +187,8 @@ std::vector<BasicBlock> findBlocks(const BoundFunction& function) {
         if (fallsThrough(last)) add(blocks[b].end);
         if (last.flow == Bound::Flow::leave) blocks[b].leaves = true;
     }
-    findPostDominators(blocks);
+    findPostDominators(function, blocks);
+    findQuiet(function, blocks);
     for (const auto& block : blocks)
         if (block.successors.size() > 1 && block.postDominator >= 0) blocks[block.postDominator].reconverges = true;
     return blocks;

@@ -109,8 +109,8 @@ const Inst* popFrame(Warp& w) {
 // Where the lanes of a branch meet again; null if they do not.
 const Inst* meetingOf(const Inst* i) { return i->list == nullptr ? nullptr : *reinterpret_cast<const Inst* const*>(i->list); }
 
-// Splits the running path: `pcs[k]` with `masks[k]`.
-const Inst* diverge(Warp& w, const Inst* meeting, const Inst* const* pcs, const u32* masks, u32 count) {
+// Splits the running path: `pcs[k]` with `masks[k]`; side `first` runs first, any if there is no such side.
+const Inst* diverge(Warp& w, const Inst* meeting, const Inst* const* pcs, const u32* masks, u32 count, u32 first) {
     if (w.counters) w.counters->divergentBranches++;
     const Inst* outer = w.paths.back().reconverge;
     if (meeting == nullptr) meeting = outer;
@@ -118,8 +118,9 @@ const Inst* diverge(Warp& w, const Inst* meeting, const Inst* const* pcs, const 
         w.paths.pop_back();
     else
         w.paths.back().pc = meeting;
-    u32 start = 0;
-    if (settings().checked()) {
+    // The entry that is pushed last runs first.
+    u32 start = first < count ? first + 1 : 0;
+    if (first >= count && settings().checked()) {
         w.random ^= w.random << 13, w.random ^= w.random >> 17, w.random ^= w.random << 5;
         start = w.random % count;
     }
@@ -282,7 +283,7 @@ const Inst* branch(Warp& w, const Inst* i) {
     if (taken == w.active) return go(w, i, i->target);
     const Inst* pcs[] = {i->target, i + 1};
     const u32 masks[] = {taken, w.active & ~taken};
-    const Inst* next = diverge(w, meetingOf(i), pcs, masks, 2);
+    const Inst* next = diverge(w, meetingOf(i), pcs, masks, 2, i->op[control::firstSide]);
     return i->target <= i ? go(w, next, next) : next;
 }
 
@@ -304,7 +305,7 @@ const Inst* branchTable(Warp& w, const Inst* i) {
         rest &= ~mask;
     }
     if (pcs.size() == 1) return go(w, i, pcs[0]);
-    const Inst* next = diverge(w, meetingOf(i), pcs.data(), masks.data(), static_cast<u32>(pcs.size()));
+    const Inst* next = diverge(w, meetingOf(i), pcs.data(), masks.data(), static_cast<u32>(pcs.size()), ~0u);
     return go(w, i, next);
 }
 
