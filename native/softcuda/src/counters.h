@@ -23,7 +23,8 @@ struct Counters {
 
 // Adds what one launch counted to its kernel's sum.
 void addCounters(const Kernel& kernel, const Counters& counters);
-// Writes all sums as JSON to Settings::countFile; called at exit.
+// Writes all sums as JSON to Settings::countFile; called at exit. Shares are of 1: coalescing = bytes asked for / bytes of the sectors
+// moved, bankConflicts = passes / passes without conflicts, laneUse = active lanes / lanes.
 void writeCounters();
 
 }  // namespace softcuda
