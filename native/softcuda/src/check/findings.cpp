@@ -37,7 +37,12 @@ Kind kindOf(Finding finding) {
     return {"?", CUDA_ERROR_UNKNOWN};
 }
 
-std::string triple(u64 x, u64 y, u64 z) { return "(" + std::to_string(x) + "," + std::to_string(y) + "," + std::to_string(z) + ")"; }
+std::string triple(u64 x, u64 y, u64 z) {
+    char text[72];
+    std::snprintf(text, sizeof text, "(%llu,%llu,%llu)", static_cast<unsigned long long>(x), static_cast<unsigned long long>(y),
+                  static_cast<unsigned long long>(z));
+    return text;
+}
 
 std::string hex(u64 n) {
     char text[24];
