@@ -1,0 +1,315 @@
+// f16, f16x2, bf16 and bf16x2: add, sub, mul, fma, neg, abs, min, max, ex2.approx, tanh.approx, and the mixed forms add.f32.bf16, ...
+//
+// Every operation rounds once, to the nearest with ties to even; NaN results are 0x7fff.
+// - add, sub and mul are computed in f32. Rounding a sum or product first to 24 bits and then to p bits gives what one rounding gives
+//   if 24 >= 2p + 2: p is 11 for f16, 8 for bf16. Where results are subnormal, sums are exact in f32, and so are products, but for
+//   those of bf16 below 2^-134, which are below half of the least bf16 and become zero either way.
+// - fma: the product of two values is exact in f64 (22 or 16 bits), the sum with c need not be. So the f64 sum is corrected to "round to
+//   odd" (truncated, with the last bit telling that something was lost), and again when it becomes an f32: a value rounded to odd with at
+//   least two bits more than the last format rounds there as the exact one does.
+#include "half.h"
+#include "approx_math.h"
+#include "families.h"
+#include "float_lanes.h"
+
+namespace softcuda {
+namespace {
+
+struct Half {
+    static constexpr u16 kExponent = 0x7c00, kNaN = kHalfNaN;
+    static float widen(u16 x) { return halfToFloat(x); }
+    static u16 round(float x) { return floatToHalf(x); }
+};
+
+struct Bfloat {
+    static constexpr u16 kExponent = 0x7f80, kNaN = kBfloatNaN;
+    static float widen(u16 x) { return bfloatToFloat(x); }
+    static u16 round(float x) { return floatToBfloat(x); }
+};
+
+template <class Format>
+inline bool isNaN(u16 x) {
+    return (x & 0x7fff) > Format::kExponent;
+}
+
+template <class Format, bool kFtz>
+inline u16 flushHalf(u16 x) {
+    return static_cast<u16>(kFtz && !(x & Format::kExponent) ? x & 0x8000 : x);
+}
+
+// x, or what rounding to odd gives in its place when the exact value is x + error with |error| at most the last place of x.
+template <class T>
+inline T toOdd(T x, T error) {
+    using Bits = BitsOf<T>;
+    Bits bits = std::bit_cast<Bits>(x);
+    bool tooLarge = (x > 0) ? error < 0 : error > 0;
+    Bits odd = (bits - static_cast<Bits>(tooLarge)) | 1;
+    return std::bit_cast<T>(error < 0 || error > 0 ? odd : bits);
+}
+
+// a * b + c rounded to odd in f32; the product must be exact in f64.
+inline float fmaToOdd(float a, float b, float c) {
+    double x = static_cast<double>(a) * b, y = c;
+    double sum = x + y;
+    double xPart = sum - y, yPart = sum - xPart;
+    sum = toOdd(sum, (x - xPart) + (y - yPart));
+    float narrow = static_cast<float>(sum);
+    // An overflow to infinity has an infinite error, and becomes the greatest f32.
+    return toOdd(narrow, static_cast<float>(sum > narrow) - static_cast<float>(sum < narrow));
+}
+
+enum class After : u8 { nothing, flush, saturate, flushSaturate, relu, flushRelu };
+
+constexpr bool flushes(After after) { return after == After::flush || after == After::flushSaturate || after == After::flushRelu; }
+constexpr bool saturates(After after) { return after == After::saturate || after == After::flushSaturate; }
+constexpr bool clampsBelow(After after) { return after == After::relu || after == After::flushRelu; }
+
+template <class Format, After kAfter>
+inline u16 complete(float value) {
+    u16 x = flushHalf<Format, flushes(kAfter)>(Format::round(value));
+    if constexpr (saturates(kAfter)) {
+        u16 one = Format::round(1.0f);
+        x = x >= 0x8000 || isNaN<Format>(x) ? 0 : x < one ? x : one;
+    }
+    if constexpr (clampsBelow(kAfter)) x = x >= 0x8000 ? 0 : x;
+    return x;
+}
+
+enum class HalfOp : u8 { add, sub, mul, fma };
+
+template <HalfOp kOp>
+inline float compute(float a, float b, float c) {
+    if constexpr (kOp == HalfOp::add) return a + b;
+    if constexpr (kOp == HalfOp::sub) return a - b;
+    if constexpr (kOp == HalfOp::mul) return a * b;
+    if constexpr (kOp == HalfOp::fma) return fmaToOdd(a, b, c);
+}
+
+template <class Format, u32 kWidth, HalfOp kOp, After kAfter>
+const Inst* arithmetic(Warp& w, const Inst* i) {
+    constexpr bool kFtz = flushes(kAfter);
+    const u16 *a = w.r<u16>(i->op[1]), *b = w.r<u16>(i->op[2]), *c = w.r<u16>(i->op[kOp == HalfOp::fma ? 3 : 2]);
+    forElements<kWidth>(w.mask, w.r<u16>(i->op[0]), [=](u32 e) {
+        float x = Format::widen(flushHalf<Format, kFtz>(a[e])), y = Format::widen(flushHalf<Format, kFtz>(b[e]));
+        float z = Format::widen(flushHalf<Format, kFtz>(c[e]));
+        return complete<Format, kAfter>(compute<kOp>(x, y, z));
+    });
+    return i + 1;
+}
+
+// f32 arithmetic whose first operands are f16 or bf16; the last one (c) is f32.
+template <class Format, HalfOp kOp, bool kSat>
+const Inst* mixed(Warp& w, const Inst* i) {
+    const u16 *a = w.r<u16>(i->op[1]), *b = w.r<u16>(i->op[2]);
+    const float* c = w.r<float>(i->op[kOp == HalfOp::fma ? 3 : 2]);
+    forElements<1>(w.mask, w.r<float>(i->op[0]), [=](u32 l) {
+        float x = Format::widen(a[l]);
+        if constexpr (kOp == HalfOp::fma)
+            return finish<false, kSat>(std::fma(x, Format::widen(b[l]), c[l]));
+        else
+            return finish<false, kSat>(compute<kOp>(x, c[l], 0.0f));
+    });
+    return i + 1;
+}
+
+template <class Format, u32 kWidth, bool kAbsolute, bool kFtz>
+const Inst* sign(Warp& w, const Inst* i) {
+    const u16* a = w.r<u16>(i->op[1]);
+    forElements<kWidth>(w.mask, w.r<u16>(i->op[0]), [=](u32 e) {
+        u16 x = flushHalf<Format, kFtz>(a[e]);
+        return static_cast<u16>(kAbsolute ? x & 0x7fff : x ^ 0x8000);
+    });
+    return i + 1;
+}
+
+// The order of f16 and bf16 values other than NaN as integers: -0 comes before +0.
+inline i16 orderOf(u16 x) { return static_cast<i16>(x & 0x8000 ? x ^ 0x7fff : x); }
+
+template <class Format, bool kMaximum, NaNRule kRule>
+inline u16 chooseHalf(u16 a, u16 b) {
+    u16 result = (kMaximum ? orderOf(a) > orderOf(b) : orderOf(a) < orderOf(b)) ? a : b;
+    bool aNaN = isNaN<Format>(a), bNaN = isNaN<Format>(b);
+    if constexpr (kRule == NaNRule::propagate)
+        return aNaN | bNaN ? Format::kNaN : result;
+    else
+        return aNaN & bNaN ? Format::kNaN : aNaN ? b : bNaN ? a : result;
+}
+
+template <class Format, u32 kWidth, bool kMaximum, NaNRule kRule, bool kXor, bool kFtz>
+const Inst* minMax(Warp& w, const Inst* i) {
+    const u16 *a = w.r<u16>(i->op[1]), *b = w.r<u16>(i->op[2]);
+    forElements<kWidth>(w.mask, w.r<u16>(i->op[0]), [=](u32 e) {
+        u16 x = flushHalf<Format, kFtz>(a[e]), y = flushHalf<Format, kFtz>(b[e]);
+        if constexpr (!kXor) return chooseHalf<Format, kMaximum, kRule>(x, y);
+        u16 magnitude = chooseHalf<Format, kMaximum, kRule>(x & 0x7fff, y & 0x7fff);
+        return static_cast<u16>(isNaN<Format>(magnitude) ? magnitude : magnitude | ((x ^ y) & 0x8000));
+    });
+    return i + 1;
+}
+
+template <class Format, u32 kWidth, bool kFtz, float (*kFunction)(float)>
+const Inst* approximate(Warp& w, const Inst* i) {
+    const u16* a = w.r<u16>(i->op[1]);
+    forElements<kWidth>(w.mask, w.r<u16>(i->op[0]), [=](u32 e) {
+        float x = Format::widen(flushHalf<Format, kFtz>(a[e]));
+        return flushHalf<Format, kFtz>(Format::round(kFunction(x)));
+    });
+    return i + 1;
+}
+
+// --- Binding ----------------------------------------------------------------------------------------------------------------------
+
+struct HalfForm {
+    ptx::Type type;
+    u32 width;
+    bool half;  // f16, else bf16
+    bool ftz = false, sat = false, relu = false, nan = false, xorsign = false;
+
+    explicit HalfForm(Binder& b) : type(b.in().type()) {
+        width = type == ptx::Type::f16x2 || type == ptx::Type::bf16x2 ? 2 : 1;
+        half = type == ptx::Type::f16 || type == ptx::Type::f16x2;
+        const auto& names = b.in().modifiers;
+        for (std::size_t i = 0; i + 1 < names.size(); i++) {
+            const std::string& name = names[i];
+            if (name == "ftz")
+                ftz = true;
+            else if (name == "sat")
+                sat = true;
+            else if (name == "relu")
+                relu = true;
+            else if (name == "NaN")
+                nan = true;
+            else if (name == "xorsign")
+                xorsign = true;
+            else if (name != "rn" && name != "abs" && name != "approx")
+                throw b.unsupported("modifier ." + name);
+        }
+    }
+
+    After after(Binder& b) const {
+        if (sat && relu) throw b.unsupported("both .sat and .relu");
+        if (sat) return ftz ? After::flushSaturate : After::saturate;
+        if (relu) return ftz ? After::flushRelu : After::relu;
+        return ftz ? After::flush : After::nothing;
+    }
+};
+
+// f with the form's format and width as template arguments.
+template <class F>
+Run withFormat(const HalfForm& form, F f) {
+    if (form.half) return form.width == 2 ? f.template operator()<Half, 2>() : f.template operator()<Half, 1>();
+    return form.width == 2 ? f.template operator()<Bfloat, 2>() : f.template operator()<Bfloat, 1>();
+}
+
+void bindHalfOperands(Binder& b, const HalfForm& form, u32 count, Run run) {
+    const auto& operands = b.in().operands;
+    if (operands.size() != count + 1) throw b.unsupported("wrong number of operands");
+    b.write(0, operands[0], form.type);
+    for (u32 k = 1; k <= count; k++) b.read(k, operands[k], form.type);
+    b.out().run = run;
+}
+
+template <HalfOp kOp>
+bool bindArithmetic(Binder& b) {
+    HalfForm form(b);
+    After after = form.after(b);
+    Run run = withFormat(form, [after]<class Format, u32 kWidth>() -> Run {
+        switch (after) {
+            case After::nothing:
+                return arithmetic<Format, kWidth, kOp, After::nothing>;
+            case After::flush:
+                return arithmetic<Format, kWidth, kOp, After::flush>;
+            case After::saturate:
+                return arithmetic<Format, kWidth, kOp, After::saturate>;
+            case After::flushSaturate:
+                return arithmetic<Format, kWidth, kOp, After::flushSaturate>;
+            case After::relu:
+                return arithmetic<Format, kWidth, kOp, After::relu>;
+            case After::flushRelu:
+                return arithmetic<Format, kWidth, kOp, After::flushRelu>;
+        }
+        return nullptr;
+    });
+    bindHalfOperands(b, form, kOp == HalfOp::fma ? 3 : 2, run);
+    return true;
+}
+
+template <HalfOp kOp>
+bool bindMixed(Binder& b) {
+    const auto& in = b.in();
+    bool half = in.type() == ptx::Type::f16, sat = in.has("sat");
+    constexpr u32 kCount = kOp == HalfOp::fma ? 3 : 2;
+    if (in.type() != ptx::Type::f16 && in.type() != ptx::Type::bf16) throw b.unsupported();
+    if (in.has("rz") || in.has("rm") || in.has("rp")) throw b.unsupported("only .rn");
+    if (in.operands.size() != kCount + 1) throw b.unsupported("wrong number of operands");
+    b.write(0, in.operands[0], ptx::Type::f32);
+    for (u32 k = 1; k < kCount; k++) b.read(k, in.operands[k], in.type());
+    b.read(kCount, in.operands[kCount], ptx::Type::f32);
+    if (half)
+        b.out().run = sat ? mixed<Half, kOp, true> : mixed<Half, kOp, false>;
+    else
+        b.out().run = sat ? mixed<Bfloat, kOp, true> : mixed<Bfloat, kOp, false>;
+    return true;
+}
+
+bool isMixed(const ptx::Instruction& in) { return in.type(1) == ptx::Type::f32; }
+
+template <bool kAbsolute>
+bool bindSign(Binder& b) {
+    HalfForm form(b);
+    bindHalfOperands(b, form, 1, withFormat(form, [&form]<class Format, u32 kWidth>() -> Run {
+                         return form.ftz ? sign<Format, kWidth, kAbsolute, true> : sign<Format, kWidth, kAbsolute, false>;
+                     }));
+    return true;
+}
+
+template <bool kMaximum>
+bool bindMinMax(Binder& b) {
+    HalfForm form(b);
+    bindHalfOperands(b, form, 2, withFormat(form, [&form]<class Format, u32 kWidth>() -> Run {
+                         auto pick = [&form]<NaNRule kRule>() -> Run {
+                             if (form.xorsign)
+                                 return form.ftz ? minMax<Format, kWidth, kMaximum, kRule, true, true>
+                                                 : minMax<Format, kWidth, kMaximum, kRule, true, false>;
+                             return form.ftz ? minMax<Format, kWidth, kMaximum, kRule, false, true>
+                                             : minMax<Format, kWidth, kMaximum, kRule, false, false>;
+                         };
+                         return form.nan ? pick.template operator()<NaNRule::propagate>() : pick.template operator()<NaNRule::ignore>();
+                     }));
+    return true;
+}
+
+template <float (*kFunction)(float)>
+bool bindFunction(Binder& b) {
+    HalfForm form(b);
+    bindHalfOperands(b, form, 1, withFormat(form, [&form]<class Format, u32 kWidth>() -> Run {
+                         return form.ftz ? approximate<Format, kWidth, true, kFunction> : approximate<Format, kWidth, false, kFunction>;
+                     }));
+    return true;
+}
+
+bool isHalfForm(const ptx::Instruction& in) {
+    ptx::Type type = in.type();
+    return type == ptx::Type::f16 || type == ptx::Type::f16x2 || type == ptx::Type::bf16 || type == ptx::Type::bf16x2;
+}
+
+}  // namespace
+
+bool bindHalf(Binder& b) {
+    const std::string& opcode = b.in().opcode;
+    if (!isHalfForm(b.in())) return false;
+    bool mixedForm = isMixed(b.in());
+    if (opcode == "add") return mixedForm ? bindMixed<HalfOp::add>(b) : bindArithmetic<HalfOp::add>(b);
+    if (opcode == "sub") return mixedForm ? bindMixed<HalfOp::sub>(b) : bindArithmetic<HalfOp::sub>(b);
+    if (opcode == "mul") return bindArithmetic<HalfOp::mul>(b);
+    if (opcode == "fma") return mixedForm ? bindMixed<HalfOp::fma>(b) : bindArithmetic<HalfOp::fma>(b);
+    if (opcode == "neg") return bindSign<false>(b);
+    if (opcode == "abs") return bindSign<true>(b);
+    if (opcode == "min") return bindMinMax<false>(b);
+    if (opcode == "max") return bindMinMax<true>(b);
+    if (opcode == "ex2") return bindFunction<approx::exp2>(b);
+    if (opcode == "tanh") return bindFunction<approx::tanh>(b);
+    return false;
+}
+
+}  // namespace softcuda
