@@ -1,0 +1,64 @@
+// out[t, i] = silu(g) * u with g = gateUp[t, i], u = gateUp[t, F + i] and silu(g) = g / (1 + exp(-g))
+//
+// Shapes      gateUp f32 or bf16 [T, 2F], out f32 or bf16 [T, F]; any F.
+// Numbers     In float32: expf (error at most 1 ulp in CUDA's table), IEEE sum, quotient and product; bf16 rounds at the end, to
+//             nearest. Where exp(-g) overflows the result is -0.
+// Geometry    Blocks of 256 threads: grid (T, S), where the S blocks of a token take its vectors in turn; S = ceil(F / (256 V)) makes
+//             it one vector a thread, V = numbers of the input in 16 bytes.
+// Memory      Every number moves once: 16-byte loads, or single numbers where F is no multiple of V or an address none of 16 bytes.
+#include "common.cuh"
+
+namespace swiglu {
+
+constexpr int THREADS = 256;
+
+__device__ __forceinline__ float silu(float g) { return g / (1.0f + expf(-g)); }
+
+template <int V, typename In, typename Out>
+__device__ __forceinline__ void row(const In* gateUp, int width, Out* out) {
+    for (int i = blockIdx.y * THREADS + threadIdx.x; i < width / V; i += gridDim.y * THREADS) {
+        float g[V], u[V];
+        load(gateUp + i * V, g);
+        load(gateUp + width + i * V, u);
+#pragma unroll
+        for (int j = 0; j < V; j++) {
+            g[j] = silu(g[j]) * u[j];
+        }
+        store(out + i * V, g);
+    }
+}
+
+template <typename In, typename Out>
+__device__ __forceinline__ void kernel(const In* gateUp, int width, Out* out) {
+    constexpr int V = PER_16_BYTES<In>;
+    const bool vectors = width % V == 0 && aligned16(gateUp) && aligned16(out);
+    gateUp += static_cast<size_t>(blockIdx.x) * 2 * width;
+    out += static_cast<size_t>(blockIdx.x) * width;
+    if (vectors) {
+        row<V>(gateUp, width, out);
+    } else {
+        row<1>(gateUp, width, out);
+    }
+}
+
+}  // namespace swiglu
+
+extern "C" __global__ void __launch_bounds__(swiglu::THREADS)
+    belay_swiglu_f32(const float* __restrict__ gateUp, int width, float* __restrict__ out) {
+    swiglu::kernel(gateUp, width, out);
+}
+
+extern "C" __global__ void __launch_bounds__(swiglu::THREADS)
+    belay_swiglu_f32_bf16(const float* __restrict__ gateUp, int width, bf16* __restrict__ out) {
+    swiglu::kernel(gateUp, width, out);
+}
+
+extern "C" __global__ void __launch_bounds__(swiglu::THREADS)
+    belay_swiglu_bf16_f32(const bf16* __restrict__ gateUp, int width, float* __restrict__ out) {
+    swiglu::kernel(gateUp, width, out);
+}
+
+extern "C" __global__ void __launch_bounds__(swiglu::THREADS)
+    belay_swiglu_bf16(const bf16* __restrict__ gateUp, int width, bf16* __restrict__ out) {
+    swiglu::kernel(gateUp, width, out);
+}
