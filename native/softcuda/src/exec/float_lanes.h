@@ -27,7 +27,11 @@ inline T withBits(T value, BitsOf<T> clear, BitsOf<T> set) {
 }
 
 // .ftz: a subnormal becomes a zero of its sign.
-inline float flush(float x) { return (std::bit_cast<u32>(x) & 0x7f800000u) ? x : withBits<float>(x, 0x7fffffffu, 0); }
+inline float flush(float x) {
+    u32 bits = std::bit_cast<u32>(x);
+    u32 keep = bits & 0x7f800000u ? 0xffffffffu : kSignBit<float>;
+    return std::bit_cast<float>(bits & keep);
+}
 
 template <bool kFtz, class T>
 inline T flushIf(T x) {
@@ -57,23 +61,27 @@ inline T finish(T x) {
 
 enum class NaNRule : u8 { ignore, propagate };
 
-// -0 is less than +0. A single NaN is ignored, or decides under .NaN.
-template <bool kMaximum, NaNRule kRule, class T>
-inline T extremum(T a, T b) {
-    using Bits = BitsOf<T>;
-    Bits x = std::bit_cast<Bits>(a), y = std::bit_cast<Bits>(b);
-    T equal = std::bit_cast<T>(static_cast<Bits>(kMaximum ? x & y : x | y));
-    T chosen = (kMaximum ? a > b : a < b) ? a : b;
-    T result = a == b ? equal : chosen;
-    if constexpr (kRule == NaNRule::propagate)
-        result = a == a && b == b ? result : std::numeric_limits<T>::quiet_NaN();
-    else
-        result = a != a ? b : b != b ? a : result;
-    return result;
+// The order of values other than NaN as integers: -0 comes before +0.
+template <class T>
+inline auto orderOf(T x) {
+    using Signed = std::make_signed_t<BitsOf<T>>;
+    Signed bits = std::bit_cast<Signed>(x);
+    return bits ^ (bits >> (8 * sizeof(T) - 1) & std::numeric_limits<Signed>::max());
 }
 
-// store(e) for every element of a register of kLanes * kWidth elements whose lane is in `mask`. The elements of the destination depend on
-// the same elements of sources only, so that a source in the destination's place does not stop vectorisation.
+// The lesser or greater; a single NaN is ignored, or decides under .NaN.
+template <bool kMaximum, NaNRule kRule, class T>
+inline T extremum(T a, T b) {
+    constexpr T kQuiet = std::numeric_limits<T>::quiet_NaN();
+    T result = (kMaximum ? orderOf(a) > orderOf(b) : orderOf(a) < orderOf(b)) ? a : b;
+    T lone = kRule == NaNRule::propagate ? kQuiet : a;
+    result = b != b ? lone : result;
+    lone = kRule == NaNRule::propagate ? kQuiet : b;
+    return a != a ? lone : result;
+}
+
+// d[e] = f(e) for every element of a register of kLanes * kWidth elements whose lane is in `mask`. The elements of the destination depend
+// on the same elements of sources only, so that a source in the destination's place does not stop vectorisation.
 template <u32 kWidth, class T, class F>
 inline __attribute__((always_inline)) void forElements(u32 mask, T* d, F f) {
     if (__builtin_expect(mask == kAllLanes, 1)) {

@@ -34,7 +34,7 @@ inline T choose(T a, T b) {
     if constexpr (kXor) {
         BitsOf<T> sign = (std::bit_cast<BitsOf<T>>(a) ^ std::bit_cast<BitsOf<T>>(b)) & kSignBit<T>;
         T magnitude = canonical(extremum<kMaximum, kRule>(withBits<T>(a, kSignBit<T>, 0), withBits<T>(b, kSignBit<T>, 0)));
-        return magnitude == magnitude ? withBits<T>(magnitude, kSignBit<T>, sign) : magnitude;
+        return withBits<T>(magnitude, 0, magnitude == magnitude ? sign : 0);
     } else {
         return canonical(extremum<kMaximum, kRule>(a, b));
     }

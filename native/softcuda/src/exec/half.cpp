@@ -34,28 +34,30 @@ inline bool isNaN(u16 x) {
 
 template <class Format, bool kFtz>
 inline u16 flushHalf(u16 x) {
-    return static_cast<u16>(kFtz && !(x & Format::kExponent) ? x & 0x8000 : x);
+    u16 keep = kFtz && !(x & Format::kExponent) ? 0x8000 : 0xffff;
+    return x & keep;
 }
 
-// x, or what rounding to odd gives in its place when the exact value is x + error with |error| at most the last place of x.
+// What rounding to odd gives of an exact value, from its rounded value x and whether (0 or 1) the exact one lies above or below it.
 template <class T>
-inline T toOdd(T x, T error) {
+inline T toOdd(T x, BitsOf<T> above, BitsOf<T> below) {
     using Bits = BitsOf<T>;
-    Bits bits = std::bit_cast<Bits>(x);
-    bool tooLarge = (x > 0) ? error < 0 : error > 0;
-    Bits odd = (bits - static_cast<Bits>(tooLarge)) | 1;
-    return std::bit_cast<T>(error < 0 || error > 0 ? odd : bits);
+    Bits bits = std::bit_cast<Bits>(x), negative = bits >> (8 * sizeof(T) - 1);
+    Bits tooLarge = (negative & above) | ((negative ^ 1) & below);
+    return std::bit_cast<T>((bits - tooLarge) | above | below);
 }
 
-// a * b + c rounded to odd in f32; the product must be exact in f64.
+// a * b + c rounded to odd in f32; the product must be exact in f64. (An infinite sum has no error; one that only f32 cannot hold becomes
+// the greatest f32, which every format of 16 bits rounds to infinity.)
 inline float fmaToOdd(float a, float b, float c) {
     double x = static_cast<double>(a) * b, y = c;
     double sum = x + y;
     double xPart = sum - y, yPart = sum - xPart;
-    sum = toOdd(sum, (x - xPart) + (y - yPart));
+    double error = (x - xPart) + (y - yPart);
+    sum = toOdd(sum, u64{error > 0}, u64{error < 0});
     float narrow = static_cast<float>(sum);
-    // An overflow to infinity has an infinite error, and becomes the greatest f32.
-    return toOdd(narrow, static_cast<float>(sum > narrow) - static_cast<float>(sum < narrow));
+    u64 above = sum > narrow, below = sum < narrow;
+    return toOdd(narrow, static_cast<u32>(above), static_cast<u32>(below));
 }
 
 enum class After : u8 { nothing, flush, saturate, flushSaturate, relu, flushRelu };
@@ -64,15 +66,12 @@ constexpr bool flushes(After after) { return after == After::flush || after == A
 constexpr bool saturates(After after) { return after == After::saturate || after == After::flushSaturate; }
 constexpr bool clampsBelow(After after) { return after == After::relu || after == After::flushRelu; }
 
+// Clamping before or after the rounding is the same: the bounds are values of every format.
 template <class Format, After kAfter>
 inline u16 complete(float value) {
-    u16 x = flushHalf<Format, flushes(kAfter)>(Format::round(value));
-    if constexpr (saturates(kAfter)) {
-        u16 one = Format::round(1.0f);
-        x = x >= 0x8000 || isNaN<Format>(x) ? 0 : x < one ? x : one;
-    }
-    if constexpr (clampsBelow(kAfter)) x = x >= 0x8000 ? 0 : x;
-    return x;
+    if constexpr (saturates(kAfter)) value = saturate(value);
+    if constexpr (clampsBelow(kAfter)) value = value <= 0 ? 0.0f : value;
+    return flushHalf<Format, flushes(kAfter)>(Format::round(value));
 }
 
 enum class HalfOp : u8 { add, sub, mul, fma };
@@ -123,16 +122,16 @@ const Inst* sign(Warp& w, const Inst* i) {
 }
 
 // The order of f16 and bf16 values other than NaN as integers: -0 comes before +0.
-inline i16 orderOf(u16 x) { return static_cast<i16>(x & 0x8000 ? x ^ 0x7fff : x); }
+inline i16 orderOf(u16 x) { return static_cast<i16>(x ^ (static_cast<i16>(x) >> 15 & 0x7fff)); }
 
 template <class Format, bool kMaximum, NaNRule kRule>
 inline u16 chooseHalf(u16 a, u16 b) {
     u16 result = (kMaximum ? orderOf(a) > orderOf(b) : orderOf(a) < orderOf(b)) ? a : b;
-    bool aNaN = isNaN<Format>(a), bNaN = isNaN<Format>(b);
-    if constexpr (kRule == NaNRule::propagate)
-        return aNaN | bNaN ? Format::kNaN : result;
-    else
-        return aNaN & bNaN ? Format::kNaN : aNaN ? b : bNaN ? a : result;
+    u16 lone = kRule == NaNRule::propagate ? Format::kNaN : a;
+    result = isNaN<Format>(b) ? lone : result;
+    lone = kRule == NaNRule::propagate ? Format::kNaN : b;
+    result = isNaN<Format>(a) ? lone : result;
+    return isNaN<Format>(result) ? Format::kNaN : result;
 }
 
 template <class Format, u32 kWidth, bool kMaximum, NaNRule kRule, bool kXor, bool kFtz>
@@ -142,7 +141,8 @@ const Inst* minMax(Warp& w, const Inst* i) {
         u16 x = flushHalf<Format, kFtz>(a[e]), y = flushHalf<Format, kFtz>(b[e]);
         if constexpr (!kXor) return chooseHalf<Format, kMaximum, kRule>(x, y);
         u16 magnitude = chooseHalf<Format, kMaximum, kRule>(x & 0x7fff, y & 0x7fff);
-        return static_cast<u16>(isNaN<Format>(magnitude) ? magnitude : magnitude | ((x ^ y) & 0x8000));
+        u16 sign = isNaN<Format>(magnitude) ? 0 : (x ^ y) & 0x8000;
+        return static_cast<u16>(magnitude | sign);
     });
     return i + 1;
 }
