@@ -79,6 +79,7 @@ struct Warp {
     u32 localStride = 0;
     u8* localShadow = nullptr;       // as `local`: 1 where written; null when unchecked
     u32 budget = 0;                  // backward branches left in this turn
+    u32 carry = 0;                   // CC.CF, a bit a lane
     u32 random = 1;                  // xorshift state, from the seed and the warp
     u32 waitBarrier = 0;             // the barrier that state == barrier waits at
     const Inst* waitInst = nullptr;  // the instruction that waits there, and its lanes
@@ -120,14 +121,49 @@ struct Block {
 
 // --- Helpers for handlers ---------------------------------------------------------------------------------------------------------
 
-// d[lane] = f(lane) for the lanes of `mask`; the full warp takes a loop that g++ vectorises.
+// d[lane] = f(lane) for the lanes of `mask`; the full warp takes a loop that g++ vectorises. f may read lane l of the destination's own
+// place, and of no other lane.
 template <class T, class F>
 inline __attribute__((always_inline)) void forLanes(u32 mask, T* d, F f) {
     if (__builtin_expect(mask == kAllLanes, 1)) {
+#pragma GCC ivdep
         for (u32 l = 0; l < kLanes; l++) d[l] = f(l);
     } else {
+#pragma GCC ivdep
         for (u32 l = 0; l < kLanes; l++) d[l] = (mask >> l & 1) ? f(l) : d[l];
     }
+}
+
+// Handlers of instructions whose lanes are independent: op[0] = F(op[1], op[2], ...).
+template <auto F, class D, class A>
+const Inst* lanes1(Warp& w, const Inst* i) {
+    const A* a = w.r<A>(i->op[1]);
+    forLanes(w.mask, w.r<D>(i->op[0]), [&](u32 l) { return static_cast<D>(F(a[l])); });
+    return i + 1;
+}
+template <auto F, class D, class A, class B>
+const Inst* lanes2(Warp& w, const Inst* i) {
+    const A* a = w.r<A>(i->op[1]);
+    const B* b = w.r<B>(i->op[2]);
+    forLanes(w.mask, w.r<D>(i->op[0]), [&](u32 l) { return static_cast<D>(F(a[l], b[l])); });
+    return i + 1;
+}
+template <auto F, class D, class A, class B, class C>
+const Inst* lanes3(Warp& w, const Inst* i) {
+    const A* a = w.r<A>(i->op[1]);
+    const B* b = w.r<B>(i->op[2]);
+    const C* c = w.r<C>(i->op[3]);
+    forLanes(w.mask, w.r<D>(i->op[0]), [&](u32 l) { return static_cast<D>(F(a[l], b[l], c[l])); });
+    return i + 1;
+}
+template <auto F, class D, class A, class B, class C, class E>
+const Inst* lanes4(Warp& w, const Inst* i) {
+    const A* a = w.r<A>(i->op[1]);
+    const B* b = w.r<B>(i->op[2]);
+    const C* c = w.r<C>(i->op[3]);
+    const E* e = w.r<E>(i->op[4]);
+    forLanes(w.mask, w.r<D>(i->op[0]), [&](u32 l) { return static_cast<D>(F(a[l], b[l], c[l], e[l])); });
+    return i + 1;
 }
 
 // Sets the lanes of `mask` in predicate `d` to `bits`.
