@@ -130,20 +130,29 @@ inline Form& form(const std::string& text, F f) {
     return added;
 }
 
-// How far an approximation may be from the exact value: the greater of the two. NaN, and values of which `exact` says so, must match.
+// How far an approximation may be from the exact value: the greater of the two. NaN, infinities and zeros must match.
 struct Bound {
     double relative = 0, absolute = 0;
 };
 
-// Adds a form with a result of type D whose exact value `f` gives as a double.
+// What is as good as infinity for the format of T: half a unit in the last place above its greatest value.
+template <class T>
+inline constexpr double kOverflow = std::is_same_v<T, F16>    ? 65520.0
+                                    : std::is_same_v<T, Bf16> ? 0x1.ffp127
+                                                              : 0x1.ffffffp127;
+template <>
+inline constexpr double kOverflow<double> = HUGE_VAL;
+
+// Adds a form with results of type D whose exact values `f` gives as doubles.
 template <class D, class F>
 inline Form& near(const std::string& text, Bound bound, F f) {
     Form& added = form(text, f);
-    added.destinations = {kindOf<D>()};
+    added.destinations.assign(added.destinations.size(), kindOf<D>());
     added.showExpected = show<double>;
     added.same = [bound](u64 got, u64 want) {
         double g = valueOf(fromRaw<D>(got)), w = fromRaw<double>(want);
         if (w != w) return g != g;
+        if (std::fabs(w) >= kOverflow<D>) w = std::copysign(HUGE_VAL, w);
         if (std::isinf(w) || w == 0) return g == w && std::signbit(g) == std::signbit(w);
         return std::fabs(g - w) <= std::max(bound.absolute, bound.relative * std::fabs(w));
     };

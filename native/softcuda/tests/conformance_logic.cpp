@@ -97,8 +97,9 @@ void counts() {
 // The highest bit that differs from the sign, or all ones.
 template <class T>
 u32 highest(T a) {
+    T differing = static_cast<T>(a < 0 ? ~a : a);
     for (u32 k = kBits<T>; k-- > 0;)
-        if (bitAt(a, k) != (a < 0)) return k;
+        if (bitAt(differing, k)) return k;
     return ~0u;
 }
 
