@@ -128,8 +128,17 @@ struct Case {
     unsigned epilogue = CUBLASLT_EPILOGUE_DEFAULT;
     std::vector<double> bias;  // per batch, as long as D has rows
     size_t k() const { return transA ? a.rows : a.cols; }
-    double left(size_t i, size_t step, size_t batch) const { return transA ? a.get(step, i, batch) : a.get(i, step, batch); }
-    double right(size_t step, size_t j, size_t batch) const { return transB ? b.get(j, step, batch) : b.get(step, j, batch); }
+    // Row i of op(A), column j of op(B).
+    std::vector<double> left(size_t i, size_t batch) const {
+        std::vector<double> row(k());
+        for (size_t step = 0; step < row.size(); step++) row[step] = transA ? a.get(step, i, batch) : a.get(i, step, batch);
+        return row;
+    }
+    std::vector<double> right(size_t j, size_t batch) const {
+        std::vector<double> column(k());
+        for (size_t step = 0; step < column.size(); step++) column[step] = transB ? b.get(j, step, batch) : b.get(step, j, batch);
+        return column;
+    }
 };
 
 struct Shape {
@@ -242,12 +251,15 @@ inline bool verify(const Case& c, const Operand& result, const char* what) {
     Operand expected = c.inPlace ? c.c : c.d;
     size_t k = c.k();
     double unit = 0x1p-24, terms = std::min<double>(static_cast<double>(k), 256) + std::ceil(static_cast<double>(k) / 256) + 6;
-    for (size_t batch = 0; batch < result.batch; batch++)
+    for (size_t batch = 0; batch < result.batch; batch++) {
+        std::vector<std::vector<double>> rows, columns;
+        for (size_t i = 0; i < result.rows; i++) rows.push_back(c.left(i, batch));
+        for (size_t j = 0; j < result.cols; j++) columns.push_back(c.right(j, batch));
         for (size_t i = 0; i < result.rows; i++)
             for (size_t j = 0; j < result.cols; j++) {
                 double sum = 0, magnitude = 0;
                 for (size_t step = 0; step < k && c.alpha != 0; step++) {
-                    double product = c.left(i, step, batch) * c.right(step, j, batch);
+                    double product = rows[i][step] * columns[j][step];
                     sum += product;
                     magnitude += std::fabs(product);
                 }
@@ -260,6 +272,7 @@ inline bool verify(const Case& c, const Operand& result, const char* what) {
                 std::memcpy(&expected.bytes[expected.index(i, j, batch) * sizeOf(result.type)],
                             &result.bytes[result.index(i, j, batch) * sizeOf(result.type)], sizeOf(result.type));
             }
+    }
     bool clean = expected.bytes == result.bytes;
     CHECK(worst <= 1, "%s: %.3g times the tolerance", what, worst);
     CHECK(clean, "%s: bytes between the elements of D changed", what);
