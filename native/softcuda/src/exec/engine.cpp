@@ -213,7 +213,7 @@ public:
     Fault finish() {
         if (settings().counted()) {
             counters_.launches = 1;
-            addCounters(*launch_.kernel, counters_);
+            addCounters(launch_.kernel->name, counters_);
         }
         return fault_;
     }
