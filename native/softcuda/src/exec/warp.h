@@ -29,7 +29,10 @@ struct alignas(64) Inst {
     u32 site = 0;                  // index into Function::sites: PTX line, CUDA source line, text
     u64 imm = 0;                   // what the handler wants: an address offset, a mode, ...
     u32* list = nullptr;           // more register-file offsets (vectors, fragments), owned by the Function
-    const Inst* target = nullptr;  // branch target or reconvergence point
+    union {
+        const Inst* target = nullptr;  // of a branch
+        const void* form;              // what a handler's family keeps beside, for ever
+    };
 };
 
 enum class WarpState : u8 { ready, barrier, exited };
@@ -52,7 +55,7 @@ struct Frame {
 
 // A cp.async that has been issued and not landed: the copy is made when it must be visible, not before.
 struct PendingCopy {
-    u64 source;       // device address
+    const u8* source;
     u32 destination;  // offset in shared memory
     u16 bytes;        // copied: 4, 8, 16
     u16 sourceBytes;  // the rest is filled with zero
@@ -88,7 +91,7 @@ struct Warp {
     std::vector<Path> paths;  // the last one is running; paths[i].mask holds the lanes of the paths above that wait for it
     std::vector<Frame> frames;
     std::vector<PendingCopy> copies;
-    u32 committedGroups = 0;
+    u32 committedGroups[kLanes] = {};
 
     template <class T>
     T* r(u32 offset) {
