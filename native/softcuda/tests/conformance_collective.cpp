@@ -21,7 +21,7 @@ std::string hex(u32 x) {
 
 // `text` runs in the member lanes; it reads %r1 (the input) and writes %r2 and %r3. %p9 holds in members.
 void inMembers(const std::string& name, const std::string& text, const Members& members, const std::vector<u32>& in,
-               const std::function<u32(u32 warp, u32 lane, u32 k)>& expected, int target = 90) {
+               const std::function<u32(u32 warp, u32 lane, u32 k)>& expected, const std::string& target = "90") {
     std::string set = "mov.u32 %r10, " + hex(members.mask) +
                       ";\nshr.u32 %r11, %r10, %lane;\nand.b32 %r11, %r11, 1;\nsetp.eq.u32 %p9, %r11, 1;\n"
                       "ld.global.u32 %r1, [%in];\nmov.u32 %r2, 0xdeadbeef;\nmov.u32 %r3, 0xdeadbeef;\n";
@@ -233,7 +233,7 @@ void floatReductions() {
                     }
                     return k == 0 ? best : kUntouched;
                 },
-                100);
+                "100a");
         }
 }
 

@@ -42,7 +42,7 @@ struct Kernel {
     Shape block = {64}, grid = {2};
     std::string module = {};  // declarations of module scope
     u32 dynamicShared = 0;
-    int target = 90;
+    std::string target = "90";
 };
 
 // Numbers that look random and are the same in every run.
@@ -68,7 +68,7 @@ inline std::vector<u32> randomWords(std::size_t count, u64 seed) {
     return words;
 }
 
-inline std::string header(int target) { return ".version 9.0\n.target sm_" + std::to_string(target) + "\n.address_size 64\n"; }
+inline std::string header(const std::string& target) { return ".version 9.0\n.target sm_" + target + "\n.address_size 64\n"; }
 
 inline std::string ptxOf(const Kernel& kernel) {
     auto own = [](u32 words, const char* base) {
@@ -92,7 +92,7 @@ inline bool writePtx(const Kernel& kernel) {
     std::string name = kernel.name;
     for (char& c : name)
         if (c == ' ' || c == '/' || c == '|') c = '_';
-    std::ofstream(std::string(folder) + "/" + std::to_string(number++) + "_" + name + ".sm_" + std::to_string(kernel.target) + ".ptx")
+    std::ofstream(std::string(folder) + "/" + std::to_string(number++) + "_" + name + ".sm_" + kernel.target + ".ptx")
         << ptxOf(kernel);
     return true;
 }

@@ -180,13 +180,13 @@ void addresses() {
         mov.u64 %d1, own+4;
         mad.wide.u32 %d1, %r3, 4, %d1;
         ld.shared.u32 %r13, [%d1+-4];
-        st.global.v2.u32 [%out], {%r7, %r8};
-        st.global.v4.u32 [%out+8], {%r10, %r11, %r12, %r13};)",
-            .outWords = 6,
+        st.global.v4.u32 [%out], {%r7, %r8, %r10, %r11};
+        st.global.v2.u32 [%out+16], {%r12, %r13};)",
+            .outWords = 8,
             .module = ".shared .align 16 .b8 common[32];"},
            [](u32 t, u32 k) {
                u32 tid = t % 64;
-               const u32 want[] = {9, 1234, 5, 5, 25, tid * tid};
+               const u32 want[] = {9, 1234, 5, 5, 25, tid * tid, kUntouched, kUntouched};
                return want[k];
            });
     expect({.name = "dynamic shared memory behind static variables",
@@ -206,8 +206,8 @@ void addresses() {
         xor.b32 %r8, %r6, 33;
         mad.lo.u32 %r7, %r8, 4, %r1;
         ld.shared.u32 %r9, [%r7+50000];
-        st.global.u32 [%out], %r3;
-        st.global.v2.u32 [%out+4], {%r5, %r9};)",
+        st.global.v2.u32 [%out], {%r3, %r5};
+        st.global.u32 [%out+8], %r9;)",
             .outWords = 4,
             .module = ".extern .shared .align 16 .b8 dynamic[];",
             .dynamicShared = 50000 + 256},

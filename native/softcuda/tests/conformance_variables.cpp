@@ -94,7 +94,7 @@ void addresses() {
         ld.u32 %r5, [%d6+-4];
         st.global.v4.u32 [%out], {%r1, %r2, %r3, %r4};
         st.global.u32 [%out+16], %r5;)",
-            .outWords = 5,
+            .outWords = 8,
             .block = {32},
             .grid = {1},
             .module = R"(
@@ -105,7 +105,7 @@ void addresses() {
         .global .u64 single = generic(values)+8;)"},
            [](u32, u32 k) {
                const u32 want[] = {10, 30, 60, 40, 20};
-               return want[k];
+               return k < 5 ? want[k] : kUntouched;
            });
 }
 
@@ -141,7 +141,7 @@ void constants() {
 
 // A module's variables from the host: their size, what the host writes, what the kernel writes.
 void hostAccess() {
-    std::string ptx = header(90) + R"(
+    std::string ptx = header("90") + R"(
         .visible .global .align 4 .b32 counter[2] = {3, 4};
         .visible .const .align 4 .b32 factor = 5;
         .visible .entry test() {
@@ -226,7 +226,7 @@ const char* const kParameterKernel = R"(
     })";
 
 void parameters() {
-    Module module(header(90) + kParameterKernel, "parameters");
+    Module module(header("90") + kParameterKernel, "parameters");
     if (!module.loaded()) return;
     Odd odd;
     for (u32 k = 0; k < 13; k++) odd.bytes[k] = static_cast<u8>(k * 20);
