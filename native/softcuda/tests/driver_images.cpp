@@ -111,7 +111,7 @@ void brokenPtx() {
     refusedImage(kernelWith("tex.1d.v4.s32.s32 {%r1,%r1,%r1,%r1}, [p, {%r1}];"), {CUDA_ERROR_INVALID_PTX}, {":9:", "tex"});
     std::string cut = kernelWith("");
     cut.resize(cut.size() - 8);
-    refusedImage(cut, {CUDA_ERROR_INVALID_PTX}, {":9:"});
+    refusedImage(cut, {CUDA_ERROR_INVALID_PTX}, {});
     refusedImage(".version 99.0\n.target sm_80\n.address_size 64\n", {CUDA_ERROR_UNSUPPORTED_PTX_VERSION}, {"99.0"});
     refusedImage("this is no image", {CUDA_ERROR_INVALID_PTX, CUDA_ERROR_INVALID_IMAGE}, {"PTX"});
 }
