@@ -108,7 +108,9 @@ std::string describeAddress(u64 address, u64 bytes) {
         return text + ", " + std::to_string(after + bytes - below.size) + " of its " + std::to_string(bytes) + " bytes past the end of " +
                nameOf(below);
     }
-    if (below.size == 0 && above.size == 0) return text + ", where nothing was ever allocated";
+    constexpr u64 kFar = 1ull << 40;
+    if ((below.size == 0 || after > kFar) && (above.size == 0 || above.address - address > kFar))
+        return text + ", far from everything that was ever allocated";
     if (below.size == 0 || (above.size != 0 && above.address - address < after - below.size))
         return text + ", " + std::to_string(above.address - address) + " bytes before the start of " + nameOf(above);
     return text + ", " + std::to_string(after - below.size) + " bytes past the end of " + nameOf(below);
