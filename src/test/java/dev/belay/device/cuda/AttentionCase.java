@@ -91,7 +91,7 @@ final class AttentionCase {
      * One head of one token. The tensor core sums 16 products at a time, with the sum so far, and may cut instead of round: each step
      * is off by at most 2⁻²² of m = Σ |terms|, so that a score is off by (HD/16 + 2) · 2⁻²² · m, its rounding in base 2 included. That
      * is a relative error of the weight, once in itself and once in the sum that divides it; ex2 adds 2⁻²² to both. A weight rounds to
-     * bf16, 2⁻⁹, where it multiplies a value, and not in the sum. Adding up K keys 16 at a time, and shrinking what was added tile by
+     * bf16, 2⁻⁸, where it multiplies a value, and not in the sum. Adding up K keys 16 at a time, and shrinking what was added tile by
      * tile, is off by at most (K/16 + K/32 + 4) · 2⁻²²; the sum of the weights by K/4 · 2⁻²⁴ + 2⁻²². All relative to Σ weight · |value|.
      */
     private void head(int t, int h, float[][][] source, int[] slot, int first, Expected result) {

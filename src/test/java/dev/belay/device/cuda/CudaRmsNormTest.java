@@ -139,7 +139,7 @@ class CudaRmsNormTest {
 
     /**
      * The sum of squares rounds once for each number of a thread and once for each of the 10 steps over lanes and warps, all terms
-     * positive; the root halves that. Mean, sum with eps, root, quotient and two products add 6. bf16 rounds by 2⁻⁹ besides.
+     * positive; the root halves that. Mean, sum with eps, root, quotient and two products add 6. bf16 rounds by 2⁻⁸ besides.
      */
     private static double tolerance(int width, Kind out) {
         int threads = KernelCatalog.rmsNormShape(1, width).threads();

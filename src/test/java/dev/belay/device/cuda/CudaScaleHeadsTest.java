@@ -169,7 +169,7 @@ class CudaScaleHeadsTest {
     /**
      * Each norm rounds once for each number of a thread, once for the square of the factor and once for each of the 10 steps over
      * lanes and warps, all terms positive; the root of their quotient halves the sum of both errors. Quotient, root and two products
-     * add 4. bf16 rounds by 2⁻⁹ besides.
+     * add 4. bf16 rounds by 2⁻⁸ besides.
      */
     private static double tolerance(int heads, int headSize, Kind kind) {
         int threads = KernelCatalog.scaleHeadsShape(1, heads, headSize).threads();

@@ -75,7 +75,7 @@ class CudaSwigluTest {
             kernels.run(kernel, shape);
             // exp is good to 1 unit in the last place (2 roundings), its sum with 1, the quotient and the product
             // round;
-            // where exp(-g) is beyond float32 the result is -0, short of at most 120·e⁻⁸⁸·|up|. bf16 rounds by 2⁻⁹
+            // where exp(-g) is beyond float32 the result is -0, short of at most 120·e⁻⁸⁸·|up|. bf16 rounds by 2⁻⁸
             // more.
             double relative = 6 * UNIT + (out == Kind.BF16 ? TestArray.BF16_UNIT : 0);
             String what = "swiglu " + in + " to " + out + " in " + shape + ", start " + skip;

@@ -31,7 +31,7 @@ final class TestArray implements AutoCloseable {
     }
 
     /** Unit roundoff of bfloat16. */
-    static final double BF16_UNIT = 0x1p-9;
+    static final double BF16_UNIT = 0x1p-8;
 
     /** Numbers behind the array: 64 bytes at least. */
     private static final int GUARD = 37;
