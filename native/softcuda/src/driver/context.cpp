@@ -42,10 +42,15 @@ void end(Context& context) {
         Scheduler::Lock lock = context.scheduler.lock();
         context.scheduler.waitAll(lock);
     }
-    if (context.scheduler.failure() == CUDA_SUCCESS) tellLeaks();
+    tellLeaks(context);
     retire(context.handle);
     removeHandlesOf(&context);
     releaseAllMemory(context);
+}
+
+void tellLeaksAtExit() {
+    std::shared_ptr<Context> context = Primary::get().context;
+    if (context != nullptr) tellLeaks(*context);
 }
 
 std::shared_ptr<Context> create() {
@@ -107,7 +112,7 @@ CUresult refuse(CUresult code, const std::string& why) {
 EXPORT CUresult cuInit(unsigned int flags) {
     if (insideHostFunction()) return CUDA_ERROR_NOT_PERMITTED;
     if (flags != 0) return CUDA_ERROR_INVALID_VALUE;
-    if (!initialisedFlag.exchange(true)) std::atexit([] { tellLeaks(); });
+    if (!initialisedFlag.exchange(true)) std::atexit(tellLeaksAtExit);
     return CUDA_SUCCESS;
 }
 

@@ -48,10 +48,13 @@ CUresult badFree(u64 address, const char* what) {
 
 }  // namespace
 
-void tellLeaks() {
-    if (!settings().checked()) return;
-    DeviceMemory::get().forEachLive([](const Allocation& a) {
-        if (a.what == kAllocated)
+void tellLeaks(Context& context) {
+    if (!settings().checked() || context.scheduler.failure() != CUDA_SUCCESS) return;
+    Scheduler::Lock lock = context.scheduler.lock();
+    DeviceMemory::get().forEachLive([&](const Allocation& a) {
+        auto pending = context.releasing.find(a.address);
+        bool released = pending != context.releasing.end() && !pending->second->done;
+        if ((a.what == kAllocated || a.what == kAllocatedAsync) && !released)
             std::fprintf(stderr, "softcuda: leak: allocation %llu (%s, %llu bytes at 0x%llx) was never freed\n",
                          static_cast<unsigned long long>(a.serial), a.what.c_str(), static_cast<unsigned long long>(a.size),
                          static_cast<unsigned long long>(a.address));
