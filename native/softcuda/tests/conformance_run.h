@@ -33,7 +33,9 @@ inline bool canRunInPlace(const Form& form) {
     std::string text = operandText(form);
     std::size_t statement = text.find(';');
     bool single = text[0] != '{' && (statement == std::string::npos || statement + 1 == text.size());
-    return single && !form.sources.empty() && std::strcmp(form.sources[0].reg, form.destinations[0].reg) == 0;
+    if (!single || form.sources.empty()) return false;
+    const Kind &from = form.sources[0], &to = form.destinations[0];
+    return std::strcmp(from.reg, to.reg) == 0 && from.bytes == to.bytes;
 }
 
 // Loads or stores slot `slot` of the lane: arrays of kThreads words of 8 bytes.

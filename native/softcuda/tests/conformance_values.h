@@ -190,7 +190,7 @@ inline std::vector<u64> integerValues() {
     constexpr u32 kBits = 8 * sizeof(T);
     constexpr u64 kOnes = ~0ull >> (64 - kBits), kTop = 1ull << (kBits - 1);
     std::vector<u64> all;
-    for (u64 v : {0ull, 1ull, 2ull, 3ull, 7ull, 10ull, 31ull, 32ull, 33ull, 0x7full, 0x80ull, 0xffull, 0x100ull}) all.push_back(v);
+    for (u64 v : {0ull, 1ull, 2ull, 3ull, 7ull, 10ull, 31ull, 32ull, 33ull, 0x7full, 0x80ull, 0xffull, 0x100ull}) all.push_back(v & kOnes);
     for (u64 v : {kTop - 1, kTop, kTop + 1, kOnes - 1, kOnes, kOnes / 3, kOnes / 3 * 2, kOnes >> kBits / 2, kTop >> kBits / 2})
         all.push_back(v & kOnes);
     for (u64 v : {2ull, 7ull, 100ull}) all.push_back((0 - v) & kOnes);
