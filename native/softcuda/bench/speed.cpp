@@ -21,8 +21,8 @@ constexpr int kRows = 512, kWidth = 2048, kRounds = 4096, kBlocks = 16;
 void launch(const Work& work, CUfunction function, CUdeviceptr out, CUdeviceptr in, CUdeviceptr weight) {
     if (std::string(work.kernel).find("rmsnorm") != std::string::npos) {
         float eps = 1e-5f;
-        int rows = kRows, width = kWidth;
-        void* arguments[] = {&in, &weight, &eps, &rows, &width, &out};
+        int width = kWidth;
+        void* arguments[] = {&in, &weight, &eps, &width, &out};
         MUST(cuLaunchKernel(function, kRows, 1, 1, 256, 1, 1, 0, nullptr, arguments, nullptr));
     } else {
         int rounds = kRounds;

@@ -92,7 +92,9 @@ void tell(Finding finding, const Warp& warp, const Inst* inst, u32 lane, const s
 }
 
 void fault(int code, const Warp& warp, const Inst* inst, u32 lane, const std::string& what) {
-    throw FaultException(code, what + "; " + placeOf(warp, inst, lane));
+    std::string message = what + "; " + placeOf(warp, inst, lane);
+    std::fprintf(stderr, "softcuda: %s\n", message.c_str());
+    throw FaultException(code, message);
 }
 
 std::string describeAddress(u64 address, u64 bytes) {
@@ -108,7 +110,9 @@ std::string describeAddress(u64 address, u64 bytes) {
         return text + ", " + std::to_string(after + bytes - below.size) + " of its " + std::to_string(bytes) + " bytes past the end of " +
                nameOf(below);
     }
-    if (below.size == 0 && above.size == 0) return text + ", where nothing was ever allocated";
+    constexpr u64 kFar = 1ull << 40;
+    if ((below.size == 0 || after > kFar) && (above.size == 0 || above.address - address > kFar))
+        return text + ", far from everything that was ever allocated";
     if (below.size == 0 || (above.size != 0 && above.address - address < after - below.size))
         return text + ", " + std::to_string(above.address - address) + " bytes before the start of " + nameOf(above);
     return text + ", " + std::to_string(after - below.size) + " bytes past the end of " + nameOf(below);

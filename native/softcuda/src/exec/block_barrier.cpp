@@ -28,13 +28,15 @@ void deliver(Warp& w, const BarrierState& barrier) {
 void release(Block& block, u32 index) {
     BarrierState barrier = block.barriers[index];
     block.barriers[index] = {};
-    if (block.shadow) orderAtBarrier(block.shadow, barrier.arrivedWarps);
+    u32 waiting = 0;
     for (u32 k = 0; k < block.warpCount; k++) {
         Warp& w = block.warps[k];
         if (w.state != WarpState::barrier || w.waitBarrier != index) continue;
         deliver(w, barrier);
         w.state = WarpState::ready;
+        waiting |= 1u << k;
     }
+    if (block.shadow) orderAtBarrier(block.shadow, index, waiting);
 }
 
 u32 uniform(Warp& w, const Inst* i, u32 op, const char* what) {
@@ -72,6 +74,7 @@ const Inst* blockBarrier(Warp& w, const Inst* i) {
     barrier.expectedThreads = expected;
     barrier.arrivedThreads += kLanes;
     barrier.arrivedWarps |= 1u << w.index;
+    if (block.shadow) releaseTo(block.shadow, w.index, barrierObject(index));
     u64 mode = i->imm & modeBits;
     if (mode >= popc) {
         u32 votes = (w.p(i->op[2]) ^ (i->imm & negated ? kAllLanes : 0)) & w.mask;

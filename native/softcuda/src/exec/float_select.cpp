@@ -75,6 +75,7 @@ bool bindMinMax(Binder& b) {
     return true;
 }
 
+// Zeros count as normal.
 enum class Property : u8 { finite, infinite, number, notanumber, normal, subnormal };
 
 template <class T>
@@ -89,7 +90,7 @@ bool holds(Property property, T x) {
         case Property::notanumber:
             return std::isnan(x);
         case Property::normal:
-            return std::isnormal(x);
+            return x == 0 || std::isnormal(x);
         case Property::subnormal:
             return std::fpclassify(x) == FP_SUBNORMAL;
     }

@@ -213,7 +213,8 @@ void startWarp(Warp& w, const Function& function) {
     w.paths.clear();
     w.frames.clear();
     w.copies.clear();
-    w.committedGroups = 0;
+    w.failedWait = nullptr;
+    std::fill(w.committedGroups, w.committedGroups + kLanes, 0);
     w.paths.push_back({function.code.data(), nullptr, w.lanes});
     w.pc = resume(w);
     fillFrame(w, function);

@@ -25,11 +25,14 @@ using Run = const Inst* (*)(Warp&, const Inst*);
 
 struct alignas(64) Inst {
     Run run = nullptr;
-    u32 op[7] = {};                // register-file offsets in bytes, destination first by custom
-    u32 site = 0;                  // index into Function::sites: PTX line, CUDA source line, text
-    u64 imm = 0;                   // what the handler wants: an address offset, a mode, ...
-    u32* list = nullptr;           // more register-file offsets (vectors, fragments), owned by the Function
-    const Inst* target = nullptr;  // branch target or reconvergence point
+    u32 op[7] = {};       // register-file offsets in bytes, destination first by custom
+    u32 site = 0;         // index into Function::sites: PTX line, CUDA source line, text
+    u64 imm = 0;          // what the handler wants: an address offset, a mode, ...
+    u32* list = nullptr;  // more register-file offsets (vectors, fragments), owned by the Function
+    union {
+        const Inst* target = nullptr;  // of a branch
+        const void* form;              // what a handler's family keeps beside, for ever
+    };
 };
 
 enum class WarpState : u8 { ready, barrier, exited };
@@ -52,13 +55,14 @@ struct Frame {
 
 // A cp.async that has been issued and not landed: the copy is made when it must be visible, not before.
 struct PendingCopy {
-    u64 source;       // device address
+    const u8* source;
     u32 destination;  // offset in shared memory
     u16 bytes;        // copied: 4, 8, 16
     u16 sourceBytes;  // the rest is filled with zero
     u8 lane;
     u32 group;  // commit group; kOpenGroup until committed
     u32 site;
+    u32 serial;  // Warp::issuedCopies when it was issued
 };
 inline constexpr u32 kOpenGroup = 0xffffffffu;
 
@@ -88,7 +92,9 @@ struct Warp {
     std::vector<Path> paths;  // the last one is running; paths[i].mask holds the lanes of the paths above that wait for it
     std::vector<Frame> frames;
     std::vector<PendingCopy> copies;
-    u32 committedGroups = 0;
+    u32 committedGroups[kLanes] = {};
+    u32 issuedCopies = 0;
+    const Inst* failedWait = nullptr;  // the last wait for an mbarrier that found it incomplete
 
     template <class T>
     T* r(u32 offset) {
@@ -105,6 +111,14 @@ struct BarrierState {
     u32 voters = 0;
 };
 
+// A cp.async.mbarrier.arrive whose copies have not landed: it arrives when they do.
+struct PendingArrival {
+    u32 barrier;  // offset in shared memory
+    Warp* warp;
+    u8 lane;
+    u32 copies;  // Warp::issuedCopies when it was issued
+};
+
 struct Block {
     const Launch* launch = nullptr;
     const Kernel* kernel = nullptr;
@@ -117,6 +131,8 @@ struct Block {
     u32 warpCount = 0;
     Warp* warps = nullptr;
     BarrierState barriers[16];
+    std::vector<PendingArrival> arrivals;
+    u32 idleWaits = 0;  // waits for mbarriers in a row that failed while no warp could do anything else
 };
 
 // --- Helpers for handlers ---------------------------------------------------------------------------------------------------------

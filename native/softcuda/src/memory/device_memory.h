@@ -16,6 +16,8 @@ inline constexpr u64 kDeviceBase = 0x0001'0000'0000'0000ull;
 // Generic addresses of the shared and local windows; below them are host addresses, above device memory.
 inline constexpr u64 kSharedWindow = 0x0002'0000'0000'0000ull;
 inline constexpr u64 kLocalWindow = 0x0002'1000'0000'0000ull;
+// Kernel parameters whose address is taken; read only.
+inline constexpr u64 kParameterWindow = 0x0002'2000'0000'0000ull;
 inline constexpr u64 kWindowBytes = 0x0000'0000'0100'0000ull;  // 16 MiB each
 
 // What fresh memory of every space holds when checked: NaN as f64, f32, f16, bf16 and both fp8, -1 as an integer, at any alignment.

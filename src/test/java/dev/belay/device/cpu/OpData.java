@@ -10,14 +10,14 @@ import java.util.List;
 import java.util.Random;
 
 /** Inputs for the operations of a device, and the way in and out of its buffers. */
-final class OpData {
+public final class OpData {
     /** What output buffers hold before an operation: an element that was not written shows. */
     private static final int GUARD = 19;
 
     private OpData() {}
 
     /** Numbers of the order of 1. */
-    static float[] normal(long seed, int count) {
+    public static float[] normal(long seed, int count) {
         Random random = new Random(seed);
         float[] values = new float[count];
         for (int i = 0; i < count; i++) {
@@ -27,7 +27,7 @@ final class OpData {
     }
 
     /** The same with one feature a hundred times as large, as residual streams have, and some elements zero. */
-    static float[] outliers(long seed, int tokens, int width) {
+    public static float[] outliers(long seed, int tokens, int width) {
         float[] values = normal(seed, tokens * width);
         for (int t = 0; t < tokens; t++) {
             values[t * width + (width - 1) / 2] *= 100;
@@ -75,7 +75,7 @@ final class OpData {
     }
 
     /** Each value rounded to bfloat16. */
-    static float[] rounded(float[] values) {
+    public static float[] rounded(float[] values) {
         float[] result = new float[values.length];
         for (int i = 0; i < values.length; i++) {
             result[i] = TensorValues.bfloat16ToFloat(TensorValues.floatToBfloat16(values[i]));

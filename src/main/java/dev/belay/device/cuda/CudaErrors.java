@@ -1,0 +1,97 @@
+package dev.belay.device.cuda;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import dev.belay.bindings.cuda.CudaDriver;
+import dev.belay.device.DeviceException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/** Turns the driver's result codes into exceptions. Nothing is put into words unless a call failed. */
+final class CudaErrors {
+    private CudaErrors() {}
+
+    /** Throws unless {@code code} is success; {@code call} is the driver's function. */
+    static void check(int code, String call) {
+        if (code != CudaDriver.CUDA_SUCCESS()) {
+            throw new DeviceException(describe(code, call));
+        }
+    }
+
+    /** The same of a call on {@code subject}, for example the name of a buffer. */
+    static void check(int code, String call, String subject) {
+        if (code != CudaDriver.CUDA_SUCCESS()) {
+            throw new DeviceException(describe(code, call + "(" + subject + ")"));
+        }
+    }
+
+    /** The same of a call on {@code bytes} of {@code subject}. */
+    static void check(int code, String call, String subject, long bytes) {
+        if (code != CudaDriver.CUDA_SUCCESS()) {
+            throw new DeviceException(describe(code, call + "(" + bytes + " bytes, " + subject + ")"));
+        }
+    }
+
+    /** "OPERATION failed: NAME (CODE), what it means; what to do". */
+    static String describe(int code, String operation) {
+        return operation + " failed: " + name(code) + " (" + code + "), " + meaning(code) + "; " + advice(code);
+    }
+
+    /** The driver's name of a code, for example CUDA_ERROR_OUT_OF_MEMORY. */
+    static String name(int code) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment text = arena.allocate(ADDRESS);
+            return CudaDriver.cuGetErrorName(code, text) == CudaDriver.CUDA_SUCCESS()
+                    ? string(text, arena)
+                    : "unknown error";
+        }
+    }
+
+    private static String meaning(int code) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment text = arena.allocate(ADDRESS);
+            return CudaDriver.cuGetErrorString(code, text) == CudaDriver.CUDA_SUCCESS()
+                    ? string(text, arena)
+                    : "not known to this driver";
+        }
+    }
+
+    private static String string(MemorySegment pointer, Arena arena) {
+        return pointer.get(ADDRESS, 0).reinterpret(Long.MAX_VALUE, arena, null).getString(0);
+    }
+
+    private static String advice(int code) {
+        if (code == CudaDriver.CUDA_ERROR_OUT_OF_MEMORY()) {
+            return memory() + "lower --batch-tokens";
+        }
+        if (code == CudaDriver.CUDA_ERROR_NO_DEVICE()) {
+            return "see whether nvidia-smi lists a GPU and CUDA_VISIBLE_DEVICES does not hide it, or use --device cpu";
+        }
+        if (code == CudaDriver.CUDA_ERROR_NO_BINARY_FOR_GPU()
+                || code == CudaDriver.CUDA_ERROR_UNSUPPORTED_PTX_VERSION()
+                || code == CudaDriver.CUDA_ERROR_INVALID_PTX()) {
+            return "the kernels need a GPU of compute capability 8.0 or later and a driver for CUDA 13.0 or later";
+        }
+        if (code == CudaDriver.CUDA_ERROR_ILLEGAL_ADDRESS()
+                || code == CudaDriver.CUDA_ERROR_MISALIGNED_ADDRESS()
+                || code == CudaDriver.CUDA_ERROR_LAUNCH_FAILED()) {
+            return "a kernel started by this or an earlier call failed and the device must be opened anew;"
+                    + " the tests on softcuda (./belay test) name the place";
+        }
+        return "run the command with --device cpu to go on without the GPU";
+    }
+
+    /** "free 412 MB of 80000 MB; ", or nothing if the driver does not say. */
+    private static String memory() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment free = arena.allocate(JAVA_LONG);
+            MemorySegment total = arena.allocate(JAVA_LONG);
+            if (CudaDriver.cuMemGetInfo_v2(free, total) != CudaDriver.CUDA_SUCCESS()) {
+                return "";
+            }
+            return "free " + free.get(JAVA_LONG, 0) / 1_000_000 + " MB of " + total.get(JAVA_LONG, 0) / 1_000_000
+                    + " MB; ";
+        }
+    }
+}

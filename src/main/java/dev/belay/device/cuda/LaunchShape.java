@@ -1,0 +1,32 @@
+package dev.belay.device.cuda;
+
+/**
+ * How many blocks of how many threads a launch has.
+ *
+ * @param gridX blocks along x, at most 2³¹ − 1
+ * @param gridY blocks along y, at most 65535
+ * @param threads threads of a block
+ */
+record LaunchShape(int gridX, int gridY, int threads) {
+    static final int MAX_GRID_Y = 65535;
+    private static final int WARP = 32;
+    private static final int MAX_THREADS = 1024;
+
+    LaunchShape {
+        if (gridX < 1 || gridY < 1 || gridY > MAX_GRID_Y || threads < 1 || threads > MAX_THREADS) {
+            throw new IllegalArgumentException(
+                    "a grid of " + gridX + " × " + gridY + " blocks of " + threads + " threads cannot be launched");
+        }
+    }
+
+    /** One block a row of {@code width} numbers, {@code perThread} numbers a thread, in whole warps. */
+    static LaunchShape rows(int rows, int width, int perThread) {
+        int threads = Math.ceilDiv(Math.ceilDiv(width, perThread), WARP) * WARP;
+        return new LaunchShape(rows, 1, Math.clamp(threads, WARP, MAX_THREADS));
+    }
+
+    /** As many blocks of {@code threads} a row as there are units of work for. */
+    static LaunchShape split(int rows, long units, int threads) {
+        return new LaunchShape(rows, Math.clamp(Math.ceilDiv(units, threads), 1, MAX_GRID_Y), threads);
+    }
+}

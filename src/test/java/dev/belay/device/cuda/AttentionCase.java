@@ -1,0 +1,133 @@
+package dev.belay.device.cuda;
+
+import dev.belay.Closeness.Expected;
+import dev.belay.device.AttentionShape;
+import dev.belay.device.TokenLayout;
+import dev.belay.device.cpu.OpData;
+import java.util.Arrays;
+
+/**
+ * A batch for attention, its numbers all bfloat16, and what attention makes of it in float64. Slots that no row owns hold NaN: a key
+ * too many shows. Rows may share a prefix.
+ */
+final class AttentionCase {
+    /** Slots of either cache. */
+    static final int SLOTS = 700;
+
+    final TokenLayout layout;
+    final AttentionShape shape;
+    final int window;
+    final float[] q;
+    /** {keys, values} [SLOTS, KV · HD] of the shared prefixes, and of the rows' own. */
+    final float[][] prefix;
+
+    final float[][] own;
+
+    AttentionCase(TokenLayout layout, AttentionShape shape, int window) {
+        this.layout = layout;
+        this.shape = shape;
+        this.window = window;
+        q = OpData.rounded(OpData.outliers(4, layout.tokens(), shape.queryWidth()));
+        int width = shape.kvWidth();
+        prefix = new float[][] {unowned(width), unowned(width)};
+        own = new float[][] {unowned(width), unowned(width)};
+        for (int r = 0; r < layout.rows(); r++) {
+            if (layout.rowStart(r) < layout.rowEnd(r)) {
+                int length = layout.position(layout.rowEnd(r) - 1) + 1 - layout.prefixLength(r);
+                fill(prefix, layout.prefixStart(r), layout.prefixLength(r), width);
+                fill(own, layout.ownStart(r), length, width);
+            }
+        }
+    }
+
+    /** Scores scaled by 1/√HD. */
+    static AttentionShape shape(int heads, int kvHeads, int headSize) {
+        return new AttentionShape(heads, kvHeads, headSize, headSize, (float) (1 / Math.sqrt(headSize)));
+    }
+
+    /** Opens a row and appends its tokens at positions {@code from} .. {@code from + tokens - 1}. */
+    static void addRow(TokenLayout layout, int prefixStart, int prefix, int ownStart, int from, int tokens) {
+        layout.addRow(prefixStart, prefix, ownStart);
+        for (int p = from; p < from + tokens; p++) {
+            layout.addToken(0, p);
+        }
+    }
+
+    private static float[] unowned(int width) {
+        float[] values = new float[SLOTS * width];
+        Arrays.fill(values, Float.NaN);
+        return values;
+    }
+
+    private static void fill(float[][] keysAndValues, int slot, int slots, int width) {
+        for (int i = 0; i < 2; i++) {
+            float[] data = OpData.rounded(OpData.normal(31L * slot + i, slots * width));
+            System.arraycopy(data, 0, keysAndValues[i], slot * width, data.length);
+        }
+    }
+
+    /** z[T, H · HD]; the scale of each number is the bound of its error, see {@link #head}. */
+    Expected expected() {
+        Expected result = new Expected(new double[q.length], new double[q.length]);
+        for (int t = 0; t < layout.tokens(); t++) {
+            int row = layout.row(t);
+            int end = layout.position(t) + 1;
+            int first = window == 0 ? 0 : Math.max(0, end - window);
+            float[][][] source = new float[end][][];
+            int[] slot = new int[end];
+            for (int j = first; j < end; j++) {
+                boolean shared = j < layout.prefixLength(row);
+                source[j] = shared ? prefix : own;
+                slot[j] = shared ? layout.prefixStart(row) + j : layout.ownStart(row) + j - layout.prefixLength(row);
+            }
+            for (int h = 0; h < shape.heads(); h++) {
+                head(t, h, source, slot, first, result);
+            }
+        }
+        return result;
+    }
+
+    /**
+     * One head of one token. The tensor core sums 16 products at a time, with the sum so far, and may cut instead of round: each step
+     * is off by at most 2⁻²² of m = Σ |terms|, so that a score is off by (HD/16 + 2) · 2⁻²² · m, its rounding in base 2 included. That
+     * is a relative error of the weight, once in itself and once in the sum that divides it; ex2 adds 2⁻²² to both. A weight rounds to
+     * bf16, 2⁻⁸, where it multiplies a value, and not in the sum. Adding up K keys 16 at a time, and shrinking what was added tile by
+     * tile, is off by at most (K/16 + K/32 + 4) · 2⁻²²; the sum of the weights by K/4 · 2⁻²⁴ + 2⁻²². All relative to Σ weight · |value|.
+     */
+    private void head(int t, int h, float[][][] source, int[] slot, int first, Expected result) {
+        int size = shape.headSize();
+        int query = t * shape.queryWidth() + h * size;
+        int kvHead = h / (shape.heads() / shape.kvHeads()) * size;
+        int end = slot.length;
+        double[] scores = new double[end];
+        double magnitude = 0;
+        double max = Double.NEGATIVE_INFINITY;
+        for (int j = first; j < end; j++) {
+            double terms = 0;
+            int key = slot[j] * shape.kvWidth() + kvHead;
+            for (int i = 0; i < size; i++) {
+                double term = (double) q[query + i] * source[j][0][key + i] * shape.scale();
+                scores[j] += term;
+                terms += Math.abs(term);
+            }
+            magnitude = Math.max(magnitude, terms);
+            max = Math.max(max, scores[j]);
+        }
+        double sum = 0;
+        for (int j = first; j < end; j++) {
+            scores[j] = Math.exp(scores[j] - max);
+            sum += scores[j];
+        }
+        double keys = end - first;
+        double steps = 2 * (size / 16.0 + 2) * magnitude + 2 + keys / 16 + keys / 32 + 4 + keys / 16 + 1;
+        double relative = TestArray.BF16_UNIT + steps * 0x1p-22;
+        for (int j = first; j < end; j++) {
+            int value = slot[j] * shape.kvWidth() + kvHead;
+            for (int i = 0; i < size; i++) {
+                double term = scores[j] / sum * source[j][1][value + i];
+                result.values()[query + i] += term;
+                result.scale()[query + i] += relative * Math.abs(term);
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+package dev.belay.device.cuda;
+
+import static dev.belay.device.cuda.AttentionCase.addRow;
+import static dev.belay.device.cuda.AttentionCase.shape;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+
+import dev.belay.Closeness;
+import dev.belay.Closeness.Expected;
+import dev.belay.device.TokenLayout;
+import dev.belay.device.cuda.TestArray.Kind;
+import java.util.Arrays;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * The attention kernels against float64. A block takes up to 64 queries, a warp 16 of them, a tile of keys is 64 (32 with heads of
+ * 256): lengths of 1, 15, 16, 17 hit the edges of a warp, 63, 64, 65 those of a block and of a tile, 127 to 129 those of the second.
+ * Heads share keys 1, 2, 4 and 7 to one.
+ */
+class CudaAttentionTest {
+    private static final int[] LENGTHS = {1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129};
+
+    private static TestKernels kernels;
+
+    @BeforeAll
+    static void open() {
+        kernels = TestKernels.open();
+    }
+
+    @AfterAll
+    static void close() {
+        if (kernels != null) {
+            kernels.close();
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"4, 4, 32", "4, 2, 64", "2, 1, 80", "3, 3, 96", "8, 2, 128", "7, 1, 32", "2, 1, 256"})
+    void wholeTexts(int heads, int kvHeads, int headSize) {
+        for (int tokens : LENGTHS) {
+            TokenLayout layout = new TokenLayout();
+            addRow(layout, 0, 0, 3, 0, tokens);
+            check(new AttentionCase(layout, shape(heads, kvHeads, headSize), 0), tokens + " tokens");
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"128, 0", "128, 100", "128, 64", "256, 0", "256, 33"})
+    void aLongText(int headSize, int window) {
+        TokenLayout layout = new TokenLayout();
+        addRow(layout, 0, 0, 50, 0, 600);
+        check(new AttentionCase(layout, shape(2, 1, headSize), window), "600 tokens in a window of " + window);
+    }
+
+    /** Windows that end inside the own keys, at the border to the prefix, inside the prefix, and before it. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 5, 16, 17, 18, 33, 40, 64, 65, 1000})
+    void raggedRowsWithPrefixesAndWindows(int window) {
+        for (int headSize : new int[] {64, 256}) {
+            check(new AttentionCase(raggedRows(), shape(4, 2, headSize), window), "window " + window);
+        }
+    }
+
+    /** Rows with a prefix of their own or a shared one, rows that go on at a later position, one of one token, one of none. */
+    private static TokenLayout raggedRows() {
+        TokenLayout layout = new TokenLayout();
+        addRow(layout, 100, 16, 0, 16, 20);
+        addRow(layout, 0, 0, 40, 0, 33);
+        addRow(layout, 100, 16, 80, 16, 1);
+        addRow(layout, 0, 0, 120, 47, 1);
+        layout.addRow(0, 0, 0);
+        addRow(layout, 300, 1, 200, 1, 40);
+        addRow(layout, 400, 130, 300, 140, 70);
+        return layout;
+    }
+
+    /** Tokens of a row may be chosen, as in an ablation sweep: positions with gaps. */
+    @Test
+    void chosenTokens() {
+        TokenLayout all = new TokenLayout();
+        addRow(all, 0, 0, 0, 0, 150);
+        addRow(all, 200, 20, 300, 20, 90);
+        int[] chosen = {0, 1, 63, 64, 66, 100, 148, 149, 150, 200, 239};
+        TokenLayout layout = new TokenLayout();
+        all.select(chosen, chosen.length, layout);
+        check(new AttentionCase(layout, shape(4, 1, 64), 0), "chosen tokens");
+        check(new AttentionCase(layout, shape(4, 1, 64), 50), "chosen tokens in a window");
+    }
+
+    /** A token that attends to one key returns that key's value exactly: the weight is 1. */
+    @Test
+    void aWindowOfOneReturnsTheTokensOwnValue() {
+        TokenLayout layout = new TokenLayout();
+        addRow(layout, 0, 0, 7, 0, 70);
+        AttentionCase text = new AttentionCase(layout, shape(2, 2, 32), 1);
+        float[] values = Arrays.copyOfRange(text.own[1], 7 * 64, 77 * 64);
+        Closeness.assertSame(values, run(text, true, true).bf16(), 0, 64, "own values");
+    }
+
+    /** What else is in the batch does not change a bit of a row's result, nor does which results are asked for. */
+    @Test
+    void aRowDoesNotDependOnTheOthers() {
+        TokenLayout alone = new TokenLayout();
+        addRow(alone, 400, 130, 300, 140, 70);
+        Result expected = run(new AttentionCase(alone, shape(4, 2, 64), 0), true, true);
+        TokenLayout batch = raggedRows();
+        Result all = run(new AttentionCase(batch, shape(4, 2, 64), 0), true, true);
+        // The queries differ: the row's own are put in place of those of its row in the batch.
+        AttentionCase again = new AttentionCase(batch, shape(4, 2, 64), 0);
+        AttentionCase single = new AttentionCase(alone, shape(4, 2, 64), 0);
+        int from = batch.rowStart(6) * 256;
+        System.arraycopy(single.q, 0, again.q, from, single.q.length);
+        Result together = run(again, true, true);
+        assertArrayEquals(expected.f32(), Arrays.copyOfRange(together.f32(), from, from + single.q.length));
+        assertArrayEquals(Arrays.copyOf(all.f32(), from), Arrays.copyOf(together.f32(), from), "the other rows");
+        assertArrayEquals(together.f32(), run(again, true, false).f32(), "float32 alone");
+        assertArrayEquals(together.bf16(), run(again, false, true).bf16(), "bfloat16 alone");
+    }
+
+    private record Result(float[] f32, float[] bf16) {}
+
+    private static void check(AttentionCase text, String what) {
+        Expected expected = text.expected();
+        Result z = run(text, true, true);
+        int width = text.shape.queryWidth();
+        Closeness.assertClose(expected, z.f32(), 0, 1, width, what + ", " + text.shape + " to float32");
+        double[] scale = new double[z.bf16().length];
+        for (int i = 0; i < scale.length; i++) {
+            scale[i] = expected.scale()[i] + TestArray.BF16_UNIT * Math.abs(z.f32()[i]);
+        }
+        Expected rounded = new Expected(expected.values(), scale);
+        Closeness.assertClose(rounded, z.bf16(), 0, 1, width, what + ", " + text.shape + " to bfloat16");
+    }
+
+    private static Result run(AttentionCase text, boolean f32, boolean bf16) {
+        TokenLayout layout = text.layout;
+        int rows = layout.rows();
+        int[] rowStart = new int[rows + 1];
+        int[] prefixStart = new int[rows];
+        int[] prefixLength = new int[rows];
+        int[] ownStart = new int[rows];
+        for (int r = 0; r < rows; r++) {
+            rowStart[r] = layout.rowStart(r);
+            rowStart[r + 1] = layout.rowEnd(r);
+            prefixStart[r] = layout.prefixStart(r);
+            prefixLength[r] = layout.prefixLength(r);
+            ownStart[r] = layout.ownStart(r);
+        }
+        int[] positions = new int[layout.tokens()];
+        Arrays.setAll(positions, layout::position);
+        int[] tiles = AttentionTiles.of(layout, text.window);
+        try (TestArray q = kernels.bf16("q", text.q, 0);
+                TestArray prefixKeys = kernels.bf16("prefix keys", text.prefix[0], 0);
+                TestArray prefixValues = kernels.bf16("prefix values", text.prefix[1], 0);
+                TestArray ownKeys = kernels.bf16("own keys", text.own[0], 0);
+                TestArray ownValues = kernels.bf16("own values", text.own[1], 0);
+                CudaMemory starts = kernels.ints("rowStart", rowStart);
+                CudaMemory places = kernels.ints("positions", positions);
+                CudaMemory prefixStarts = kernels.ints("prefixStart", prefixStart);
+                CudaMemory prefixLengths = kernels.ints("prefixLength", prefixLength);
+                CudaMemory ownStarts = kernels.ints("ownStart", ownStart);
+                CudaMemory blocks = kernels.ints("tiles", tiles);
+                TestArray zFloat = kernels.output(Kind.F32, text.q.length, 0);
+                TestArray zBf16 = kernels.output(Kind.BF16, text.q.length, 0)) {
+            CudaKernel kernel = kernels.kernel(KernelCatalog.attentionOf(text.shape.headSize()));
+            kernel.pointer(q.address()).pointer(prefixKeys.address()).pointer(prefixValues.address());
+            kernel.pointer(ownKeys.address()).pointer(ownValues.address());
+            kernel.pointer(starts)
+                    .pointer(places)
+                    .pointer(prefixStarts)
+                    .pointer(prefixLengths)
+                    .pointer(ownStarts);
+            kernel.pointer(blocks)
+                    .i32(text.shape.heads())
+                    .i32(text.shape.kvHeads())
+                    .i32(text.window);
+            kernel.f32(text.shape.scale()).pointer(f32 ? zFloat.address() : 0).pointer(bf16 ? zBf16.address() : 0);
+            kernels.run(kernel, KernelCatalog.attentionShape(tiles.length / 2, text.shape.heads()));
+            return new Result(zFloat.values(), zBf16.values());
+        }
+    }
+}
