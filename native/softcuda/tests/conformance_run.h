@@ -13,7 +13,7 @@ inline std::string operandText(const Form& form) {
 // One of the form's statements at a time: braces of scopes and declarations stay as they are, instructions get the guard.
 inline std::string statements(const Form& form, const std::string& guard, bool inPlace) {
     std::string rest = operandText(form), result;
-    if (rest.back() != ';' && rest.back() != '}') rest += ';';
+    if (rest[0] != '{' && rest.back() != ';') rest += ';';
     while (true) {
         std::size_t begin = rest.find_first_not_of(" \n");
         if (begin == std::string::npos) return result;
