@@ -75,7 +75,8 @@ CUresult happened(CUevent handle, bool wait) {
             event->capture->invalidated = true;
             return CUDA_ERROR_CAPTURED_EVENT;
         }
-        if (CUresult status = requireNoCapture(context, lock)) return status;
+        if (!wait)
+            if (CUresult status = requireNoCapture(context, lock)) return status;
         if (event->ticket == nullptr) return CUDA_SUCCESS;
         if (wait) context.scheduler.wait(lock, {event->ticket});
         if (!context.scheduler.finished({event->ticket})) return CUDA_ERROR_NOT_READY;
