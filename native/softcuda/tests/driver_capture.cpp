@@ -79,12 +79,17 @@ void synchronisation() {
         EXPECT(call(), CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
         endsInvalidated();
     }
-    begin();
+    // Other streams and events may be waited for where the mode allows what a capture cannot see.
+    begin(stream, CU_STREAM_CAPTURE_MODE_RELAXED);
     OK(cuStreamSynchronize(other));
     OK(cuStreamQuery(other));
     OK(cuEventRecord(event, other));
     OK(cuEventSynchronize(event));
+    OK(cuEventQuery(event));
     endsWell();
+    begin();
+    EXPECT(cuEventQuery(event), CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+    endsInvalidated();
     OK(cuMemFree(memory));
 }
 
@@ -100,9 +105,7 @@ void capturedEvents() {
         begin();
         OK(cuEventRecord(event, stream));
         EXPECT(call(), CUDA_ERROR_CAPTURED_EVENT);
-        CUgraph graph = nullptr;
-        cuStreamEndCapture(stream, &graph);
-        if (graph != nullptr) OK(cuGraphDestroy(graph));
+        endsInvalidated();
         EXPECT(cuEventQuery(event), CUDA_ERROR_CAPTURED_EVENT);
         OK(cuEventRecord(event, stream));
         OK(cuEventSynchronize(event));
@@ -116,13 +119,22 @@ void legacyStream() {
     open();
     CUstreamCaptureStatus status;
     std::vector<char> host(16);
-    const std::function<CUresult()> forbidden[] = {
-        [] { return cuMemsetD8Async(memory, 1, 16, nullptr); }, [] { return cuMemsetD8(memory, 1, 16); },
-        [&] { return cuMemcpyDtoH(host.data(), memory, 16); }, [] { return cuStreamSynchronize(nullptr); },
-        [] {
-            return cuLaunchHostFunc(
-                CU_STREAM_LEGACY, [](void*) {}, nullptr);
-        }};
+    const std::function<CUresult()> synchronous[] = {[] { return cuMemsetD8(memory, 1, 16); },
+                                                     [&] { return cuMemcpyDtoH(host.data(), memory, 16); }};
+    for (const auto& call : synchronous) {
+        begin();
+        EXPECT(call(), CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, CUDA_ERROR_STREAM_CAPTURE_IMPLICIT);
+        endsInvalidated();
+        begin(stream, CU_STREAM_CAPTURE_MODE_RELAXED);
+        EXPECT(call(), CUDA_ERROR_STREAM_CAPTURE_IMPLICIT);
+        endsInvalidated();
+    }
+    const std::function<CUresult()> forbidden[] = {[] { return cuMemsetD8Async(memory, 1, 16, nullptr); },
+                                                   [] { return cuStreamSynchronize(nullptr); },
+                                                   [] {
+                                                       return cuLaunchHostFunc(
+                                                           CU_STREAM_LEGACY, [](void*) {}, nullptr);
+                                                   }};
     for (const auto& call : forbidden) {
         begin();
         EXPECT(call(), CUDA_ERROR_STREAM_CAPTURE_IMPLICIT);

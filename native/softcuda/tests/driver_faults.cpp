@@ -28,6 +28,7 @@ struct Session {
         module = loadModule(build + "/tests/kernels/driver_faults.ptx");
         MUST(cuMemAlloc(&memory, 256));
         MUST(cuMemsetD8(memory, 0, 256));
+        MUST(cuCtxSynchronize());
         stream = newStream(CU_STREAM_NON_BLOCKING);
     }
     CUresult start(const Fault& fault) {

@@ -59,6 +59,7 @@ void otherParameters() {
     CHECK(download<int>(a, 64) == std::vector<int>(64, 11), "the old parameters were used too");
     OK(cuGraphExecUpdate(exec, first, &info));
     OK(cuMemsetD8(a, 0, 256));
+    OK(cuCtxSynchronize());
     CHECK(run(exec, a) == std::vector<int>(64, 11));
     OK(cuGraphExecDestroy(exec));
     OK(cuGraphDestroy(first));

@@ -71,8 +71,12 @@ CUresult happened(CUevent handle, bool wait) {
         auto event = eventOf(context, handle);
         if (event == nullptr) return CUDA_ERROR_INVALID_HANDLE;
         Scheduler::Lock lock = context.scheduler.lock();
-        if (event->capture) return CUDA_ERROR_CAPTURED_EVENT;
-        if (CUresult status = requireNoCapture(context, lock)) return status;
+        if (event->capture) {
+            event->capture->invalidated = true;
+            return CUDA_ERROR_CAPTURED_EVENT;
+        }
+        if (!wait)
+            if (CUresult status = requireNoCapture(context, lock)) return status;
         if (event->ticket == nullptr) return CUDA_SUCCESS;
         if (wait) context.scheduler.wait(lock, {event->ticket});
         if (!context.scheduler.finished({event->ticket})) return CUDA_ERROR_NOT_READY;
