@@ -352,7 +352,25 @@ void hints() {
            [](u32, u32) { return 6; });
 }
 
+// Vectors of 256 bits, from sm_100 on.
+void wideVectors() {
+    std::vector<u32> in = randomWords(128 * 8, 9);
+    for (const char* forms : {"v8.b32", "v8.f32", "v4.b64", "v4.f64", "v4.u64"}) {
+        std::string form = forms, base = form[4] == '6' ? (form[3] == 'f' ? "%x" : "%d") : form[3] == 'f' ? "%f" : "%r";
+        std::string elements = list(base, form[1] == '8' ? 8 : 4);
+        for (const char* load : {"ld.global.", "ld.global.nc.L1::no_allocate.L2::256B."})
+            expect({.name = (load + form).c_str(),
+                    .body = load + form + " " + elements + ", [%in];\nst.global." + form + " [%out], " + elements + ";",
+                    .in = in,
+                    .inWords = 8,
+                    .outWords = 8,
+                    .target = "100"},
+                   [&](u32 t, u32 k) { return in[8 * t + k]; });
+    }
+}
+
 void all() {
+    if (isSm100()) wideVectors();
     widths();
     addresses();
     modifiers();
