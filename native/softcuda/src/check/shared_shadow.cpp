@@ -52,7 +52,10 @@ struct BlockShadow {
     // Where barriers are partial: what each warp and each object knows of the others; when each warp read each byte last.
     std::vector<Clock> known;
     std::map<u32, Clock> objects;
-    std::vector<u32> readTimes;  // [warp][byte]
+    struct ReadTime {
+        u32 weak = 0, strong = 0;
+    };
+    std::vector<ReadTime> readTimes;  // [warp][byte]
 
     u64 tag(u32 warp, u32 lane) const {
         return startOf(time) | static_cast<u64>(order[warp].time) << kWarpTimeShift | static_cast<u64>(warp) << kWarpShift |
@@ -71,7 +74,7 @@ struct BlockShadow {
 void BlockShadow::rebase() {
     for (auto* tags : {&writes, &reads})
         for (u64& tag : *tags) tag = tag < startOf(start) ? 0 : (tag & ((1ull << kWarpTimeShift) - 1)) | startOf(1);
-    std::fill(readTimes.begin(), readTimes.end(), 0);
+    std::fill(readTimes.begin(), readTimes.end(), ReadTime{});
     start = 1;
     time = 2;
     for (WarpOrder& warp : order) warp = {};
@@ -128,7 +131,8 @@ private:
     // Where barriers are partial, each warp's last read is looked at by itself.
     bool passesReaders(u64 at) const {
         for (u32 k = 0; k < shadow_.warpCount; k++) {
-            u32 when = shadow_.readTimes[static_cast<std::size_t>(k) * shadow_.bytes + at];
+            const auto& times = shadow_.readTimes[static_cast<std::size_t>(k) * shadow_.bytes + at];
+            u32 when = isStrong(access_) ? times.weak : std::max(times.weak, times.strong);
             if (k == w_.index || when < shadow_.start || when < shadow_.floor(w_.index, k)) continue;
             tell(Finding::sharedRace, w_, inst_, lane_, byteText(at) + " is written while warp " + std::to_string(k) + " may read it");
             return false;
@@ -175,8 +179,8 @@ void recordRead(BlockShadow& shadow, u32 warp, u64 offset, u32 bytes, u64 tag) {
         tags[k] = merged;
     }
     if (shadow.partial) {
-        u32* times = &shadow.readTimes[static_cast<std::size_t>(warp) * shadow.bytes + offset];
-        std::fill(times, times + bytes, shadow.time);
+        auto* times = &shadow.readTimes[static_cast<std::size_t>(warp) * shadow.bytes + offset];
+        for (u32 k = 0; k < bytes; k++) (tag & kStrong ? times[k].strong : times[k].weak) = shadow.time;
     }
 }
 
