@@ -106,7 +106,7 @@ void store(const Place& place, const ScalarType& type, u32 vector) {
     std::string name = dot("st", place, type, vector) + "to " + place.space, body = areaText(place);
     std::string base = registersOf(type).front();
     u32 offset = offsetOf(type, vector);
-    std::string width = "b" + std::to_string(8 * widthOf(base));
+    std::string width = std::string("b") + std::to_string(8 * widthOf(base));
     for (u32 k = 1; k <= vector; k++)
         body += "ld.global." + width + " " + base + std::to_string(k) + ", [%in+" + std::to_string((k - 1) * 8) + "];\n";
     body += "setp.ne.u32 %p1, %lane, 3;\n@%p1 " + dot("st", place, type, vector) + "[%d20+" + std::to_string(offset) + "], " +
