@@ -150,12 +150,36 @@ void testBounds() {
     CHECK(off.code == code, "%d", off.code);
 }
 
+// Products are counted under the name of the function.
+void testCount(const std::string& file) {
+    std::fflush(nullptr);
+    pid_t child = fork();
+    if (child == 0) {
+        setenv("SOFTCUDA_COUNT", file.c_str(), 1);
+        openContext();
+        Case c = plain();
+        {
+            Device device(c);
+            MUST_BLAS(device.multiply());
+            MUST_BLAS(device.multiply());
+            MUST(cuCtxSynchronize());
+        }
+        std::exit(0);
+    }
+    waitpid(child, nullptr, 0);
+    std::string counted = readFile(file);
+    unsigned long long flops = 2ull * 2 * 40 * 24 * 32;
+    CHECK(counted.find("\"cublasLtMatmul\", \"launches\": 2") != std::string::npos, "%s", counted.c_str());
+    CHECK(counted.find("\"mmaFlops\": " + std::to_string(flops)) != std::string::npos, "%s", counted.c_str());
+}
+
 }  // namespace
 
-int main() {
+int main(int, char** arguments) {
     fine("as it is", plain(), [](Device&) {});
     testUnwritten();
     testGaps();
     testBounds();
+    testCount(std::string(arguments[1]) + "/blas_counters.json");
     return report("blas_findings");
 }
