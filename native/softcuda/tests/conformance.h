@@ -45,11 +45,15 @@ struct Form {
 
     // Source k takes the values given, and no random ones.
     template <class T>
-    Form& in(u32 k, std::initializer_list<T> values) {
+    Form& in(u32 k, const std::vector<T>& values) {
         inputs[k].clear();
         for (T v : values) inputs[k].push_back(toRaw(v));
         fixed[k] = true;
         return *this;
+    }
+    template <class T>
+    Form& in(u32 k, std::initializer_list<T> values) {
+        return in(k, std::vector<T>(values));
     }
     Form& target(int sm) {
         architecture = sm;

@@ -38,7 +38,8 @@ CUresult requireDevice(CUdevice device);
 std::shared_ptr<Stream> streamOf(Context& context, CUstream handle);
 // Says on stderr, when checked, why a call is refused, and returns `code`.
 CUresult refuse(CUresult code, const std::string& why);
-// Allocations that were not freed, told on stderr when checked; none in a context that has failed, where nothing can be freed.
+// Tells on stderr, when checked, what cuMemAlloc and cuMemAllocAsync gave and nobody freed; nothing of a context that has failed, where
+// nothing can be freed.
 void tellLeaks(Context& context);
 
 template <class F>
