@@ -19,7 +19,7 @@ std::string build;
 
 void load(Run& r, const char* kernel) {
     openContext();
-    MUST(cuModuleLoadData(&r.module, cases::kernels(build, "checker_process.ptx").c_str()));
+    MUST(cuModuleLoadData(&r.module, readFile(build + "/tests/kernels/checker_process.ptx").c_str()));
     MUST(cuModuleGetFunction(&r.function, r.module, kernel));
 }
 
