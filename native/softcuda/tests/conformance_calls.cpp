@@ -78,6 +78,20 @@ void someLanes(const Module& module) {
     });
 }
 
+void sharing(const Module& module) {
+    i32 want[128];
+    for (i32 b = 0; b < 2; b++) {
+        i32 sums[64] = {};
+        for (i32 round = 0; round < 3; round++) {
+            i32 given[64];
+            for (i32 t = 0; t < 64; t++) given[t] = sums[t] + (b * 64 + (t ^ 33)) * 5 + round;
+            for (i32 t = 0; t < 64; t++) sums[t] = sums[t] * 2 + given[t ^ 33];
+        }
+        std::copy(sums, sums + 64, want + b * 64);
+    }
+    check(module, "sharing", {2}, {64}, 1, {}, [&](i32 t, u32) { return want[t]; });
+}
+
 // --- printf -----------------------------------------------------------------------------------------------------------------------
 
 // What is written to a file descriptor while `run` runs.
@@ -266,6 +280,7 @@ void all() {
     byValue(module);
     nested(module);
     someLanes(module);
+    sharing(module);
     printing(module);
 }
 

@@ -90,6 +90,25 @@ extern "C" __global__ void someLanes(int* out) {
     out[t] = x;
 }
 
+// Shared memory and a barrier inside a function.
+__device__ __noinline__ int neighbours(int value) {
+    __shared__ int board[64];
+    board[threadIdx.x] = value;
+    __syncthreads();
+    int result = board[threadIdx.x ^ 33];
+    __syncthreads();
+    return result;
+}
+
+extern "C" __global__ void sharing(int* out) {
+    __shared__ int own[64];
+    int t = blockIdx.x * blockDim.x + threadIdx.x;
+    own[threadIdx.x] = neighbours(t * 5);
+    int sum = 0;
+    for (int i = 0; i < 3; i++) sum = sum * 2 + neighbours(sum + own[threadIdx.x] + i);
+    out[t] = sum;
+}
+
 extern "C" __global__ void print(const char* text, double real) {
     if (threadIdx.x % 16 != 3) return;
     printf("[%u] %d %5d|%-4d|%05d %u %x %X %o %c %%\n", threadIdx.x, -7, 42, 42, 42, 4000000000u, 255, 255, 8, 'z');
