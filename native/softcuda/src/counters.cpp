@@ -68,12 +68,12 @@ void Counters::add(const Counters& other) {
     divergentBranches += other.divergentBranches;
 }
 
-void addCounters(const Kernel& kernel, const Counters& counters) {
+void addCounters(const std::string& kernel, const Counters& counters) {
     static const int registered = std::atexit(writeCounters);
     (void)registered;
     Sums& sums = Sums::get();
     std::lock_guard<std::mutex> lock(sums.mutex);
-    sums.kernels[kernel.name].add(counters);
+    sums.kernels[kernel].add(counters);
 }
 
 void writeCounters() {

@@ -21,8 +21,8 @@ struct Counters {
     void add(const Counters& other);
 };
 
-// Adds what one launch counted to its kernel's sum.
-void addCounters(const Kernel& kernel, const Counters& counters);
+// Adds what one launch counted to the sum of its kernel.
+void addCounters(const std::string& kernel, const Counters& counters);
 // Writes all sums as JSON to Settings::countFile; called at exit. Shares are of 1: coalescing = bytes asked for / bytes of the sectors
 // moved, bankConflicts = passes / passes without conflicts, laneUse = active lanes / lanes.
 void writeCounters();

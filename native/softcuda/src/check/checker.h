@@ -13,7 +13,7 @@ struct Inst;
 enum class CheckMode : u8 { off, fail, report };
 
 // From the environment, read once: SOFTCUDA_CHECK (0, 1 = default, report), SOFTCUDA_SEED (default 1), SOFTCUDA_THREADS,
-// SOFTCUDA_COUNT (a file that the counters go to as JSON at exit; counting is off without it), SOFTCUDA_ARCH (90 = default, 80),
+// SOFTCUDA_COUNT (a file that the counters go to as JSON at exit; counting is off without it), SOFTCUDA_ARCH (90 = default, 80, 100),
 // SOFTCUDA_MEMORY (for example 64M or 2G; by default 80 GiB or half of the host's, the smaller).
 struct Settings {
     CheckMode check = CheckMode::fail;
@@ -42,7 +42,7 @@ enum class Finding : u8 {
 // it returns, and prints once per site and kind; the caller then skips an access that cannot be made.
 void tell(Finding finding, const Warp& warp, const Inst* inst, u32 lane, const std::string& what);
 
-// A fault that is no finding of the checker (trap, assert, ...): throws FaultException with kernel, lines, block and thread named.
+// A fault that is no finding of the checker (trap, assert, ...): prints one line and throws FaultException with kernel, lines, block and thread named.
 [[noreturn]] void fault(int code, const Warp& warp, const Inst* inst, u32 lane, const std::string& what);
 
 // Text for an address: "0x100000002000, 4 bytes past the end of allocation 3 (cuMemAlloc, 8192 bytes at 0x100000000000)".

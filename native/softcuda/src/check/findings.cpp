@@ -92,7 +92,9 @@ void tell(Finding finding, const Warp& warp, const Inst* inst, u32 lane, const s
 }
 
 void fault(int code, const Warp& warp, const Inst* inst, u32 lane, const std::string& what) {
-    throw FaultException(code, what + "; " + placeOf(warp, inst, lane));
+    std::string message = what + "; " + placeOf(warp, inst, lane);
+    std::fprintf(stderr, "softcuda: %s\n", message.c_str());
+    throw FaultException(code, message);
 }
 
 std::string describeAddress(u64 address, u64 bytes) {

@@ -66,8 +66,8 @@ Settings read() {
     s.threads = static_cast<u32>(std::min<u64>(number("SOFTCUDA_THREADS", processors(), 1), 1024));
     if (const char* file = variable("SOFTCUDA_COUNT")) s.countFile = file;
     s.arch = static_cast<u32>(number("SOFTCUDA_ARCH", s.arch, 1));
-    if (s.arch != 80 && s.arch != 90) {
-        ignored("SOFTCUDA_ARCH", variable("SOFTCUDA_ARCH"), "80 or 90");
+    if (s.arch != 80 && s.arch != 90 && s.arch != 100) {
+        ignored("SOFTCUDA_ARCH", variable("SOFTCUDA_ARCH"), "80, 90 or 100");
         s.arch = 90;
     }
     s.memory = memoryBytes();

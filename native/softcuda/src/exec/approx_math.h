@@ -97,7 +97,8 @@ inline float sine(float x, u64 quadrants) {
     c = std::fma(c, q, -0.5);
     c = std::fma(c, q, 1.0);
     double value = quadrant & 1 ? c : s;
-    return static_cast<float>(quadrant & 2 ? -value : value);
+    float result = static_cast<float>(quadrant & 2 ? -value : value);
+    return x == 0 && quadrants == 0 ? x : result;  // the sine of -0 is -0
 }
 
 }  // namespace softcuda::approx

@@ -46,6 +46,16 @@ const Inst* lop3(Warp& w, const Inst* i) {
     return i + 1;
 }
 
+// op: d, a, b, c, p, q; p = (d != 0) or/and q. imm: the table, 0x100 for .and, 0x200 for a negated q.
+const Inst* lop3Test(Warp& w, const Inst* i) {
+    const u32 *a = w.r<u32>(i->op[1]), *b = w.r<u32>(i->op[2]), *c = w.r<u32>(i->op[3]);
+    u32 lut = static_cast<u32>(i->imm), bits = 0, q = w.p(i->op[5]) ^ (i->imm & 0x200 ? kAllLanes : 0);
+    for (u32 l = 0; l < kLanes; l++) bits |= static_cast<u32>(table(a[l], b[l], c[l], lut) != 0) << l;
+    lop3(w, i);
+    setPredicate(w.p(i->op[4]), i->imm & 0x100 ? bits & q : bits | q, w.mask);
+    return i + 1;
+}
+
 constexpr auto ones = []<class T>(T a) { return std::popcount(a); };
 constexpr auto leadingZeros = []<class T>(T a) { return std::countl_zero(a); };
 
@@ -66,15 +76,14 @@ T reversed(T a) {
 }
 constexpr auto reverse = []<class T>(T a) { return reversed(a); };
 
-// bfe: `length` bits from `start`; beyond the top comes the sign (zero if unsigned), which also fills the rest.
+// bfe: `length` bits from `start`; the rest is filled with the last of them (zero if unsigned), beyond the top with the sign.
 constexpr auto extract = []<class T>(T a, u32 b, u32 c) {
     using U = std::make_unsigned_t<T>;
     constexpr u32 kBits = 8 * sizeof(T);
     u32 start = b & 0xff, length = c & 0xff;
     if (length == 0) return T(0);
     u32 top = start + length - 1 < kBits - 1 ? start + length - 1 : kBits - 1;
-    U sign = a < 0 ? U(static_cast<U>(a) >> top & 1) : U(0);
-    U fill = sign ? static_cast<U>(~U(0)) : U(0);
+    U fill = std::is_signed_v<T> && (static_cast<U>(a) >> top & 1) ? static_cast<U>(~U(0)) : U(0);
     U bits =
         start >= kBits ? fill : static_cast<U>(static_cast<U>(a) >> start | (start == 0 ? U(0) : static_cast<U>(fill << (kBits - start))));
     U keep = length >= kBits ? static_cast<U>(~U(0)) : static_cast<U>((U(1) << length) - 1);
@@ -149,11 +158,18 @@ void bindFunnel(Binder& b) {
 
 void bindLop3(Binder& b) {
     const auto& operands = b.in().operands;
-    if (operands.size() != 5 || b.in().modifiers.size() != 1) throw b.unsupported();
-    b.write(0, operands[0], Type::b32);
+    bool tests = b.in().modifiers.size() == 2 && (b.in().has("or") || b.in().has("and"));
+    if (operands.size() != (tests ? 6u : 5u) || (!tests && b.in().modifiers.size() != 1)) throw b.unsupported();
+    if (tests && operands[0].kind != ptx::Operand::Kind::pair) throw b.unsupported("a predicate is missing");
+    b.write(0, tests ? operands[0].parts[0] : operands[0], Type::b32);
     for (u32 k = 1; k <= 3; k++) b.read(k, operands[k], Type::b32);
-    b.out().imm = static_cast<u64>(b.immediate(operands[4]));
+    b.out().imm = static_cast<u64>(b.immediate(operands[4])) & 0xff;
     b.out().run = lop3;
+    if (!tests) return;
+    b.writePredicate(4, operands[0].parts[1]);
+    bool negated = b.readPredicate(5, operands[5]);
+    b.out().imm |= (b.in().has("and") ? 0x100 : 0) | (negated ? 0x200 : 0);
+    b.out().run = lop3Test;
 }
 
 // Counts: the source has 32 or 64 bits, the result 32.

@@ -1,4 +1,6 @@
 // Extended precision: instructions that read or write the carry of each lane.
+#include <type_traits>
+
 #include "integer.h"
 
 namespace softcuda {
@@ -6,7 +8,7 @@ namespace {
 
 using ptx::Type;
 
-enum class Op : u8 { add, sub, low, high };
+enum class Op : u8 { add, sub, low, high, signedHigh };
 
 // op[0] = a + b, a - b, or the low or high half of a·b, + c; with the carry added (or the borrow taken away) and the new one kept.
 template <class T, Op kOp, bool kIn, bool kOut>
@@ -14,12 +16,17 @@ const Inst* carried(Warp& w, const Inst* i) {
     const T *a = w.r<T>(i->op[1]), *b = w.r<T>(i->op[2]), *c = w.r<T>(i->op[3]);
     T* d = w.r<T>(i->op[0]);
     using Wide = unsigned __int128;
+    using Signed = std::make_signed_t<T>;
     for (u32 l = 0; l < kLanes; l++) {
         if (!(w.mask >> l & 1)) continue;
         u32 in = kIn ? w.carry >> l & 1 : 0;
         Wide x = a[l], y = b[l];
         if constexpr (kOp == Op::low) x = static_cast<T>(x * y), y = c[l];
         if constexpr (kOp == Op::high) x = static_cast<T>(x * y >> 8 * sizeof(T)), y = c[l];
+        if constexpr (kOp == Op::signedHigh) {
+            __int128 product = static_cast<__int128>(static_cast<Signed>(a[l])) * static_cast<Signed>(b[l]);
+            x = static_cast<T>(product >> 8 * sizeof(T)), y = c[l];
+        }
         Wide sum = kOp == Op::sub ? x - y - in : x + y + in;
         d[l] = static_cast<T>(sum);
         if (kOut) setPredicate(w.carry, sum >> 8 * sizeof(T) & 1 ? kAllLanes : 0, 1u << l);
@@ -42,8 +49,10 @@ Run pick(Op op, bool in, bool out) {
             return pick<T, Op::sub>(in, out);
         case Op::low:
             return pick<T, Op::low>(in, out);
-        default:
+        case Op::high:
             return pick<T, Op::high>(in, out);
+        default:
+            return pick<T, Op::signedHigh>(in, out);
     }
 }
 
@@ -62,7 +71,7 @@ bool bindCarry(Binder& b) {
     bool wide = ptx::bitsOf(type) == 64;
     if (!wide && ptx::bitsOf(type) != 32) throw b.unsupported("32 or 64 bits are needed");
     // A signed high half differs from the unsigned one.
-    if (op == Op::high && ptx::isSigned(type)) throw b.unsupported("signed .hi with a carry");
+    if (op == Op::high && ptx::isSigned(type)) op = Op::signedHigh;
     if (multiply)
         bindOperands(b, type, {type, type, type});
     else

@@ -33,6 +33,17 @@ void meet(Warp& w, const Inst* i, u32 maskOffset) {
              "this lane executes the instruction and is not in its member mask");
 }
 
+// What a lane reads from one that does not execute the shuffle is undefined.
+void checkSources(Warp& w, const Inst* i, const u32* sources, u32 valid) {
+    for (u32 rest = w.mask & valid; rest != 0; rest &= rest - 1) {
+        u32 lane = static_cast<u32>(__builtin_ctz(rest));
+        if (w.mask >> sources[lane] & 1) continue;
+        tell(Finding::badCollective, w, i, lane,
+             "this lane reads lane " + std::to_string(sources[lane]) + ", which does not execute the instruction");
+        return;
+    }
+}
+
 enum class Shuffle : u8 { up, down, bfly, idx };
 
 // op: d, p, a, b, c, members; imm: whether p is wanted.
@@ -42,7 +53,7 @@ const Inst* shfl(Warp& w, const Inst* i) {
     u32 a[kLanes];
     std::memcpy(a, w.r<u32>(i->op[2]), sizeof a);
     const u32 *b = w.r<u32>(i->op[3]), *c = w.r<u32>(i->op[4]);
-    u32 valid = 0, result[kLanes];
+    u32 valid = 0, result[kLanes], sources[kLanes];
     for (u32 l = 0; l < kLanes; l++) {
         u32 segment = c[l] >> 8 & 0x1f, clamp = c[l] & 0x1f, by = b[l] & 0x1f;
         u32 most = (l & segment) | (clamp & ~segment), least = l & segment;
@@ -52,9 +63,11 @@ const Inst* shfl(Warp& w, const Inst* i) {
                                             : static_cast<i32>(least | (by & ~segment));
         bool inside = kMode == Shuffle::up ? from >= static_cast<i32>(most) : from <= static_cast<i32>(most);
         u32 source = inside ? static_cast<u32>(from) & 31 : l;
+        sources[l] = source;
         result[l] = a[source];
         valid |= static_cast<u32>(inside) << l;
     }
+    if (w.mask != kAllLanes && settings().checked()) checkSources(w, i, sources, valid);
     forLanes(w.mask, w.r<u32>(i->op[0]), [&](u32 l) { return result[l]; });
     if (i->imm) setPredicate(w.p(i->op[1]), valid, w.mask);
     return i + 1;
@@ -205,17 +218,55 @@ constexpr auto differ = [](u32 a, u32 b) { return a ^ b; };
 constexpr auto least = []<class T>(T a, T b) { return a < b ? a : b; };
 constexpr auto greatest = []<class T>(T a, T b) { return a > b ? a : b; };
 
+// Of two numbers; -0 is below +0. A NaN gives way to a number, or with kNaN wins.
+template <bool kMost, bool kAbs, bool kNaN>
+constexpr auto extreme = [](u32 a, u32 b) -> u32 {
+    constexpr u32 kMagnitude = 0x7fffffff, kInfinity = 0x7f800000;
+    if (kAbs) a &= kMagnitude, b &= kMagnitude;
+    bool aIsNaN = (a & kMagnitude) > kInfinity, bIsNaN = (b & kMagnitude) > kInfinity;
+    if ((aIsNaN && bIsNaN) || (kNaN && (aIsNaN || bIsNaN))) return kMagnitude;
+    if (aIsNaN || bIsNaN) return aIsNaN ? b : a;
+    // The bits of numbers in the order of integers.
+    i32 x = static_cast<i32>(a), y = static_cast<i32>(b);
+    x ^= x >> 31 & static_cast<i32>(kMagnitude), y ^= y >> 31 & static_cast<i32>(kMagnitude);
+    return (x < y) == kMost ? b : a;
+};
+
+// As redux; a single member too becomes a magnitude or the canonical NaN.
+template <bool kMost, bool kAbs, bool kNaN>
+const Inst* reduxFloat(Warp& w, const Inst* i) {
+    const Inst* next = redux<extreme<kMost, kAbs, kNaN>, u32>(w, i);
+    u32* d = w.r<u32>(i->op[0]);
+    forLanes(w.mask, d, [&](u32 l) { return extreme<kMost, kAbs, kNaN>(d[l], d[l]); });
+    return next;
+}
+
+template <bool kMost>
+Run reduxFloatOf(bool abs, bool nan) {
+    if (abs) return nan ? reduxFloat<kMost, true, true> : reduxFloat<kMost, true, false>;
+    return nan ? reduxFloat<kMost, false, true> : reduxFloat<kMost, false, false>;
+}
+
+void bindReduxFloat(Binder& b) {
+    const auto& in = b.in();
+    bool abs = in.has("abs"), nan = in.has("NaN");
+    if (in.has("min") == in.has("max") || in.modifiers.size() != 3u + abs + nan) throw b.unsupported();
+    b.out().run = in.has("max") ? reduxFloatOf<true>(abs, nan) : reduxFloatOf<false>(abs, nan);
+}
+
 void bindRedux(Binder& b) {
     const auto& in = b.in();
     Type type = in.type();
     bool isSigned = type == Type::s32;
-    if (!in.has("sync") || in.operands.size() != 3 || in.modifiers.size() != 3) throw b.unsupported();
-    if (type != Type::u32 && type != Type::s32 && type != Type::b32) throw b.unsupported("this type");
+    if (!in.has("sync") || in.operands.size() != 3 || (in.modifiers.size() != 3 && type != Type::f32)) throw b.unsupported();
+    if (type != Type::u32 && type != Type::s32 && type != Type::b32 && type != Type::f32) throw b.unsupported("this type");
     if ((type == Type::b32) != (in.has("and") || in.has("or") || in.has("xor"))) throw b.unsupported("this operation of this type");
     b.write(0, in.operands[0], type);
     b.read(1, in.operands[1], type);
     b.read(2, in.operands[2], Type::b32);
-    if (in.has("add"))
+    if (type == Type::f32)
+        bindReduxFloat(b);
+    else if (in.has("add"))
         b.out().run = redux<add, u32>;
     else if (in.has("min"))
         b.out().run = isSigned ? redux<least, i32> : redux<least, u32>;

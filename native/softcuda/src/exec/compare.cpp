@@ -31,6 +31,10 @@ struct Bfloat {
     using Raw = u16;
     static float value(u16 raw) { return bfloatToFloat(raw); }
 };
+struct FlushedHalf {
+    using Raw = u16;
+    static float value(u16 raw) { return raw & 0x7c00u ? halfToFloat(raw) : 0.0f; }
+};
 template <class Base, u32 shift>
 struct HalfOf {
     using Raw = u32;
@@ -154,7 +158,7 @@ Test testOf(Binder& b, Type type, Compare compare, bool ftz) {
         case Type::f64:
             return real<Plain<double>>(compare);
         case Type::f16:
-            return ftz ? nullptr : real<Half>(compare);
+            return ftz ? real<FlushedHalf>(compare) : real<Half>(compare);
         case Type::bf16:
             return real<Bfloat>(compare);
         default:
@@ -169,7 +173,7 @@ Compare compareOf(Binder& b, Type type) {
         {"ge", Compare::ge},   {"equ", Compare::equ}, {"neu", Compare::neu}, {"ltu", Compare::ltu}, {"leu", Compare::leu},
         {"gtu", Compare::gtu}, {"geu", Compare::geu}, {"num", Compare::num}, {"nan", Compare::nan}, {"lo", Compare::lt},
         {"ls", Compare::le},   {"hi", Compare::gt},   {"hs", Compare::ge}};
-    const auto& modifiers = b.in().modifiers;
+    const auto& modifiers = b.in().allModifiers();
     auto found = modifiers.empty() ? names.end() : names.find(modifiers[0]);
     if (found == names.end()) throw b.unsupported("unknown comparison");
     const std::string& name = found->first;
@@ -182,7 +186,7 @@ Compare compareOf(Binder& b, Type type) {
 enum Combine : u32 { none = 0, both = 1, either = 2, differ = 3, combineBits = 3, negated = 4, second = 8 };
 
 u32 combineOf(Binder& b, std::size_t types, bool& ftz) {
-    const auto& modifiers = b.in().modifiers;
+    const auto& modifiers = b.in().allModifiers();
     u32 combine = none;
     for (std::size_t k = 1; k + types < modifiers.size(); k++) {
         if (modifiers[k] == "ftz")

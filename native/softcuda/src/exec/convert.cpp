@@ -161,7 +161,8 @@ void checkFlags(Binder& b, const ConvertForm& form) {
     bool half = to == Type::f16 || to == Type::bf16 || to == Type::f16x2 || to == Type::bf16x2;
     bool narrow = half || to == Type::tf32 || isEightBit(to);
     if (flags.ftz && ((form.from != Type::f32 && to != Type::f32) || isPair(to) || to == Type::tf32)) throw b.unsupported(".ftz");
-    if (flags.sat && !isInteger(to) && to != Type::f16 && to != Type::f32 && to != Type::f64) throw b.unsupported(".sat");
+    bool saturates = isInteger(to) || (to != Type::bf16 && form.from != Type::bf16 && !isPair(to) && to != Type::tf32);
+    if (flags.sat && !saturates) throw b.unsupported(".sat");
     if (flags.relu && (!narrow || isInteger(form.from))) throw b.unsupported(".relu");
     if (flags.satfinite && (!narrow || isEightBit(form.from) || isInteger(form.from))) throw b.unsupported(".satfinite");
     if (isEightBit(to) && !flags.satfinite) throw b.unsupported("needs .satfinite");
@@ -169,7 +170,7 @@ void checkFlags(Binder& b, const ConvertForm& form) {
 
 ConvertForm formOf(Binder& b) {
     const auto& in = b.in();
-    if (in.modifiers.size() < 2) throw b.unsupported();
+    if (in.allModifiers().size() < 2) throw b.unsupported();
     ConvertForm form;
     form.to = in.type(1);
     form.from = in.type(0);

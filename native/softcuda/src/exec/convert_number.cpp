@@ -201,6 +201,7 @@ u64 convertNumber(const NumberFormat& from, const NumberFormat& to, ConvertRound
     Number number = decode(from, raw);
     if (flags.ftz && isSingle(from) && (raw & 0x7f800000u) == 0) number.significand = 0;
     if (!to.integer) return encodeFloat(to, number, rounding, flags);
+    if (from.integer && !flags.sat) return (number.negative ? 0 - number.significand : number.significand) & lowBits(to.bits);
     // The manual: NaN becomes zero, but the middle of the range where the source is f64 or the result has 64 bits.
     return encodeInteger(to, number, rounding, from.bits == 64 || to.bits == 64);
 }

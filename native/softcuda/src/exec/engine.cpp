@@ -109,6 +109,8 @@ public:
         block_.id[1] = static_cast<u32>(linear / grid[0] % grid[1]);
         block_.id[2] = static_cast<u32>(linear / grid[0] / grid[1]);
         for (auto& barrier : block_.barriers) barrier = {};
+        block_.arrivals.clear();
+        block_.idleWaits = 0;
         if (block_.shadow) {
             resetBlockShadow(block_.shadow, block_.sharedBytes, block_.warpCount, launch_.kernel->partialBarriers);
             poisonShared(block_.shared, block_.sharedBytes);
@@ -211,7 +213,7 @@ public:
     Fault finish() {
         if (settings().counted()) {
             counters_.launches = 1;
-            addCounters(*launch_.kernel, counters_);
+            addCounters(launch_.kernel->name, counters_);
         }
         return fault_;
     }

@@ -75,6 +75,7 @@ bool bindMinMax(Binder& b) {
     return true;
 }
 
+// Zeros count as normal.
 enum class Property : u8 { finite, infinite, number, notanumber, normal, subnormal };
 
 template <class T>
@@ -89,7 +90,7 @@ bool holds(Property property, T x) {
         case Property::notanumber:
             return std::isnan(x);
         case Property::normal:
-            return std::isnormal(x);
+            return x == 0 || std::isnormal(x);
         case Property::subnormal:
             return std::fpclassify(x) == FP_SUBNORMAL;
     }
@@ -108,7 +109,7 @@ const Inst* test(Warp& w, const Inst* i) {
 bool bindTest(Binder& b) {
     static constexpr const char* kNames[] = {"finite", "infinite", "number", "notanumber", "normal", "subnormal"};
     const auto& in = b.in();
-    if (in.modifiers.size() != 2 || in.operands.size() != 2) throw b.unsupported();
+    if (in.allModifiers().size() != 2 || in.operands.size() != 2) throw b.unsupported();
     for (u32 property = 0; property < std::size(kNames); property++) {
         if (in.modifiers[0] != kNames[property]) continue;
         b.writePredicate(0, in.operands[0]);

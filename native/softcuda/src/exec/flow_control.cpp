@@ -213,6 +213,7 @@ void startWarp(Warp& w, const Function& function) {
     w.paths.clear();
     w.frames.clear();
     w.copies.clear();
+    w.failedWait = nullptr;
     std::fill(w.committedGroups, w.committedGroups + kLanes, 0);
     w.paths.push_back({function.code.data(), nullptr, w.lanes});
     w.pc = resume(w);

@@ -1,4 +1,4 @@
-// f16, f16x2, bf16 and bf16x2: add, sub, mul, fma, neg, abs, min, max, ex2.approx, tanh.approx, and the mixed forms add.f32.bf16, ...
+// f16, f16x2, bf16 and bf16x2: add, sub, mul, fma, neg, abs, min, max, ex2.approx, tanh.approx.
 //
 // Every operation rounds once, to the nearest with ties to even; NaN results are 0x7fff.
 // - add, sub and mul are computed in f32. Rounding a sum or product first to 24 bits and then to p bits gives what one rounding gives
@@ -11,6 +11,7 @@
 #include "approx_math.h"
 #include "families.h"
 #include "float_lanes.h"
+#include "half_mixed.h"
 
 namespace softcuda {
 namespace {
@@ -96,21 +97,6 @@ const Inst* arithmetic(Warp& w, const Inst* i) {
     return i + 1;
 }
 
-// f32 arithmetic whose first operands are f16 or bf16; the last one (c) is f32.
-template <class Format, HalfOp kOp, bool kSat>
-const Inst* mixed(Warp& w, const Inst* i) {
-    const u16 *a = w.r<u16>(i->op[1]), *b = w.r<u16>(i->op[2]);
-    const float* c = w.r<float>(i->op[kOp == HalfOp::fma ? 3 : 2]);
-    forElements<1>(w.mask, w.r<float>(i->op[0]), [=](u32 l) {
-        float x = Format::widen(a[l]);
-        if constexpr (kOp == HalfOp::fma)
-            return finish<false, kSat>(std::fma(x, Format::widen(b[l]), c[l]));
-        else
-            return finish<false, kSat>(compute<kOp>(x, c[l], 0.0f));
-    });
-    return i + 1;
-}
-
 template <class Format, u32 kWidth, bool kAbsolute, bool kFtz>
 const Inst* sign(Warp& w, const Inst* i) {
     const u16* a = w.r<u16>(i->op[1]);
@@ -168,7 +154,7 @@ struct HalfForm {
     explicit HalfForm(Binder& b) : type(b.in().type()) {
         width = type == ptx::Type::f16x2 || type == ptx::Type::bf16x2 ? 2 : 1;
         half = type == ptx::Type::f16 || type == ptx::Type::f16x2;
-        const auto& names = b.in().modifiers;
+        const auto& names = b.in().allModifiers();
         for (std::size_t i = 0; i + 1 < names.size(); i++) {
             const std::string& name = names[i];
             if (name == "ftz")
@@ -234,26 +220,6 @@ bool bindArithmetic(Binder& b) {
     return true;
 }
 
-template <HalfOp kOp>
-bool bindMixed(Binder& b) {
-    const auto& in = b.in();
-    bool half = in.type() == ptx::Type::f16, sat = in.has("sat");
-    constexpr u32 kCount = kOp == HalfOp::fma ? 3 : 2;
-    if (in.type() != ptx::Type::f16 && in.type() != ptx::Type::bf16) throw b.unsupported();
-    if (in.has("rz") || in.has("rm") || in.has("rp")) throw b.unsupported("only .rn");
-    if (in.operands.size() != kCount + 1) throw b.unsupported("wrong number of operands");
-    b.write(0, in.operands[0], ptx::Type::f32);
-    for (u32 k = 1; k < kCount; k++) b.read(k, in.operands[k], in.type());
-    b.read(kCount, in.operands[kCount], ptx::Type::f32);
-    if (half)
-        b.out().run = sat ? mixed<Half, kOp, true> : mixed<Half, kOp, false>;
-    else
-        b.out().run = sat ? mixed<Bfloat, kOp, true> : mixed<Bfloat, kOp, false>;
-    return true;
-}
-
-bool isMixed(const ptx::Instruction& in) { return in.type(1) == ptx::Type::f32; }
-
 template <bool kAbsolute>
 bool bindSign(Binder& b) {
     HalfForm form(b);
@@ -298,11 +264,11 @@ bool isHalfForm(const ptx::Instruction& in) {
 bool bindHalf(Binder& b) {
     const std::string& opcode = b.in().opcode;
     if (!isHalfForm(b.in())) return false;
-    bool mixedForm = isMixed(b.in());
-    if (opcode == "add") return mixedForm ? bindMixed<HalfOp::add>(b) : bindArithmetic<HalfOp::add>(b);
-    if (opcode == "sub") return mixedForm ? bindMixed<HalfOp::sub>(b) : bindArithmetic<HalfOp::sub>(b);
+    if (b.in().type(1) == ptx::Type::f32) return bindMixed(b);
+    if (opcode == "add") return bindArithmetic<HalfOp::add>(b);
+    if (opcode == "sub") return bindArithmetic<HalfOp::sub>(b);
     if (opcode == "mul") return bindArithmetic<HalfOp::mul>(b);
-    if (opcode == "fma") return mixedForm ? bindMixed<HalfOp::fma>(b) : bindArithmetic<HalfOp::fma>(b);
+    if (opcode == "fma") return bindArithmetic<HalfOp::fma>(b);
     if (opcode == "neg") return bindSign<false>(b);
     if (opcode == "abs") return bindSign<true>(b);
     if (opcode == "min") return bindMinMax<false>(b);

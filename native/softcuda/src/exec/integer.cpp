@@ -29,14 +29,14 @@ constexpr auto greatestRelu = []<class T>(T a, T b) {
     return m > 0 ? m : T(0);
 };
 
-// Division by zero gives all ones, its remainder the dividend; the least value by -1 wraps.
+// The quotient and the remainder of a division by zero are all ones, as on GPUs; the least value by -1 wraps.
 constexpr auto divide = []<class T>(T a, T b) {
     if (b == 0) return static_cast<T>(-1);
     if (std::is_signed_v<T> && b == static_cast<T>(-1)) return static_cast<T>(0 - static_cast<Unsigned<T>>(a));
     return static_cast<T>(a / b);
 };
 constexpr auto remainder = []<class T>(T a, T b) {
-    if (b == 0) return a;
+    if (b == 0) return static_cast<T>(-1);
     if (std::is_signed_v<T> && b == static_cast<T>(-1)) return T(0);
     return static_cast<T>(a % b);
 };

@@ -146,6 +146,16 @@ const Inst* loadParameter(Warp& w, const Inst* i) {
     return i + 1;
 }
 
+// For vectors.
+void parameterPlaces(Warp& w, const Inst*, const u64* addresses, u32 bytes, Access, const u8*, Places& places) {
+    const auto& parameters = w.block->launch->parameters;
+    for (u32 l = 0; l < kLanes; l++) {
+        if (!(w.mask >> l & 1) || addresses[l] + bytes > parameters.size()) continue;
+        places.at[l] = const_cast<u8*>(parameters.data()) + addresses[l];
+        places.mask |= 1u << l;
+    }
+}
+
 // --- Binding ----------------------------------------------------------------------------------------------------------------------
 
 template <bool kStore, class Register, class Value>
@@ -205,7 +215,7 @@ void checkModifiers(Binder& b) {
                                                 "cluster", "gpu",      "sys",     "ca",      "cg",      "cs",     "lu",
                                                 "cv",      "wb",       "wt",      "nc",      "global",  "shared", "shared::cta",
                                                 "local",   "const",    "param",   "v2",      "v4",      "v8",     "param::entry"};
-    const auto& modifiers = b.in().modifiers;
+    const auto& modifiers = b.in().allModifiers();
     for (std::size_t k = 0; k + 1 < modifiers.size(); k++) {
         const std::string& name = modifiers[k];
         if (!known.count(name) && !startsWith(name, "L1::") && !startsWith(name, "L2::") && !startsWith(name, "unified"))
@@ -218,10 +228,9 @@ Access accessOf(const ptx::Instruction& in, bool stores) {
     return stores ? (strong ? Access::strongWrite : Access::write) : (strong ? Access::strongRead : Access::read);
 }
 
-void bindParameter(Binder& b, const std::vector<Operand>& elements, const Operand& address) {
-    if (elements.size() != 1) throw b.unsupported("a vector of parameters");
+void bindParameter(Binder& b, const Operand& value, const Operand& address) {
     Type type = b.in().type();
-    u32 bits = b.writeAny(0, elements[0], type);
+    u32 bits = b.writeAny(0, value, type);
     AddressOperand base = b.address(1, address);
     if (!base.wide) throw b.unsupported("a 32-bit address of a parameter");
     b.out().imm = base.offset;
@@ -243,8 +252,14 @@ void bindAccess(Binder& b, bool stores) {
     const Operand &address = in.operands[stores ? 0 : 1], &value = in.operands[stores ? 1 : 0];
     std::vector<Operand> elements = value.kind == Operand::Kind::vector ? value.parts : std::vector<Operand>{value};
     if (elements.size() != vectorOf(b)) throw b.unsupported("the vector's length");
-    if (!stores && (in.has("param") || in.has("param::entry"))) return bindParameter(b, elements, address);
-    Form form{placesOf(b), {}, ptx::bitsOf(type) / 8, static_cast<u32>(elements.size()), accessOf(in, stores), false};
+    bool parameter = !stores && (in.has("param") || in.has("param::entry"));
+    if (parameter && elements.size() == 1) return bindParameter(b, elements[0], address);
+    Form form{parameter ? parameterPlaces : placesOf(b),
+              {},
+              ptx::bitsOf(type) / 8,
+              static_cast<u32>(elements.size()),
+              accessOf(in, stores),
+              false};
     if (form.element * form.count > kMaxBytes) throw b.unsupported("more than 32 bytes");
     for (u32 k = 0; k < form.count; k++) {
         u32 bits = stores ? b.listRead(elements[k], type) : b.listWrite(elements[k], type);

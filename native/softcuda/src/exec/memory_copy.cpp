@@ -57,7 +57,7 @@ const Inst* copyAsync(Warp& w, const Inst* i) {
         if (sharedPlace(w, i, lane, copy.target, bytes, Access::write) == nullptr) continue;
         if (w.block->shadow) beginCopy(w.block->shadow, copy.target, bytes);
         w.copies.push_back({from, static_cast<u32>(copy.target), static_cast<u16>(bytes), static_cast<u16>(copy.sourceBytes),
-                            static_cast<u8>(lane), kOpenGroup, i->site});
+                            static_cast<u8>(lane), kOpenGroup, i->site, w.issuedCopies++});
     }
     if (w.counters) {
         if (reading != 0) countGlobal(*w.counters, sources, reading, bytes, false);

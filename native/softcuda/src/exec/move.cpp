@@ -144,11 +144,18 @@ const Inst* addImmediate(Warp& w, const Inst* i) {
     return i + 1;
 }
 
-// Generic addresses of shared and local memory lie in windows of their own; global, constant and parameter addresses are generic already.
+// Where the generic addresses of the instruction's space begin: those of shared and local memory and of the kernel's parameters lie in
+// windows of their own; global and constant addresses are generic already (0).
+u64 windowOf(const ptx::Instruction& in) {
+    if (in.has("shared") || in.has("shared::cta")) return kSharedWindow;
+    if (in.has("param") || in.has("param::entry")) return kParameterWindow;
+    return in.has("local") ? kLocalWindow : 0;
+}
+
 void bindCvta(Binder& b) {
     const auto& in = b.in();
-    u64 window = in.has("shared") || in.has("shared::cta") ? kSharedWindow : in.has("local") ? kLocalWindow : 0;
-    if (window == 0 && !in.has("global") && !in.has("const") && !in.has("param")) throw b.unsupported();
+    u64 window = windowOf(in);
+    if (window == 0 && !in.has("global") && !in.has("const")) throw b.unsupported();
     if (ptx::bitsOf(in.type()) != 64) throw b.unsupported("only 64-bit addresses are supported");
     bindOperands(b, Type::u64, {Type::u64});
     b.out().imm = in.has("to") ? 0 - window : window;
@@ -170,12 +177,12 @@ const Inst* isSpace(Warp& w, const Inst* i) {
 
 void bindIsSpace(Binder& b) {
     const auto& in = b.in();
-    bool shared = in.has("shared") || in.has("shared::cta"), local = in.has("local");
-    if (in.operands.size() != 2 || !(shared || local || in.has("global"))) throw b.unsupported();
+    u64 window = windowOf(in);
+    if (in.operands.size() != 2 || (window == 0 && !in.has("global"))) throw b.unsupported();
     b.writePredicate(0, in.operands[0]);
     b.read(1, in.operands[1], Type::u64);
-    b.out().imm = shared ? kSharedWindow : kLocalWindow;
-    b.out().op[2] = shared || local;
+    b.out().imm = window;
+    b.out().op[2] = window != 0;
     b.out().run = isSpace;
 }
 

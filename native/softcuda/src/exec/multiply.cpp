@@ -1,6 +1,8 @@
 // Integer products: mul, mad (.lo, .hi, .wide), mul24, mad24, dp4a, dp2a.
 #include "integer.h"
 
+#include <limits>
+
 namespace softcuda {
 namespace {
 
@@ -58,6 +60,14 @@ constexpr auto low24 = []<class T>(T a, T b) { return static_cast<T>(product24(a
 constexpr auto high24 = []<class T>(T a, T b) { return static_cast<T>(product24(a, b) >> 16); };
 constexpr auto low24Add = []<class T>(T a, T b, T c) { return static_cast<T>(product24(a, b) + c); };
 constexpr auto high24Add = []<class T>(T a, T b, T c) { return static_cast<T>((product24(a, b) >> 16) + c); };
+
+// .sat: limited to the range of s32.
+i32 limited(i64 x) {
+    constexpr i64 low = std::numeric_limits<i32>::min(), high = std::numeric_limits<i32>::max();
+    return static_cast<i32>(x < low ? low : x > high ? high : x);
+}
+constexpr auto highAddSaturated = [](i32 a, i32 b, i32 c) { return limited((static_cast<i64>(a) * b >> 32) + c); };
+constexpr auto high24AddSaturated = [](i32 a, i32 b, i32 c) { return limited((product24(a, b) >> 16) + c); };
 
 // dp4a: four products of bytes; dp2a: two of a 16-bit half by a byte of the low or high half of b.
 template <bool signedA, bool signedB>
@@ -132,9 +142,16 @@ void bindDot(Binder& b) {
     bindOperands(b, Type::b32, {Type::b32, Type::b32, Type::b32});
 }
 
+// mad.hi.sat.s32 and mad24.hi.sat.s32, the only ones with .sat.
+void bindSaturated(Binder& b, Type type, Run run) {
+    if (type != Type::s32 || !b.in().has("hi") || b.in().operands.size() != 4) throw b.unsupported(".sat");
+    bindOperands(b, type, {type, type, type});
+    b.out().run = run;
+}
+
 void bind24(Binder& b, Type type, bool add) {
     if (type != Type::u32 && type != Type::s32) throw b.unsupported("the type must be u32 or s32");
-    if (b.in().has("sat")) throw b.unsupported(".sat");
+    if (b.in().has("sat")) return bindSaturated(b, type, lanes3<high24AddSaturated, i32, i32, i32, i32>);
     bool upper = b.in().has("hi"), s = type == Type::s32;
     if (add) {
         bindOperands(b, type, {type, type, type});
@@ -158,8 +175,9 @@ bool bindMultiply(Binder& b) {
         bind24(b, type, in.opcode == "mad24");
     } else if (in.opcode == "mul" || in.opcode == "mad") {
         bool add = in.opcode == "mad";
-        if (in.has("sat")) throw b.unsupported(".sat");
-        if (in.has("wide")) {
+        if (in.has("sat")) {
+            bindSaturated(b, type, lanes3<highAddSaturated, i32, i32, i32, i32>);
+        } else if (in.has("wide")) {
             bindWide(b, type, add);
         } else if (in.has("lo") || in.has("hi")) {
             if (add)

@@ -95,7 +95,8 @@ private:
             }
     }
 
-    // Shared variables that device functions use lie at the same place in every kernel that calls any.
+    // Shared variables that device functions use lie at the same place in every kernel that calls any; those declared inside of functions
+    // follow them.
     void placeCommonShared() {
         std::set<std::string> names;
         for (const auto& function : module_.functions)
@@ -119,9 +120,7 @@ private:
         for (const auto& areas : {&signature.results, &signature.parameters})
             for (const auto& area : *areas) context.symbols[area.name] = {Symbol::Kind::area, Space::param, area.offset, area.size};
         context.frameStart = signature.bytes;
-        u32 shared = 0;
-        placeLocals(context, shared);
-        if (shared != 0) throw error(ast.line, "shared variables inside the function " + ast.name);
+        placeLocals(context, commonShared_);
         decodeFunction(context);
     }
 

@@ -25,10 +25,10 @@ using Run = const Inst* (*)(Warp&, const Inst*);
 
 struct alignas(64) Inst {
     Run run = nullptr;
-    u32 op[7] = {};                // register-file offsets in bytes, destination first by custom
-    u32 site = 0;                  // index into Function::sites: PTX line, CUDA source line, text
-    u64 imm = 0;                   // what the handler wants: an address offset, a mode, ...
-    u32* list = nullptr;           // more register-file offsets (vectors, fragments), owned by the Function
+    u32 op[7] = {};       // register-file offsets in bytes, destination first by custom
+    u32 site = 0;         // index into Function::sites: PTX line, CUDA source line, text
+    u64 imm = 0;          // what the handler wants: an address offset, a mode, ...
+    u32* list = nullptr;  // more register-file offsets (vectors, fragments), owned by the Function
     union {
         const Inst* target = nullptr;  // of a branch
         const void* form;              // what a handler's family keeps beside, for ever
@@ -62,6 +62,7 @@ struct PendingCopy {
     u8 lane;
     u32 group;  // commit group; kOpenGroup until committed
     u32 site;
+    u32 serial;  // Warp::issuedCopies when it was issued
 };
 inline constexpr u32 kOpenGroup = 0xffffffffu;
 
@@ -92,6 +93,8 @@ struct Warp {
     std::vector<Frame> frames;
     std::vector<PendingCopy> copies;
     u32 committedGroups[kLanes] = {};
+    u32 issuedCopies = 0;
+    const Inst* failedWait = nullptr;  // the last wait for an mbarrier that found it incomplete
 
     template <class T>
     T* r(u32 offset) {
@@ -108,6 +111,14 @@ struct BarrierState {
     u32 voters = 0;
 };
 
+// A cp.async.mbarrier.arrive whose copies have not landed: it arrives when they do.
+struct PendingArrival {
+    u32 barrier;  // offset in shared memory
+    Warp* warp;
+    u8 lane;
+    u32 copies;  // Warp::issuedCopies when it was issued
+};
+
 struct Block {
     const Launch* launch = nullptr;
     const Kernel* kernel = nullptr;
@@ -120,6 +131,8 @@ struct Block {
     u32 warpCount = 0;
     Warp* warps = nullptr;
     BarrierState barriers[16];
+    std::vector<PendingArrival> arrivals;
+    u32 idleWaits = 0;  // waits for mbarriers in a row that failed while no warp could do anything else
 };
 
 // --- Helpers for handlers ---------------------------------------------------------------------------------------------------------
