@@ -48,6 +48,13 @@ void end(Context& context) {
     releaseAllMemory(context);
 }
 
+// At the end of the process. A program whose context has failed has told enough.
+void leave() {
+    Primary& primary = Primary::get();
+    std::unique_lock lock(primary.mutex, std::try_to_lock);
+    if (lock && primary.context != nullptr && primary.context->scheduler.failure() == CUDA_SUCCESS) tellLeaks();
+}
+
 std::shared_ptr<Context> create() {
     DeviceMemory::get();
     auto context = std::make_shared<Context>();
@@ -107,7 +114,7 @@ CUresult refuse(CUresult code, const std::string& why) {
 EXPORT CUresult cuInit(unsigned int flags) {
     if (insideHostFunction()) return CUDA_ERROR_NOT_PERMITTED;
     if (flags != 0) return CUDA_ERROR_INVALID_VALUE;
-    if (!initialisedFlag.exchange(true)) std::atexit([] { tellLeaks(); });
+    if (!initialisedFlag.exchange(true)) std::atexit(leave);
     return CUDA_SUCCESS;
 }
 
