@@ -42,7 +42,7 @@ void end(Context& context) {
         Scheduler::Lock lock = context.scheduler.lock();
         context.scheduler.waitAll(lock);
     }
-    if (context.scheduler.failure() == CUDA_SUCCESS) tellLeaks();
+    tellLeaks(context);
     retire(context.handle);
     removeHandlesOf(&context);
     releaseAllMemory(context);
@@ -52,7 +52,7 @@ void end(Context& context) {
 void leave() {
     Primary& primary = Primary::get();
     std::unique_lock lock(primary.mutex, std::try_to_lock);
-    if (lock && primary.context != nullptr && primary.context->scheduler.failure() == CUDA_SUCCESS) tellLeaks();
+    if (lock && primary.context != nullptr) tellLeaks(*primary.context);
 }
 
 std::shared_ptr<Context> create() {
