@@ -92,8 +92,7 @@ inline bool writePtx(const Kernel& kernel) {
     std::string name = kernel.name;
     for (char& c : name)
         if (c == ' ' || c == '/' || c == '|') c = '_';
-    std::ofstream(std::string(folder) + "/" + std::to_string(number++) + "_" + name + ".sm_" + kernel.target + ".ptx")
-        << ptxOf(kernel);
+    std::ofstream(std::string(folder) + "/" + std::to_string(number++) + "_" + name + ".sm_" + kernel.target + ".ptx") << ptxOf(kernel);
     return true;
 }
 
