@@ -48,9 +48,11 @@ void end(Context& context) {
     releaseAllMemory(context);
 }
 
-void tellLeaksAtExit() {
-    std::shared_ptr<Context> context = Primary::get().context;
-    if (context != nullptr) tellLeaks(*context);
+// At the end of the process. A program whose context has failed has told enough.
+void leave() {
+    Primary& primary = Primary::get();
+    std::unique_lock lock(primary.mutex, std::try_to_lock);
+    if (lock && primary.context != nullptr) tellLeaks(*primary.context);
 }
 
 std::shared_ptr<Context> create() {
@@ -112,7 +114,7 @@ CUresult refuse(CUresult code, const std::string& why) {
 EXPORT CUresult cuInit(unsigned int flags) {
     if (insideHostFunction()) return CUDA_ERROR_NOT_PERMITTED;
     if (flags != 0) return CUDA_ERROR_INVALID_VALUE;
-    if (!initialisedFlag.exchange(true)) std::atexit(tellLeaksAtExit);
+    if (!initialisedFlag.exchange(true)) std::atexit(leave);
     return CUDA_SUCCESS;
 }
 
