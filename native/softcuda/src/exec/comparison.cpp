@@ -185,7 +185,7 @@ Compare compareOf(Binder& b, Type type) {
 
 // The modifiers between the comparison and the types.
 u32 combineOf(Binder& b, std::size_t types, bool& ftz) {
-    const auto& modifiers = b.in().modifiers;
+    const auto& modifiers = b.in().allModifiers();
     u32 combine = none;
     for (std::size_t k = 1; k + types < modifiers.size(); k++) {
         if (modifiers[k] == "ftz")
