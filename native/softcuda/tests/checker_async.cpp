@@ -107,7 +107,7 @@ void landing(const std::string& build) {
         cases::configure("report", 1);
         openContext();
         Run r;
-        MUST(cuModuleLoadData(&r.module, readFile(build + "/tests/kernels/checker_async.ptx").c_str()));
+        MUST(cuModuleLoadData(&r.module, cases::kernels(build, "checker_async.ptx").c_str()));
         MUST(cuModuleGetFunction(&r.function, r.module, "lands_at_wait"));
         CUdeviceptr out = r.fresh(256);
         r.argument(out);

@@ -110,6 +110,42 @@ void sets(const Comparison& c, const std::string& type) {
     form(text + ".xor.f32." + type, [c](T a, T b, bool p) -> float { return holds(c, a, b) != p ? 1 : 0; });
 }
 
+// A half of value one where it holds, or ones; also of both halves of a register.
+template <class E, class Pair>
+void halfSets(const Comparison& c, const std::string& type, u16 one) {
+    std::string text = std::string("set.") + c.name + ".";
+    form(text + type + "." + type, [=](E a, E b) -> E { return {holds(c, a, b) ? one : u16{0}}; });
+    form(text + type + ".s32", [=](i32 a, i32 b) -> E { return {holds(c, a, b) ? one : u16{0}}; });
+    form(text + "u16." + type, [=](E a, E b) -> u16 { return holds(c, a, b) ? 0xffff : 0; });
+    form(text + "and.s32." + type, [=](E a, E b, bool p) -> i32 { return holds(c, a, b) && p ? -1 : 0; });
+    auto both = [c](Pair a, Pair b, u32 yes, bool p) {
+        auto half = [](Pair x, u32 shift) { return E{static_cast<u16>(x.bits >> shift)}; };
+        u32 low = holds(c, half(a, 0), half(b, 0)) || p, high = holds(c, half(a, 16), half(b, 16)) || p;
+        return low * yes | high * yes << 16;
+    };
+    form(text + type + "x2." + type + "x2", [=](Pair a, Pair b) -> u32 { return both(a, b, one, false); });
+    form(text + "u32." + type + "x2", [=](Pair a, Pair b) -> u32 { return both(a, b, 0xffff, false); });
+    form(text + "or." + type + "x2." + type + "x2", [=](Pair a, Pair b, bool p) -> u32 { return both(a, b, one, p); });
+}
+
+F16x2 flush(F16x2 x) {
+    u32 low = flush(F16{static_cast<u16>(x.bits)}).bits, high = flush(F16{static_cast<u16>(x.bits >> 16)}).bits;
+    return {high << 16 | low};
+}
+
+void flushingHalves() {
+    form("setp.le.ftz.f16x2 $d|$e, $a, $b", [](F16x2 a, F16x2 b) {
+        F16x2 x = flush(a), y = flush(b);
+        auto le = [&](u32 shift) {
+            return valueOf(F16{static_cast<u16>(x.bits >> shift)}) <= valueOf(F16{static_cast<u16>(y.bits >> shift)});
+        };
+        return std::pair(le(0), le(16));
+    });
+    form("setp.gt.f16x2 $d, $a, $b",
+         [](F16x2 a, F16x2 b) -> bool { return valueOf(F16{static_cast<u16>(a.bits)}) > valueOf(F16{static_cast<u16>(b.bits)}); });
+    form("set.eq.ftz.f16.f16", [](F16 a, F16 b) -> u16 { return valueOf(flush(a)) == valueOf(flush(b)) ? 0x3c00 : 0; });
+}
+
 template <class T>
 void selections(const std::string& letters) {
     for (char letter : letters) {
@@ -163,6 +199,11 @@ int main() {
     sets<u64>(kUnsigned[0], "u64");
     sets<float>(kUnordered[5], "f32");
     sets<double>(kOrdered[1], "f64");
+    for (const Comparison& c : {kOrdered[0], kOrdered[3], kOrdered[4]}) {
+        halfSets<F16, F16x2>(c, "f16", 0x3c00);
+        halfSets<Bf16, Bf16x2>(c, "bf16", 0x3f80);
+    }
+    flushingHalves();
     selections<u16>("bus");
     selections<u32>("bus");
     selections<u64>("bus");

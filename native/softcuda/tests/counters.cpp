@@ -51,7 +51,7 @@ std::string counted(const char* check, const std::vector<std::pair<const char*, 
         setenv("SOFTCUDA_COUNT", file.c_str(), 1);
         openContext();
         CUmodule module;
-        MUST(cuModuleLoadData(&module, readFile(build + "/tests/kernels/counters" + suffix).c_str()));
+        MUST(cuModuleLoadData(&module, cases::kernels(build, std::string("counters") + suffix).c_str()));
         for (auto [kernel, times] : kernels)
             for (int k = 0; k < times; k++) {
                 Run run;
@@ -249,7 +249,7 @@ void classes() {
                                   {"matrix", 0}})
             counts.expect(name, warps * each);
         CHECK(counts["logic"] >= warps * 2, "%g logic instructions", counts["logic"]);
-        double all = instructionsOf(readFile(build + "/tests/kernels/counters" + suffix), "classes");
+        double all = instructionsOf(cases::kernels(build, std::string("counters") + suffix), "classes");
         counts.expect("warpInstructions", warps * all);
         counts.expect("laneInstructions", warps * all * 32);
         counts.expect("laneUse", 1);
