@@ -5,11 +5,11 @@
 //             caches where j < prefixLength[r], else ownStart[r] + j - prefixLength[r] of the own caches. rowStart int [rows + 1]: row r
 //             holds the tokens rowStart[r] .. rowStart[r + 1] - 1, positions int [T] ascending in a row. tiles int2 [grid.x] = (row, first
 //             token): the up to 64 tokens of a row that a block computes. zFloat f32 and zBf16 bf16 [T, H, HD]: either may be null.
-//             HD of 32, 64, 80, 96, 128 or 256, by entry point; q, keys and values start at multiples of 16 bytes, z of 8. window 0 = all.
+//             HD of 32, 64, 80, 96, 128 or 256, by entry point; all bf16 start at multiples of 16 bytes, zFloat of 8. window 0 = all.
 // Numbers     Products of bf16 summed in float32 by the tensor core; softmax online in float32, base 2, with ex2.approx (relative error
 //             2^-22, far below that of the weights, which round to bf16 before they multiply the values; the sum that divides is of the
-//             unrounded ones). z rounds once from float32. The other tokens of a batch do not change a bit of a token's z.
-//             scale > 0.
+//             unrounded ones). z rounds once from float32. The other tokens of a batch do not change a bit of a token's z, as long
+//             as their keys and values are finite. scale > 0.
 // Geometry    grid (tiles, H), 128 threads: each warp holds 16 tokens of one head. The host orders tiles by work, the longest first.
 // Memory      Dynamic shared memory: the queries, and two tiles of keys and of values, so that one is fetched with cp.async while the
 //             other multiplies; see attention::Tile. Rows are padded by 16 bytes: an odd number of 16-byte units, so that the eight rows
@@ -172,8 +172,10 @@ __device__ __forceinline__ void weigh(float (&s)[N][4], float scale, Softmax& so
             largest = fmaxf(largest, fmaxf(s[n][2 * row], s[n][2 * row + 1]));
         }
         largest = rowMax(largest);
-        const float base = largest == -INFINITY ? 0.0f : largest * scale;
-        shrink[row] = exp2Approximately(fmaf(softmax.largest[row], scale, -base));
+        // Products that round on their own, so that the difference is exactly 0 where the largest score stays: a tile of which a row
+        // sees nothing does not change a bit of it.
+        const float base = largest == -INFINITY ? 0.0f : __fmul_rn(largest, scale);
+        shrink[row] = exp2Approximately(__fmul_rn(softmax.largest[row], scale) - base);
         softmax.largest[row] = largest;
         float sum = 0.0f;
 #pragma unroll

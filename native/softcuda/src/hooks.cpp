@@ -80,10 +80,3 @@ void softcudaCount(const char* name, unsigned long long mmaFlops, unsigned long 
 }
 
 unsigned softcudaThreads(void) { return settings().threads; }
-
-// Until streams are there.
-extern "C" __attribute__((weak)) CUresult softcudaEnqueue(CUstream, const char*, CUresult (*work)(void*), void (*drop)(void*), void* data) {
-    CUresult result = work(data);
-    drop(data);
-    return result;
-}

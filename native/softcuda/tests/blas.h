@@ -204,6 +204,8 @@ public:
         layouts[2] = c.c.layout();
         layouts[3] = c.inPlace ? c.c.layout() : c.d.layout();
         MUST_BLAS(cublasLtCreate(&handle));
+        // Copies from pageable memory may land after the call, and other streams do not wait for them.
+        MUST(cuCtxSynchronize());
     }
     ~Device() {
         for (CUdeviceptr address : {a, b, c, bias, scalars, case_.inPlace ? 0 : d})

@@ -204,7 +204,9 @@ void testSideBySide() {
     device.d = device.a + 64;
     CHECK(device.multiply() == kOk, "D beside A");
     device.d = device.a + 48;
-    CHECK(device.multiply() == kInvalid, "D over a part of each row of A");
+    CHECK(device.multiply() == kInvalid, "D over the ends of A's rows");
+    device.d = device.a + 96;
+    CHECK(device.multiply() == kInvalid, "D over the starts of A's rows");
     device.d = d;
 }
 

@@ -71,7 +71,7 @@ std::vector<Case> addresses() {
         found("source misaligned", "copy_at", at(132, 4, 0), "misaligned address", "0x", misaligned),
         found("source not written", "copy_at", partlyWritten, "uninitialized read", "byte 496 of allocation"),
         found("target past the end", "copy_at", at(128, 0, 16), "out of bounds", "shared memory", illegal),
-        found("target misaligned", "copy_at", at(128, 0, -8), "misaligned address", "shared memory", misaligned),
+        found("target misaligned", "copy_at", at(128, 0, 8), "misaligned address", "shared memory", misaligned),
         clean("source and target", "copy_at", copies(32, 132, counting(128, 4), 16ll, 0)),
         clean("nothing is read past the tail", "copy_tail", copies(32, 70, tail, 280)),
     };

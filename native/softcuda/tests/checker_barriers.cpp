@@ -99,6 +99,7 @@ std::vector<Case> collectives() {
         absent("reduction without one of its lanes", "reduce", launch(1, 32, {}, 31, kAll), "thread \\(31,"),
         clean("reduction of half a warp", "reduce", launch(1, 32, sixteen, 16, kLow)),
         absent("shuffle from a lane that is absent", "shuffle_from", launch(1, 32, {}, 16, kLow, 16)),
+        clean("shuffle after some lanes have ended", "shuffle_after_exit", launch(1, 32, Words(20, 3), 20)),
         clean("shuffle from a lane that is there", "shuffle_from", launch(1, 32, flipped, 16, kLow, 8)),
     };
 }

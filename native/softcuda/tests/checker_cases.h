@@ -75,8 +75,12 @@ public:
                     std::snprintf(outcome.mismatch, sizeof outcome.mismatch, "word %zu is 0x%x instead of 0x%x", k, got[k], values[k]);
         }
     }
-    void release() {
+    void freeBuffers() {
         for (CUdeviceptr p : buffers_) MUST(cuMemFree(p));
+        buffers_.clear();
+    }
+    void release() {
+        freeBuffers();
         MUST(cuModuleUnload(module));
     }
 

@@ -64,38 +64,30 @@ Source shuffleSource(const std::string& mode, u32 lane, u32 b, u32 c) {
     return {inside ? static_cast<u32>(j) : lane, inside};
 }
 
+// What lanes outside of the members hold is not defined: shuffles that would read it are left out.
+bool staysInside(const char* mode, u32 b, u32 c, u32 members) {
+    for (u32 lane = 0; lane < 32; lane++)
+        if ((members >> lane & 1) && !(members >> shuffleSource(mode, lane, b, c).lane & 1)) return false;
+    return true;
+}
+
+void shuffle(const char* mode, u32 b, u32 c, const Members& members) {
+    static const std::vector<u32> in = randomWords(128, 11);
+    std::string form = std::string("shfl.sync.") + mode + ".b32";
+    std::string text =
+        form + " %r2|%p1, %r1, " + std::to_string(b) + ", " + hex(c) + ", " + hex(members.mask) + ";\nselp.u32 %r3, 1, 0, %p1;\n";
+    inMembers(form + " b " + std::to_string(b) + " c " + hex(c), text, members, in, [&](u32 warp, u32 lane, u32 k) {
+        Source from = shuffleSource(mode, lane, b, c);
+        return k == 0 ? in[warp * 32 + from.lane] : from.inside ? 1u : 0u;
+    });
+}
+
 void shuffles() {
-    std::vector<u32> in = randomWords(128, 11);
-    const u32 kClamps[] = {0x1f, 0x1000 | 0xf | 0x1f, 0x181f, 0x1c1f, 0x1e1f, 0, 0x1000, 0x1800, 0x1c00, 0x1807, 0x0b, 0x1c03};
     for (const char* mode : {"up", "down", "bfly", "idx"})
-        for (u32 c : kClamps)
-            for (u32 b : {0u, 1u, 3u, 5u, 8u, 16u, 31u, 34u})
-                for (const Members& members : kMembers) {
-                    // Sources outside of the members are not defined: their lanes are left out by making them read themselves.
-                    std::vector<u32> by(32);
-                    bool useful = false;
-                    for (u32 lane = 0; lane < 32; lane++) {
-                        Source from = shuffleSource(mode, lane, b, c);
-                        bool defined = members.mask >> from.lane & 1;
-                        by[lane] = defined;
-                        useful |= defined && from.inside && from.lane != lane;
-                    }
-                    if (!useful && members.mask != 0x55555555) continue;
-                    if (members.mask != 0xffffffff && (b == 3 || b == 31 || c == 0x0b)) continue;
-                    std::string text = std::string("shfl.sync.") + mode + ".b32 %r2|%p1, %r1, " + std::to_string(b) + ", " + hex(c) + ", " +
-                                       hex(members.mask) + ";\nselp.u32 %r3, 1, 0, %p1;\n";
-                    std::string name = std::string("shfl.sync.") + mode + " b " + std::to_string(b) + " c " + hex(c);
-                    u32 defined = 0;
-                    for (u32 lane = 0; lane < 32; lane++) defined |= by[lane] << lane;
-                    text += "shr.u32 %r12, " + hex(defined) +
-                            ", %lane;\nand.b32 %r12, %r12, 1;\nsetp.eq.u32 %p2, %r12, 0;\n"
-                            "selp.u32 %r2, 5, %r2, %p2;\n";
-                    inMembers(name, text, members, in, [&](u32 warp, u32 lane, u32 k) {
-                        Source from = shuffleSource(mode, lane, b, c);
-                        if (k == 1) return from.inside ? 1u : 0u;
-                        return by[lane] ? in[warp * 32 + from.lane] : 5u;
-                    });
-                }
+        for (u32 c : {0x1fu, 0x101fu, 0x181fu, 0x1e1fu, 0u, 0x1000u, 0x1c00u, 0x1807u, 0x0bu})
+            for (u32 b : {0u, 1u, 2u, 5u, 8u, 31u, 34u})
+                for (const Members& members : kMembers)
+                    if (staysInside(mode, b, c, members.mask)) shuffle(mode, b, c, members);
 }
 
 void shuffleOperands() {

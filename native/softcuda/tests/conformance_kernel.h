@@ -3,7 +3,7 @@
 //
 // In the body are known
 //   %in, %out   addresses of this thread's words in global memory (Kernel::inWords and outWords of them; 0 words: of the first thread's)
-//   %t, %lane   index of the thread in the grid, and of its lane
+//   %t, %own, %lane   index of the thread in the grid and in its block, and of its lane
 //   %p<16> .pred, %h<32> .b16, %r<64> .b32, %d<48> .b64, %f<32> .f32, %x<16> .f64
 #pragma once
 
@@ -76,10 +76,12 @@ inline std::string ptxOf(const Kernel& kernel) {
     };
     std::string linear = "mov.u32 %t, %ctaid.z;\nmov.u32 %lane, %nctaid.y;\nmov.u32 %r0, %ctaid.y;\nmad.lo.u32 %t, %t, %lane, %r0;\n";
     linear += "mov.u32 %lane, %nctaid.x;\nmov.u32 %r0, %ctaid.x;\nmad.lo.u32 %t, %t, %lane, %r0;\n";
+    linear += "mov.u32 %own, 0;\n";
     for (const char* axis : {"z", "y", "x"})
-        linear += std::string("mov.u32 %lane, %ntid.") + axis + ";\nmov.u32 %r0, %tid." + axis + ";\nmad.lo.u32 %t, %t, %lane, %r0;\n";
+        linear += std::string("mov.u32 %lane, %ntid.") + axis + ";\nmov.u32 %r0, %tid." + axis +
+                  ";\nmad.lo.u32 %t, %t, %lane, %r0;\nmad.lo.u32 %own, %own, %lane, %r0;\n";
     return header(kernel.target) + kernel.module + "\n.visible .entry test(.param .u64 input, .param .u64 output)\n{\n" +
-           ".reg .pred %p<16>;\n.reg .b16 %h<32>;\n.reg .b32 %t, %lane, %r<64>;\n.reg .b64 %in, %out, %d<48>;\n.reg .f32 %f<32>;\n" +
+           ".reg .pred %p<16>;\n.reg .b16 %h<32>;\n.reg .b32 %t, %own, %lane, %r<64>;\n.reg .b64 %in, %out, %d<48>;\n.reg .f32 %f<32>;\n" +
            ".reg .f64 %x<16>;\nld.param.u64 %in, [input];\nld.param.u64 %out, [output];\n" + linear + own(kernel.inWords, "%in") +
            own(kernel.outWords, "%out") + "mov.u32 %lane, %laneid;\n// --- body\n" + kernel.body + "\nret;\n}\n";
 }

@@ -106,7 +106,7 @@ void store(const Place& place, const ScalarType& type, u32 vector) {
     std::string name = dot("st", place, type, vector) + "to " + place.space, body = areaText(place);
     std::string base = registersOf(type).front();
     u32 offset = offsetOf(type, vector);
-    std::string width = "b" + std::to_string(8 * widthOf(base));
+    std::string width = std::string("b") + std::to_string(8 * widthOf(base));
     for (u32 k = 1; k <= vector; k++)
         body += "ld.global." + width + " " + base + std::to_string(k) + ", [%in+" + std::to_string((k - 1) * 8) + "];\n";
     body += "setp.ne.u32 %p1, %lane, 3;\n@%p1 " + dot("st", place, type, vector) + "[%d20+" + std::to_string(offset) + "], " +
@@ -352,7 +352,25 @@ void hints() {
            [](u32, u32) { return 6; });
 }
 
+// Vectors of 256 bits, from sm_100 on.
+void wideVectors() {
+    std::vector<u32> in = randomWords(128 * 8, 9);
+    for (const char* forms : {"v8.b32", "v8.f32", "v4.b64", "v4.f64", "v4.u64"}) {
+        std::string form = forms, base = form[4] == '6' ? (form[3] == 'f' ? "%x" : "%d") : form[3] == 'f' ? "%f" : "%r";
+        std::string elements = list(base, form[1] == '8' ? 8 : 4);
+        for (const char* load : {"ld.global.", "ld.global.nc.L1::no_allocate.L2::256B."})
+            expect({.name = (load + form).c_str(),
+                    .body = load + form + " " + elements + ", [%in];\nst.global." + form + " [%out], " + elements + ";",
+                    .in = in,
+                    .inWords = 8,
+                    .outWords = 8,
+                    .target = "100"},
+                   [&](u32 t, u32 k) { return in[8 * t + k]; });
+    }
+}
+
 void all() {
+    if (isSm100()) wideVectors();
     widths();
     addresses();
     modifiers();

@@ -63,7 +63,7 @@ struct Outcome {
     bool says(const std::string& text) const { return errors.find(text) != std::string::npos; }
 };
 
-// Runs `body` in a child and returns how it ended; checks made in it count here.
+// Runs `body` in a child and returns how it ended; checks made in it count here, and if one fails its stderr is passed on.
 inline Outcome runChild(const std::function<void()>& body, const Environment& environment = {}) {
     int* shared = static_cast<int*>(mmap(nullptr, 2 * sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
     int pipes[2];
@@ -90,16 +90,17 @@ inline Outcome runChild(const std::function<void()>& body, const Environment& en
     waitpid(child, &status, 0);
     if (WIFEXITED(status)) outcome.code = WEXITSTATUS(status);
     if (WIFSIGNALED(status)) outcome.signal = WTERMSIG(status);
+    if (shared[1] > 0) std::fprintf(stderr, "%s", outcome.errors.c_str());
     checks += shared[0], failures += shared[1];
     munmap(shared, 2 * sizeof(int));
     return outcome;
 }
 
-// A group of checks: a child that must end with 0. What it says on stderr is passed on.
+// A group of checks: a child that must end with 0.
 inline void group(const char* name, const std::function<void()>& body, const Environment& environment = {}) {
     Outcome outcome = runChild(body, environment);
-    if (!outcome.errors.empty()) std::fprintf(stderr, "%s", outcome.errors.c_str());
-    CHECK(outcome.code == 0, "group '%s' ended with exit code %d, signal %d", name, outcome.code, outcome.signal);
+    CHECK(outcome.code == 0, "group '%s' ended with exit code %d, signal %d: %s", name, outcome.code, outcome.signal,
+          outcome.errors.c_str());
 }
 
 inline CUmodule loadModule(const std::string& path) {

@@ -23,6 +23,7 @@ struct Buffer {
     void put(const std::vector<unsigned char>& values) {
         host = values;
         if (onDevice()) MUST(cuMemcpyHtoD(address, values.data(), kBytes));
+        if (onDevice()) MUST(cuStreamSynchronize(nullptr));
         if (isPinned()) std::copy(values.begin(), values.end(), memory);
     }
     std::vector<unsigned char> get() const {

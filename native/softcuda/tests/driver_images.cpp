@@ -122,9 +122,12 @@ int main(int, char** argv) {
     build = argv[1];
     group("fatbin on 9.0", [] { fatbin("driver.fatbin", 900, 90); });
     group("fatbin on 8.0", [] { fatbin("driver.fatbin", 800, 80); }, {{"SOFTCUDA_ARCH", "80"}});
+    group("fatbin on 10.0", [] { fatbin("driver.fatbin", 1000, 100); }, {{"SOFTCUDA_ARCH", "100"}});
+    group("fatbin with LZ4", [] { fatbin("driver.lz4.fatbin", 800, 80); });
+    refusedImage(image("driver.sm100.ptx"), {CUDA_ERROR_NO_BINARY_FOR_GPU, CUDA_ERROR_INVALID_PTX}, {"sm_100"});
     refusedImage(image("driver.sm100.fatbin"), {CUDA_ERROR_NO_BINARY_FOR_GPU}, {"PTX"});
-    refusedImage(image("driver.compressed.fatbin"), {CUDA_ERROR_NO_BINARY_FOR_GPU, CUDA_ERROR_INVALID_IMAGE, CUDA_ERROR_NOT_SUPPORTED},
-                 {"compress"});
+    refusedImage(image("driver.zstd.fatbin"), {CUDA_ERROR_NO_BINARY_FOR_GPU, CUDA_ERROR_INVALID_IMAGE, CUDA_ERROR_NOT_SUPPORTED},
+                 {"compress", "zstd"});
     refusedImage(image("driver.cubin"), {CUDA_ERROR_NO_BINARY_FOR_GPU, CUDA_ERROR_INVALID_IMAGE, CUDA_ERROR_NOT_SUPPORTED}, {"cubin"});
     refusedImage(image("driver.cubins.fatbin"), {CUDA_ERROR_NO_BINARY_FOR_GPU}, {"PTX"});
     brokenPtx();

@@ -132,8 +132,9 @@ void misuse() {
     CUstream gone = newStream();
     MUST(cuStreamDestroy(gone));
     EXPECT(launch(functionOf(module, "none"), 1, 1, gone), CUDA_ERROR_INVALID_HANDLE);
+    CUfunction none = functionOf(module, "none");
     OK(cuCtxSetCurrent(nullptr));
-    EXPECT(launch(functionOf(module, "none"), 1, 1, nullptr), CUDA_ERROR_INVALID_CONTEXT);
+    EXPECT(launch(none, 1, 1, nullptr), CUDA_ERROR_INVALID_CONTEXT);
 }
 
 CUresult launchReverse(CUfunction function, CUdeviceptr out, CUdeviceptr in, int n, unsigned shared) {

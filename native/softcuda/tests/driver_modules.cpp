@@ -6,7 +6,7 @@
 namespace {
 
 std::string build;
-const char* kFrontEnds[] = {"driver.ptx", "driver.sm100.ptx"};
+const std::pair<const char*, const char*> kFrontEnds[] = {{"driver.ptx", "90"}, {"driver.sm100.ptx", "100"}};
 
 int attributeOf(CUfunction function, CUfunction_attribute attribute) {
     int value = -1;
@@ -176,10 +176,14 @@ void misuse() {
 
 int main(int, char** argv) {
     build = argv[1];
-    for (const char* file : kFrontEnds) {
-        group("functions", [&] { functions(file); });
-        group("parameters", [&] { parameterInfo(file); });
-        group("variables", [&] { variables(file); });
+    for (const auto& [file, architecture] : kFrontEnds) {
+        Environment environment = {{"SOFTCUDA_ARCH", architecture}};
+        group(
+            "functions", [file = file] { functions(file); }, environment);
+        group(
+            "parameters", [file = file] { parameterInfo(file); }, environment);
+        group(
+            "variables", [file = file] { variables(file); }, environment);
     }
     group("attributes", attributes);
     group("set attributes", setAttributes);

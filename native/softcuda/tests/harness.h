@@ -13,15 +13,15 @@
 
 inline int failures = 0, checks = 0;
 
-#define CHECK(condition, ...)                                                    \
-    do {                                                                         \
-        checks++;                                                                \
-        if (!(condition)) {                                                      \
-            failures++;                                                          \
-            std::fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition); \
-            std::fprintf(stderr, "" __VA_ARGS__);                                \
-            std::fprintf(stderr, "\n");                                          \
-        }                                                                        \
+#define CHECK(condition, ...)                                                   \
+    do {                                                                        \
+        checks++;                                                               \
+        if (!(condition)) {                                                     \
+            failures++;                                                         \
+            std::fprintf(stderr, "%s:%d: %s:", __FILE__, __LINE__, #condition); \
+            std::fprintf(stderr, " " __VA_ARGS__);                              \
+            std::fprintf(stderr, "\n");                                         \
+        }                                                                       \
     } while (0)
 
 // Ends the program when a driver call that must succeed does not.
@@ -58,11 +58,14 @@ inline std::string readFile(const std::string& path) {
     return all.str();
 }
 
+// Waits for the copy: a small one from pageable memory may be under way when the call returns, and streams that do not block would overtake
+// it.
 template <class T>
 inline CUdeviceptr upload(const std::vector<T>& host) {
     CUdeviceptr device;
     MUST(cuMemAlloc(&device, host.size() * sizeof(T)));
     MUST(cuMemcpyHtoD(device, host.data(), host.size() * sizeof(T)));
+    MUST(cuStreamSynchronize(nullptr));
     return device;
 }
 

@@ -17,10 +17,11 @@ namespace {
 constexpr u32 kTimeShift = 42, kWarpTimeShift = 16, kWarpShift = 11, kLaneShift = 6;
 constexpr u32 kMaxTime = (1u << 22) - 1, kMaxWarpTime = (1u << 26) - 1;
 constexpr u64 kWritten = 1;
-constexpr u64 kManyWarps = 2;  // of a read: other warps read at that time too
-constexpr u64 kManyLanes = 4;  // other lanes of this warp read at that warp time too
-constexpr u64 kStrong = 8;     // no race with another strong access
-constexpr u64 kInFlight = 16;  // of a write: a cp.async that has not landed
+constexpr u64 kManyWarps = 2;          // of a read: other warps read at that time too
+constexpr u64 kManyLanes = 4;          // other lanes of this warp read at that warp time too
+constexpr u64 kStrong = 8;             // no race with another strong access
+constexpr u32 kStrongRead = 1u << 31;  // of a time in BlockShadow::readTimes
+constexpr u64 kInFlight = 16;          // of a write: a cp.async that has not landed
 
 u32 timeOf(u64 tag) { return static_cast<u32>(tag >> kTimeShift); }
 u32 warpTimeOf(u64 tag) { return static_cast<u32>(tag >> kWarpTimeShift) & kMaxWarpTime; }
@@ -52,7 +53,7 @@ struct BlockShadow {
     // Where barriers are partial: what each warp and each object knows of the others; when each warp read each byte last.
     std::vector<Clock> known;
     std::map<u32, Clock> objects;
-    std::vector<u32> readTimes;  // [warp][byte]
+    std::vector<u32> readTimes;  // [warp][byte], with kStrongRead
 
     u64 tag(u32 warp, u32 lane) const {
         return startOf(time) | static_cast<u64>(order[warp].time) << kWarpTimeShift | static_cast<u64>(warp) << kWarpShift |
@@ -128,8 +129,9 @@ private:
     // Where barriers are partial, each warp's last read is looked at by itself.
     bool passesReaders(u64 at) const {
         for (u32 k = 0; k < shadow_.warpCount; k++) {
-            u32 when = shadow_.readTimes[static_cast<std::size_t>(k) * shadow_.bytes + at];
+            u32 entry = shadow_.readTimes[static_cast<std::size_t>(k) * shadow_.bytes + at], when = entry & ~kStrongRead;
             if (k == w_.index || when < shadow_.start || when < shadow_.floor(w_.index, k)) continue;
+            if (isStrong(access_) && (entry & kStrongRead)) continue;
             tell(Finding::sharedRace, w_, inst_, lane_, byteText(at) + " is written while warp " + std::to_string(k) + " may read it");
             return false;
         }
@@ -176,7 +178,7 @@ void recordRead(BlockShadow& shadow, u32 warp, u64 offset, u32 bytes, u64 tag) {
     }
     if (shadow.partial) {
         u32* times = &shadow.readTimes[static_cast<std::size_t>(warp) * shadow.bytes + offset];
-        std::fill(times, times + bytes, shadow.time);
+        std::fill(times, times + bytes, tag & kStrong ? shadow.time | kStrongRead : shadow.time);
     }
 }
 

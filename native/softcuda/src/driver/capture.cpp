@@ -120,6 +120,12 @@ CUresult requireNoCapture(Context& context, const Scheduler::Lock&) {
     return status;
 }
 
+CUresult requireNoCaptureOfLegacy(Context& context) {
+    Scheduler::Lock lock = context.scheduler.lock();
+    if (CUresult status = requireUncapturedBlocking(context, *context.legacy)) return status;
+    return requireNoCapture(context, lock);
+}
+
 EXPORT CUresult cuStreamBeginCapture_v2(CUstream handle, CUstreamCaptureMode mode) {
     return inContext([&](Context& context) {
         if (mode > CU_STREAM_CAPTURE_MODE_RELAXED) return CUDA_ERROR_INVALID_VALUE;

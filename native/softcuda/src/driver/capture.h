@@ -36,5 +36,7 @@ CUresult joinCapture(Context& context, Stream& stream, const std::shared_ptr<Cap
 // Refuses calls that are unsafe while something is captured, as its mode says; what is captured is then invalid.
 CUresult requireNoCapture(Context& context, const Scheduler::Lock& lock);
 inline CUresult requireNoCapture(Context& context) { return requireNoCapture(context, context.scheduler.lock()); }
+// The same for calls that use the legacy stream and are synchronous to it.
+CUresult requireNoCaptureOfLegacy(Context& context);
 
 }  // namespace softcuda

@@ -38,7 +38,7 @@ CUresult requireDevice(CUdevice device);
 std::shared_ptr<Stream> streamOf(Context& context, CUstream handle);
 // Says on stderr, when checked, why a call is refused, and returns `code`.
 CUresult refuse(CUresult code, const std::string& why);
-// Live allocations of cuMemAlloc, told on stderr when checked.
+// Tells on stderr, when checked, what cuMemAlloc and cuMemAllocAsync gave and nobody freed.
 void tellLeaks();
 
 template <class F>

@@ -46,7 +46,7 @@ CUresult linear(const char* call, const Ends& ends, u64 bytes, CUstream handle, 
     return inContext([&](Context& context) {
         if (streamOf(context, handle) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
         if (synchronous)
-            if (CUresult status = requireNoCapture(context)) return status;
+            if (CUresult status = requireNoCaptureOfLegacy(context)) return status;
         if (bytes == 0) return CUDA_SUCCESS;
         CopyWork copy;
         copy.width = bytes;

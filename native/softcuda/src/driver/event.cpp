@@ -71,8 +71,12 @@ CUresult happened(CUevent handle, bool wait) {
         auto event = eventOf(context, handle);
         if (event == nullptr) return CUDA_ERROR_INVALID_HANDLE;
         Scheduler::Lock lock = context.scheduler.lock();
-        if (event->capture) return CUDA_ERROR_CAPTURED_EVENT;
-        if (CUresult status = requireNoCapture(context, lock)) return status;
+        if (event->capture) {
+            event->capture->invalidated = true;
+            return CUDA_ERROR_CAPTURED_EVENT;
+        }
+        if (!wait)
+            if (CUresult status = requireNoCapture(context, lock)) return status;
         if (event->ticket == nullptr) return CUDA_SUCCESS;
         if (wait) context.scheduler.wait(lock, {event->ticket});
         if (!context.scheduler.finished({event->ticket})) return CUDA_ERROR_NOT_READY;
@@ -114,7 +118,9 @@ EXPORT CUresult cuEventRecord(CUevent handle, CUstream streamHandle) {
 
 EXPORT CUresult cuStreamWaitEvent(CUstream streamHandle, CUevent handle, unsigned int flags) {
     return inContext([&](Context& context) {
-        if (flags != CU_EVENT_WAIT_DEFAULT) return flags == CU_EVENT_WAIT_EXTERNAL ? CUDA_ERROR_NOT_SUPPORTED : CUDA_ERROR_INVALID_VALUE;
+        // Inside a capture the flag asks for a node, outside of one it is invalid.
+        bool external = flags == CU_EVENT_WAIT_EXTERNAL && capturing(context, streamHandle);
+        if (flags != CU_EVENT_WAIT_DEFAULT) return external ? CUDA_ERROR_NOT_SUPPORTED : CUDA_ERROR_INVALID_VALUE;
         auto event = eventOf(context, handle);
         auto stream = streamOf(context, streamHandle);
         if (event == nullptr || stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;

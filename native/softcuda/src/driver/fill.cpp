@@ -10,7 +10,7 @@ CUresult fill(u64 address, u32 value, u32 bytes, u64 count, CUstream handle, boo
     return inContext([&](Context& context) {
         if (streamOf(context, handle) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
         if (synchronous)
-            if (CUresult status = requireNoCapture(context)) return status;
+            if (CUresult status = requireNoCaptureOfLegacy(context)) return status;
         if (count > ~0ull / bytes || address % bytes != 0) return CUDA_ERROR_INVALID_VALUE;
         if (count == 0) return CUDA_SUCCESS;
         FillWork work{{}, value, bytes, count};

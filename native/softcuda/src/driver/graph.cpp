@@ -48,8 +48,8 @@ CUgraph makeGraph(Context& context, std::vector<GraphNode> nodes) {
 }
 
 GraphDifference compare(const std::vector<GraphNode>& before, const std::vector<GraphNode>& after) {
-    std::size_t common = std::min(before.size(), after.size());
-    for (std::size_t k = 0; k < common; k++) {
+    if (before.size() != after.size()) return {CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED, -1, -1};
+    for (std::size_t k = 0; k < before.size(); k++) {
         i64 node = static_cast<i64>(k);
         const auto &was = before[k].after, &is = after[k].after;
         if (was != is) {
@@ -59,8 +59,7 @@ GraphDifference compare(const std::vector<GraphNode>& before, const std::vector<
         CUgraphExecUpdateResult result = compareWork(before[k].work, after[k].work);
         if (result != CU_GRAPH_EXEC_UPDATE_SUCCESS) return {result, node, -1};
     }
-    if (before.size() == after.size()) return {};
-    return {CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED, after.size() > common ? static_cast<i64>(common) : -1, -1};
+    return {};
 }
 
 EXPORT CUresult cuGraphDestroy(CUgraph handle) {
@@ -118,11 +117,18 @@ EXPORT CUresult cuGraphLaunch(CUgraphExec handle, CUstream stream) {
         auto executable = owned<GraphExecutable>(context, handle);
         if (executable == nullptr) return CUDA_ERROR_INVALID_VALUE;
         std::shared_ptr<const std::vector<GraphNode>> nodes;
+        std::vector<TicketRef> after;
         {
             Scheduler::Lock lock = context.scheduler.lock();
             nodes = executable->nodes;
+            if (executable->last) after.push_back(executable->last);
         }
-        return enqueue(context, stream, GraphWork{std::move(nodes), ++launches});
+        TicketRef ticket;
+        CUresult status = enqueue(context, stream, GraphWork{std::move(nodes), ++launches}, &ticket, std::move(after));
+        if (ticket == nullptr) return status;
+        Scheduler::Lock lock = context.scheduler.lock();
+        executable->last = std::move(ticket);
+        return status;
     });
 }
 

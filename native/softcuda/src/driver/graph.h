@@ -13,6 +13,7 @@ struct Graph : Object {
 struct GraphExecutable : Object {
     // Replaced as a whole by an update: launches that are under way keep theirs. Under the scheduler's lock.
     std::shared_ptr<const std::vector<GraphNode>> nodes;
+    TicketRef last;  // ends with the last launch; the next one waits for it, in whatever stream
 };
 
 // Where and why a graph cannot take the place of another one.

@@ -12,6 +12,9 @@
 namespace softcuda {
 namespace {
 
+// Leaks that are named one by one.
+constexpr u64 kToldLeaks = 8;
+
 constexpr char kAllocated[] = "cuMemAlloc", kAllocatedAsync[] = "cuMemAllocAsync";
 
 // Allocates; when there is no room, waits for the releases that are under way first. 0 if there is none after that.
@@ -50,12 +53,17 @@ CUresult badFree(u64 address, const char* what) {
 
 void tellLeaks() {
     if (!settings().checked()) return;
-    DeviceMemory::get().forEachLive([](const Allocation& a) {
-        if (a.what == kAllocated)
-            std::fprintf(stderr, "softcuda: leak: allocation %llu (%s, %llu bytes at 0x%llx) was never freed\n",
-                         static_cast<unsigned long long>(a.serial), a.what.c_str(), static_cast<unsigned long long>(a.size),
-                         static_cast<unsigned long long>(a.address));
+    u64 count = 0, bytes = 0;
+    std::string some;
+    DeviceMemory::get().forEachLive([&](const Allocation& a) {
+        if (a.what != kAllocated && a.what != kAllocatedAsync) return;
+        bytes += a.size;
+        if (count++ < kToldLeaks)
+            some += (some.empty() ? "" : ", ") + std::to_string(a.serial) + " (" + a.what + ", " + std::to_string(a.size) + " bytes)";
     });
+    if (count == 0) return;
+    std::fprintf(stderr, "softcuda: leak: %llu allocation%s of %llu bytes never freed: %s%s\n", static_cast<unsigned long long>(count),
+                 count == 1 ? "" : "s", static_cast<unsigned long long>(bytes), some.c_str(), count > kToldLeaks ? ", ..." : "");
 }
 
 void releaseAllMemory(Context& context) {

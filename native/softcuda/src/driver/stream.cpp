@@ -27,13 +27,13 @@ CUresult create(CUstream* out, unsigned int flags, int priority) {
 
 }  // namespace
 
-CUresult enqueue(Context& context, CUstream handle, Work work, TicketRef* ticket) {
+CUresult enqueue(Context& context, CUstream handle, Work work, TicketRef* ticket, std::vector<TicketRef> after) {
     std::shared_ptr<Stream> stream = streamOf(context, handle);
     if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
     Scheduler::Lock lock = context.scheduler.lock();
     if (stream->capture) return captureNode(*stream, std::move(work));
     if (CUresult status = requireUncapturedBlocking(context, *stream)) return status;
-    TicketRef submitted = context.scheduler.submit(*stream, std::move(work));
+    TicketRef submitted = context.scheduler.submit(*stream, std::move(work), std::move(after));
     if (ticket != nullptr) *ticket = submitted;
     return CUDA_SUCCESS;
 }

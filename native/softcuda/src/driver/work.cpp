@@ -96,6 +96,11 @@ struct Performer {
         inHostFunction = false;
         return {};
     }
+    Fault operator()(const LibraryWork& work) const {
+        CUresult code = work.call->work(work.call->data);
+        if (code == CUDA_SUCCESS) return {};
+        return {code, work.call->name};
+    }
     Fault operator()(const ReleaseWork& work) const {
         DeviceMemory::get().release(work.address);
         return {};

@@ -48,6 +48,23 @@ struct HostWork {
     void* data = nullptr;
 };
 
+// What another library enqueued; it is dropped with the last node that could run it.
+struct LibraryCall {
+    LibraryCall(const char* name_, CUresult (*work_)(void*), void (*drop_)(void*), void* data_)
+        : name(name_), work(work_), drop(drop_), data(data_) {}
+    LibraryCall(const LibraryCall&) = delete;
+    ~LibraryCall() {
+        if (drop != nullptr) drop(data);
+    }
+    std::string name;
+    CUresult (*work)(void*);
+    void (*drop)(void*);
+    void* data;
+};
+struct LibraryWork {
+    std::shared_ptr<LibraryCall> call;
+};
+
 struct ReleaseWork {
     u64 address = 0;
 };
@@ -57,7 +74,7 @@ struct GraphWork {
     u64 serial = 0;
 };
 
-using Work = std::variant<EmptyWork, KernelWork, CopyWork, FillWork, HostWork, ReleaseWork, GraphWork>;
+using Work = std::variant<EmptyWork, KernelWork, CopyWork, FillWork, HostWork, LibraryWork, ReleaseWork, GraphWork>;
 
 // Does it to the end.
 Fault perform(const Work& work);

@@ -215,7 +215,7 @@ struct Modifiers {
         static const std::set<std::string> operations = {"and", "or", "xor", "cas", "exch", "add", "inc", "dec", "min", "max"};
         static const std::set<std::string> ignored = {"relaxed", "acquire", "release", "acq_rel", "cta",        "cluster",
                                                       "gpu",     "sys",     "global",  "shared",  "shared::cta"};
-        for (const std::string& name : b.in().modifiers) {
+        for (const std::string& name : b.in().allModifiers()) {
             if (operations.count(name) && operation.empty())
                 operation = name;
             else if (name == "v2" || name == "v4" || name == "v8")

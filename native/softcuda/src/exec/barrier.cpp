@@ -47,7 +47,7 @@ void bindFence(Binder& b) {
                                                 "sync_restrict::shared::cta",
                                                 "sync_restrict::shared::cluster"};
     const auto& in = b.in();
-    for (const std::string& name : in.modifiers)
+    for (const std::string& name : in.allModifiers())
         if (!known.count(name)) throw b.unsupported("modifier ." + name);
     if (in.modifiers.empty() || !in.operands.empty()) throw b.unsupported();
     b.out().run = in.has("gl") || in.has("gpu") || in.has("sys") || in.has("proxy") ? hostFence : nothing;
@@ -55,7 +55,7 @@ void bindFence(Binder& b) {
 
 void bindSleep(Binder& b) {
     const auto& in = b.in();
-    if (in.modifiers.size() != 1 || in.modifiers[0] != "u32" || in.operands.size() != 1) throw b.unsupported();
+    if (in.modifiers.size() != 1 || in.allModifiers()[0] != "u32" || in.operands.size() != 1) throw b.unsupported();
     b.read(0, in.operands[0], ptx::Type::u32);
     b.out().run = sleep;
 }

@@ -191,7 +191,7 @@ private:
 
     void bindInstruction() {
         begin(InstClass::control);
-        if (bindFlow()) return;
+        if (bindFlow()) return requireAsked();
         static const struct {
             Bind bind;
             InstClass kind;
@@ -206,10 +206,19 @@ private:
             std::size_t before = result_.code.size();
             if (!family.bind(*this)) continue;
             if (out().run == nullptr) throw unsupported("no handler");
+            requireAsked();
             for (std::size_t i = before - 1; i < result_.code.size(); i++) result_.code[i].kind = classOf(family.kind);
             return;
         }
         throw unsupported("unknown instruction");
+    }
+
+    // A modifier that the family did not look at is unknown to it. On jumps, .uni only promises something.
+    void requireAsked() const {
+        const std::string& op = instruction_->opcode;
+        if (op == "bra" || op == "brx" || op == "call" || op == "ret") instruction_->has("uni");
+        for (std::size_t k = 0; k < instruction_->modifiers.size(); k++)
+            if ((instruction_->asked >> k & 1) == 0) throw unsupported("unknown modifier ." + instruction_->modifiers[k]);
     }
 
     InstClass classOf(InstClass family) const {
@@ -237,6 +246,7 @@ private:
             bound.guard = -1;
         } else if (op == "brx") {
             if (bound.guard >= 0) throw unsupported("a guard on brx");
+            if (!instruction_->has("idx")) throw unsupported("expected .idx");
             bound.flow = Bound::Flow::table;
             auto targets = context_.ast->branchTargets.find(operand(1).name);
             if (targets == context_.ast->branchTargets.end()) throw unsupported("unknown .branchtargets '" + operand(1).name + "'");
@@ -324,6 +334,7 @@ private:
         if (symbol.kind != Symbol::Kind::area) return false;
         Type type = instruction_->type();
         std::vector<Operand> elements = value.kind == Operand::Kind::vector ? value.parts : std::vector<Operand>{value};
+        if (!instruction_->has(elements.size() == 2 ? "v2" : "v4") && elements.size() != 1) throw unsupported("a vector of another size");
         u32 bytes = ptx::bitsOf(type) / 8;
         for (std::size_t i = 0; i < elements.size(); i++) {
             if (i > 0) begin(InstClass::move);

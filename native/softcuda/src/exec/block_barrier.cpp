@@ -129,7 +129,11 @@ bool bindBlockBarrier(Binder& b) {
     const auto& in = b.in();
     if (in.opcode != "bar" && in.opcode != "barrier") return false;
     if (in.has("cluster")) throw b.unsupported("clusters are not supported");
+    // Neither changes what is done.
+    in.has("cta");
+    in.has("aligned");
     if (in.has("warp")) {
+        if (!in.has("sync")) throw b.unsupported();
         b.read(0, in.operands.at(0), ptx::Type::b32);
         b.out().run = warpBarrier;
     } else if (in.has("sync")) {
@@ -137,6 +141,7 @@ bool bindBlockBarrier(Binder& b) {
     } else if (in.has("arrive")) {
         bindBlockBarrier(b, arrive);
     } else if (in.has("red") && (in.has("popc") || in.has("and") || in.has("or"))) {
+        if (in.type() != (in.has("popc") ? ptx::Type::u32 : ptx::Type::pred)) throw b.unsupported();
         bindBlockBarrier(b, in.has("popc") ? popc : in.has("and") ? all : any);
     } else {
         throw b.unsupported();

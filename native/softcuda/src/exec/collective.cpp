@@ -33,6 +33,17 @@ void meet(Warp& w, const Inst* i, u32 maskOffset) {
              "this lane executes the instruction and is not in its member mask");
 }
 
+// What a lane reads from one that does not execute the shuffle is undefined.
+void checkSources(Warp& w, const Inst* i, const u32* sources, u32 valid) {
+    for (u32 rest = w.mask & valid; rest != 0; rest &= rest - 1) {
+        u32 lane = static_cast<u32>(__builtin_ctz(rest));
+        if (w.mask >> sources[lane] & 1) continue;
+        tell(Finding::badCollective, w, i, lane,
+             "this lane reads lane " + std::to_string(sources[lane]) + ", which does not execute the instruction");
+        return;
+    }
+}
+
 enum class Shuffle : u8 { up, down, bfly, idx };
 
 // op: d, p, a, b, c, members; imm: whether p is wanted.
@@ -42,7 +53,7 @@ const Inst* shfl(Warp& w, const Inst* i) {
     u32 a[kLanes];
     std::memcpy(a, w.r<u32>(i->op[2]), sizeof a);
     const u32 *b = w.r<u32>(i->op[3]), *c = w.r<u32>(i->op[4]);
-    u32 valid = 0, result[kLanes];
+    u32 valid = 0, result[kLanes], sources[kLanes];
     for (u32 l = 0; l < kLanes; l++) {
         u32 segment = c[l] >> 8 & 0x1f, clamp = c[l] & 0x1f, by = b[l] & 0x1f;
         u32 most = (l & segment) | (clamp & ~segment), least = l & segment;
@@ -52,9 +63,11 @@ const Inst* shfl(Warp& w, const Inst* i) {
                                             : static_cast<i32>(least | (by & ~segment));
         bool inside = kMode == Shuffle::up ? from >= static_cast<i32>(most) : from <= static_cast<i32>(most);
         u32 source = inside ? static_cast<u32>(from) & 31 : l;
+        sources[l] = source;
         result[l] = a[source];
         valid |= static_cast<u32>(inside) << l;
     }
+    if (w.mask != kAllLanes && settings().checked()) checkSources(w, i, sources, valid);
     forLanes(w.mask, w.r<u32>(i->op[0]), [&](u32 l) { return result[l]; });
     if (i->imm) setPredicate(w.p(i->op[1]), valid, w.mask);
     return i + 1;

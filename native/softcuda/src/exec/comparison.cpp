@@ -174,7 +174,7 @@ Compare compareOf(Binder& b, Type type) {
         {"ge", Compare::ge},   {"equ", Compare::equ}, {"neu", Compare::neu}, {"ltu", Compare::ltu}, {"leu", Compare::leu},
         {"gtu", Compare::gtu}, {"geu", Compare::geu}, {"num", Compare::num}, {"nan", Compare::nan}, {"lo", Compare::lt},
         {"ls", Compare::le},   {"hi", Compare::gt},   {"hs", Compare::ge}};
-    const auto& modifiers = b.in().modifiers;
+    const auto& modifiers = b.in().allModifiers();
     auto found = modifiers.empty() ? names.end() : names.find(modifiers[0]);
     if (found == names.end()) throw b.unsupported("unknown comparison");
     const std::string& name = found->first;
@@ -185,7 +185,7 @@ Compare compareOf(Binder& b, Type type) {
 
 // The modifiers between the comparison and the types.
 u32 combineOf(Binder& b, std::size_t types, bool& ftz) {
-    const auto& modifiers = b.in().modifiers;
+    const auto& modifiers = b.in().allModifiers();
     u32 combine = none;
     for (std::size_t k = 1; k + types < modifiers.size(); k++) {
         if (modifiers[k] == "ftz")

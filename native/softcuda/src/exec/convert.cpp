@@ -170,7 +170,7 @@ void checkFlags(Binder& b, const ConvertForm& form) {
 
 ConvertForm formOf(Binder& b) {
     const auto& in = b.in();
-    if (in.modifiers.size() < 2) throw b.unsupported();
+    if (in.allModifiers().size() < 2) throw b.unsupported();
     ConvertForm form;
     form.to = in.type(1);
     form.from = in.type(0);

@@ -72,7 +72,7 @@ Run integerConversion(const ConvertForm& form) {
 
 void bindConvertPack(Binder& b) {
     const auto& in = b.in();
-    const auto& names = in.modifiers;
+    const auto& names = in.allModifiers();
     bool three = names.size() == 5 && names[4] == "b32";
     if (names.size() < 4 || names[1] != "sat" || names[3] != "s32" || (names.size() != 4 && !three)) throw b.unsupported();
     const std::string& field = names[2];

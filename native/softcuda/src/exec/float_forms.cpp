@@ -18,7 +18,7 @@ u32 modifierOf(const std::string& name) {
 }  // namespace
 
 FloatForm::FloatForm(Binder& b, u32 allowed) {
-    const auto& names = b.in().modifiers;
+    const auto& names = b.in().allModifiers();
     width = names.back() == "f32x2" ? 2 : 1;
     type = width == 2 ? ptx::Type::f32 : b.in().type();
     for (std::size_t i = 0; i + 1 < names.size(); i++) {

@@ -109,7 +109,7 @@ const Inst* test(Warp& w, const Inst* i) {
 bool bindTest(Binder& b) {
     static constexpr const char* kNames[] = {"finite", "infinite", "number", "notanumber", "normal", "subnormal"};
     const auto& in = b.in();
-    if (in.modifiers.size() != 2 || in.operands.size() != 2) throw b.unsupported();
+    if (in.allModifiers().size() != 2 || in.operands.size() != 2) throw b.unsupported();
     for (u32 property = 0; property < std::size(kNames); property++) {
         if (in.modifiers[0] != kNames[property]) continue;
         b.writePredicate(0, in.operands[0]);

@@ -154,7 +154,7 @@ struct HalfForm {
     explicit HalfForm(Binder& b) : type(b.in().type()) {
         width = type == ptx::Type::f16x2 || type == ptx::Type::bf16x2 ? 2 : 1;
         half = type == ptx::Type::f16 || type == ptx::Type::f16x2;
-        const auto& names = b.in().modifiers;
+        const auto& names = b.in().allModifiers();
         for (std::size_t i = 0; i + 1 < names.size(); i++) {
             const std::string& name = names[i];
             if (name == "ftz")

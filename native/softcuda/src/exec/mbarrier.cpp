@@ -181,7 +181,7 @@ void checkModifiers(Binder& b) {
                                                 "noComplete",    "test_wait", "try_wait", "parity",      "release",     "acquire",
                                                 "relaxed",       "cta",       "cluster",  "shared",      "shared::cta", "b64",
                                                 "pending_count", "async",     "mbarrier", "noinc"};
-    for (const std::string& name : b.in().modifiers)
+    for (const std::string& name : b.in().allModifiers())
         if (!known.count(name)) throw b.unsupported("modifier ." + name);
 }
 
@@ -244,7 +244,7 @@ bool bindMbarrier(Binder& b) {
     bool copies = in.opcode == "cp" && in.has("async") && in.has("mbarrier");
     if (in.opcode != "mbarrier" && !copies) return false;
     checkModifiers(b);
-    const std::string& action = in.modifiers.at(0);
+    const std::string& action = in.allModifiers().at(0);
     if (copies) {
         bindAfterCopies(b);
     } else if (action == "init") {

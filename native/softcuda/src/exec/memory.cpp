@@ -215,7 +215,7 @@ void checkModifiers(Binder& b) {
                                                 "cluster", "gpu",      "sys",     "ca",      "cg",      "cs",     "lu",
                                                 "cv",      "wb",       "wt",      "nc",      "global",  "shared", "shared::cta",
                                                 "local",   "const",    "param",   "v2",      "v4",      "v8",     "param::entry"};
-    const auto& modifiers = b.in().modifiers;
+    const auto& modifiers = b.in().allModifiers();
     for (std::size_t k = 0; k + 1 < modifiers.size(); k++) {
         const std::string& name = modifiers[k];
         if (!known.count(name) && !startsWith(name, "L1::") && !startsWith(name, "L2::") && !startsWith(name, "unified"))

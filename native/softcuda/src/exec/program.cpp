@@ -95,7 +95,8 @@ private:
             }
     }
 
-    // Shared variables that device functions use lie at the same place in every kernel that calls any.
+    // Shared variables that device functions use lie at the same place in every kernel that calls any; those declared inside of functions
+    // follow them.
     void placeCommonShared() {
         std::set<std::string> names;
         for (const auto& function : module_.functions)
@@ -119,9 +120,7 @@ private:
         for (const auto& areas : {&signature.results, &signature.parameters})
             for (const auto& area : *areas) context.symbols[area.name] = {Symbol::Kind::area, Space::param, area.offset, area.size};
         context.frameStart = signature.bytes;
-        u32 shared = 0;
-        placeLocals(context, shared);
-        if (shared != 0) throw error(ast.line, "shared variables inside the function " + ast.name);
+        placeLocals(context, commonShared_);
         decodeFunction(context);
     }
 
@@ -215,7 +214,11 @@ private:
         const u32* required = ast.requiredThreads;
         std::copy(required, required + 3, kernel.required);
         const u32* most = required[0] != 0 ? required : ast.maxThreads;
-        if (most[0] != 0) kernel.maxThreads = most[0] * most[1] * most[2];
+        if (most[0] == 0) return;
+        kernel.maxThreads = most[0] * most[1] * most[2];
+        // The compiler keeps to what lets such a block run: 65536 registers, in units of 256 a warp, warps in fours.
+        u32 warps = static_cast<u32>(alignUp(std::max(1u, (kernel.maxThreads + kLanes - 1) / kLanes), 4));
+        kernel.registers = std::min(kernel.registers, std::max(16u, 65536 / warps / 256 * 256 / kLanes));
     }
 
     Program& program_;

@@ -80,19 +80,32 @@ struct Instruction {
     bool guardNegated = false;
     std::string opcode;                  // "ld"
     std::vector<std::string> modifiers;  // "global", "nc", "v4", "f32"
+    mutable u64 asked = 0;               // of the modifiers, a bit each: those that somebody asked for
     std::vector<Operand> operands;       // of call: see CallTarget
     u32 line = 0;                        // in the PTX text, from 1
     SourceLine source;
     std::string text;  // as written, on one line
 
+    // For those who look at each of them.
+    const std::vector<std::string>& allModifiers() const {
+        asked = ~0ull;
+        return modifiers;
+    }
     bool has(const char* modifier) const {
-        for (const auto& m : modifiers)
-            if (m == modifier) return true;
+        for (std::size_t k = 0; k < modifiers.size(); k++)
+            if (modifiers[k] == modifier) {
+                asked |= 1ull << k;
+                return true;
+            }
         return false;
     }
     // The last modifier's type, the second to last's if `fromEnd` is 1, ...
     Type type(std::size_t fromEnd = 0) const {
-        return fromEnd < modifiers.size() ? typeOf(modifiers[modifiers.size() - 1 - fromEnd]) : Type::none;
+        if (fromEnd >= modifiers.size()) return Type::none;
+        std::size_t k = modifiers.size() - 1 - fromEnd;
+        Type type = typeOf(modifiers[k]);
+        if (type != Type::none) asked |= 1ull << k;
+        return type;
     }
 };
 

@@ -166,6 +166,18 @@ private:
             out.guard = in_.expectWord("a predicate");
         }
         split(in_.expectWord("an instruction"), out);
+        try {
+            operands(out);
+        } catch (const PtxError& e) {
+            throw PtxError(e.what() + (" in '" + in_.text(begin, in_.peek().end) + "'"));
+        }
+        out.text = in_.text(begin, in_.next().end);
+        out.source.file = static_cast<u32>(locations_.size());
+        add(std::move(statement), scope);
+    }
+
+    // Up to the semicolon.
+    void operands(Instruction& out) {
         if (out.opcode == "call") {
             callOperands(out);
         } else {
@@ -174,10 +186,7 @@ private:
                 if (!in_.accept(',')) break;
             }
         }
-        if (!in_.peek().is(';')) in_.fail("unexpected '" + in_.peek().text + "' in instruction " + in_.text(begin, in_.peek().end));
-        out.text = in_.text(begin, in_.next().end);
-        out.source.file = static_cast<u32>(locations_.size());
-        add(std::move(statement), scope);
+        if (!in_.peek().is(';')) in_.fail("unexpected '" + in_.peek().text + "'");
     }
 
     static void split(const std::string& word, Instruction& out) {

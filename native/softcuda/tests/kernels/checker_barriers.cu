@@ -55,12 +55,12 @@ extern "C" __global__ void count_votes(unsigned* out, int below) {
 }
 
 extern "C" __global__ void warp_barrier(unsigned* out, int n, unsigned mask) {
-    out[threadIdx.x] = 0;
+    unsigned result = 0;
     if (threadIdx.x < n) {
-        out[threadIdx.x] = 1;
         __syncwarp(mask);  // defect
-        out[threadIdx.x] = threadIdx.x;
+        result = threadIdx.x;
     }
+    out[threadIdx.x] = result;
 }
 
 // --- Named barriers: warp 0 fills a buffer that warp 1 reads -------------------------------------------------------------------------
@@ -168,37 +168,35 @@ extern "C" __global__ void relay(unsigned* out) {
     }
 }
 
-// --- Collectives ----------------------------------------------------------------------------------------------------------------------
+// --- Collectives: lanes from n on do not take part --------------------------------------------------------------------------------
 
 extern "C" __global__ void shuffle(unsigned* out, int n, unsigned mask) {
-    out[threadIdx.x] = 0;
-    if (threadIdx.x < n) {
-        out[threadIdx.x] = 1;
-        out[threadIdx.x] = __shfl_sync(mask, threadIdx.x, 3);  // defect
-    }
+    unsigned result = 0;
+    if (threadIdx.x < n) result = __shfl_sync(mask, threadIdx.x, 3);  // defect
+    out[threadIdx.x] = result;
 }
 
 extern "C" __global__ void ballot(unsigned* out, int n, unsigned mask) {
-    out[threadIdx.x] = 0;
-    if (threadIdx.x < n) {
-        out[threadIdx.x] = 1;
-        out[threadIdx.x] = __ballot_sync(mask, threadIdx.x & 1);  // defect
-    }
+    unsigned result = 0;
+    if (threadIdx.x < n) result = __ballot_sync(mask, threadIdx.x & 1);  // defect
+    out[threadIdx.x] = result;
 }
 
 extern "C" __global__ void reduce(unsigned* out, int n, unsigned mask) {
-    out[threadIdx.x] = 0;
-    if (threadIdx.x < n) {
-        out[threadIdx.x] = 1;
-        out[threadIdx.x] = __reduce_add_sync(mask, 1u);  // defect
-    }
+    unsigned result = 0;
+    if (threadIdx.x < n) result = __reduce_add_sync(mask, 1u);  // defect
+    out[threadIdx.x] = result;
 }
 
-// The lanes that run are named, the lane that they read is not.
+// The lanes that run are named; the lane that they read may not be.
 extern "C" __global__ void shuffle_from(unsigned* out, int n, unsigned mask, int distance) {
-    out[threadIdx.x] = 0;
-    if (threadIdx.x < n) {
-        out[threadIdx.x] = 1;
-        out[threadIdx.x] = __shfl_xor_sync(mask, threadIdx.x, distance);  // defect
-    }
+    unsigned result = 0;
+    if (threadIdx.x < n) result = __shfl_xor_sync(mask, threadIdx.x, distance);  // defect
+    out[threadIdx.x] = result;
+}
+
+// Lanes that have ended are absent by right.
+extern "C" __global__ void shuffle_after_exit(unsigned* out, int n) {
+    if (threadIdx.x >= n) return;
+    out[threadIdx.x] = __shfl_sync(0xffffffffu, threadIdx.x, 3);
 }

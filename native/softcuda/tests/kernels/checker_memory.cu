@@ -37,8 +37,7 @@ extern "C" __global__ void read_table(unsigned* out, int base) {
 }
 
 extern "C" __global__ void read_float4(float4* out, const char* in, long long offset) {
-    float4 v = *reinterpret_cast<const float4*>(in + offset);  // defect
-    out[threadIdx.x] = v;
+    out[threadIdx.x] = *reinterpret_cast<const float4*>(in + offset);  // defect
 }
 
 extern "C" __global__ void write_float4(char* out, long long offset) {
@@ -46,8 +45,7 @@ extern "C" __global__ void write_float4(char* out, long long offset) {
 }
 
 extern "C" __global__ void read_float2(float2* out, const char* in, long long offset) {
-    float2 v = *reinterpret_cast<const float2*>(in + offset);  // defect
-    out[threadIdx.x] = v;
+    out[threadIdx.x] = *reinterpret_cast<const float2*>(in + offset);  // defect
 }
 
 extern "C" __global__ void read_double(double* out, const char* in, long long offset) {

@@ -8,8 +8,7 @@ extern "C" __global__ void copy_words(unsigned* out, const unsigned* in, int n) 
 }
 
 extern "C" __global__ void copy_float4(float4* out, const float4* in) {
-    float4 v = in[threadIdx.x];  // defect
-    out[threadIdx.x] = v;
+    out[threadIdx.x] = in[threadIdx.x];  // defect
 }
 
 extern "C" __global__ void fill(unsigned* out, int n) {

@@ -75,6 +75,9 @@ class CudaAttentionTest {
         layout.addRow(0, 0, 0);
         addRow(layout, 300, 1, 200, 1, 40);
         addRow(layout, 400, 130, 300, 140, 70);
+        // The first token is one short of seeing the whole first tile; the last one sees all of it but the first key.
+        addRow(layout, 0, 0, 480, 62, 5);
+        addRow(layout, 0, 0, 560, 64, 2);
         return layout;
     }
 
@@ -89,6 +92,30 @@ class CudaAttentionTest {
         all.select(chosen, chosen.length, layout);
         check(new AttentionCase(layout, shape(4, 1, 64), 0), "chosen tokens");
         check(new AttentionCase(layout, shape(4, 1, 64), 50), "chosen tokens in a window");
+    }
+
+    /** The tokens that share its block do not change a bit of a token. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 50, 64})
+    void aTokenDoesNotDependOnItsBlock(int window) {
+        TokenLayout all = new TokenLayout();
+        addRow(all, 0, 0, 0, 0, 150);
+        AttentionCase whole = new AttentionCase(all, shape(2, 1, 64), window);
+        int[] chosen = {3, 60, 61, 70, 71, 120, 149};
+        TokenLayout layout = new TokenLayout();
+        all.select(chosen, chosen.length, layout);
+        AttentionCase part = new AttentionCase(layout, shape(2, 1, 64), window);
+        for (int i = 0; i < chosen.length; i++) {
+            System.arraycopy(whole.q, chosen[i] * 128, part.q, i * 128, 128);
+        }
+        float[] expected = run(whole, true, true).f32();
+        float[] actual = run(part, true, true).f32();
+        for (int i = 0; i < chosen.length; i++) {
+            assertArrayEquals(
+                    Arrays.copyOfRange(expected, chosen[i] * 128, chosen[i] * 128 + 128),
+                    Arrays.copyOfRange(actual, i * 128, i * 128 + 128),
+                    "token " + chosen[i]);
+        }
     }
 
     /** A token that attends to one key returns that key's value exactly: the weight is 1. */

@@ -1,0 +1,276 @@
+package dev.belay.device.cuda;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * Writes docs/kernels.md, see {@code tools/kernel-report}. {@code run KERNELS} launches every workload once, in a process in which
+ * softcuda counts; {@code write COUNTS PTXAS OUT} joins the counts with the output of ptxas. The same input gives the same text.
+ */
+final class KernelReport {
+    private static final String HEAD = """
+            # What the kernels cost
+
+            Written by `tools/kernel-report`; change that, not this. **Nothing here was measured on a GPU.** Registers and spills are what
+            ptxas of CUDA 13.0 says of the shipped fatbin; everything counted comes from softcuda (`native/softcuda`), which runs the
+            kernels' PTX instruction by instruction; times are predictions.
+
+            ## The launches
+
+            One of each kernel, in the widths of Llama-3.1-8B. T tokens, D width, H heads, KV key/value heads, HD head size, F feed-forward
+            size. Shared memory is of a block, the dynamic part.
+
+            """;
+
+    private static final String RESOURCES = """
+
+            ## Registers and occupancy
+
+            For each architecture registers of a thread, and the share of a multiprocessor's warps that are there at a time in these
+            launches, by registers, shared memory and blocks (limits: CUDA C++ Programming Guide, technical specifications per compute
+            capability). Bytes spilled are stores and loads together.
+
+            """;
+
+    private static final String INSTRUCTIONS = """
+
+            ## Warp instructions
+
+            In thousands, by class. `lanes` is the share of lanes that were active. A warp instruction of PTX is about one of the machine's.
+
+            """;
+
+    private static final String MEMORY = """
+
+            ## Memory
+
+            `asked` are the bytes that lanes asked for, `moved` the 32-byte sectors of global memory that these touch for each warp
+            instruction, `coalescing` = asked / moved. The minimum is each input once and each output once; what is moved beyond it, other
+            blocks or warps have asked for before, so that the caches catch most of it. `bank passes` are passes over the banks of shared
+            memory relative to those without conflicts; `parting` is the share of branches at which the lanes of a warp part.
+
+            """;
+
+    private static final String PREDICTED = """
+
+            ## Predicted time, not measured
+
+            Microseconds = max(bytes / bandwidth, matrix FLOPs / tensor rate, other float32 FLOPs / float rate) + launch. The first number
+            takes the minimum of bytes, the second the bytes moved, as if no cache helped: the truth should lie between, and above where
+            a kernel does not reach the peak. Other FLOPs are counted as if every float32 instruction were an fma of all lanes. Inputs that
+            the kernel before left in the L2 cache make it faster than the first number.
+
+            """;
+
+    private final Map<String, KernelCounts> counts;
+    private final PtxasLog ptxas;
+    private final StringBuilder text = new StringBuilder();
+
+    private KernelReport(Map<String, KernelCounts> counts, PtxasLog ptxas) {
+        this.counts = counts;
+        this.ptxas = ptxas;
+    }
+
+    public static void main(String[] args) throws IOException {
+        if (args.length == 2 && args[0].equals("run")) {
+            try (CudaContext context = CudaContext.open(0);
+                    CudaModule module = context.load(Path.of(args[1]))) {
+                KernelWorkload.all().forEach(workload -> workload.run(context, module));
+            }
+        } else if (args.length == 4 && args[0].equals("write")) {
+            PtxasLog ptxas = PtxasLog.parse(Files.readAllLines(Path.of(args[2])));
+            Files.writeString(Path.of(args[3]), write(KernelCounts.read(Path.of(args[1])), ptxas));
+        } else {
+            System.err.println("usage: KernelReport run KERNELS | write COUNTS PTXAS OUT");
+            System.exit(2);
+        }
+    }
+
+    /** The report as Markdown. */
+    static String write(Map<String, KernelCounts> counts, PtxasLog ptxas) {
+        KernelReport report = new KernelReport(counts, ptxas);
+        List<KernelWorkload> workloads = KernelWorkload.all();
+        report.launches(workloads);
+        report.resources(workloads);
+        report.instructions(workloads);
+        report.memory(workloads);
+        report.predictions(workloads);
+        return report.text.toString();
+    }
+
+    private void launches(List<KernelWorkload> workloads) {
+        text.append(HEAD);
+        table("kernel", "work", "blocks", "threads", "shared bytes");
+        for (KernelWorkload w : workloads) {
+            LaunchShape shape = w.shape();
+            row(
+                    w.kernel().name(),
+                    w.work(),
+                    shape.gridX() + " × " + shape.gridY(),
+                    shape.threads(),
+                    w.kernel().sharedBytes());
+        }
+    }
+
+    private void resources(List<KernelWorkload> workloads) {
+        text.append(RESOURCES);
+        String[] columns = new String[SmLimits.ALL.length + 2];
+        columns[0] = "kernel";
+        for (int i = 0; i < SmLimits.ALL.length; i++) {
+            columns[i + 1] = SmLimits.ALL[i].architecture();
+        }
+        columns[columns.length - 1] = "spilled";
+        table(columns);
+        for (KernelWorkload w : workloads) {
+            Object[] cells = new Object[columns.length];
+            cells[0] = w.kernel().name();
+            int spilled = 0;
+            for (int i = 0; i < SmLimits.ALL.length; i++) {
+                SmLimits sm = SmLimits.ALL[i];
+                PtxasLog.Usage usage = ptxas.usage(w.kernel().name(), sm.architecture());
+                int shared = usage.sharedBytes() + w.kernel().sharedBytes();
+                double occupancy = sm.occupancy(w.shape().threads(), usage.registers(), shared);
+                cells[i + 1] = usage.registers() + ", " + percent(occupancy);
+                spilled = Math.max(spilled, usage.spillBytes());
+            }
+            cells[cells.length - 1] = spilled;
+            row(cells);
+        }
+    }
+
+    private void instructions(List<KernelWorkload> workloads) {
+        text.append(INSTRUCTIONS);
+        List<String> classes = workloads.stream()
+                .flatMap(w -> of(w).classes().entrySet().stream())
+                .filter(e -> e.getValue() > 0)
+                .map(Map.Entry::getKey)
+                .distinct()
+                .toList();
+        String[] columns = new String[classes.size() + 3];
+        columns[0] = "kernel";
+        columns[1] = "all";
+        columns[2] = "lanes";
+        for (int i = 0; i < classes.size(); i++) {
+            columns[i + 3] = classes.get(i);
+        }
+        table(columns);
+        for (KernelWorkload w : workloads) {
+            Object[] cells = new Object[columns.length];
+            cells[0] = w.kernel().name();
+            cells[1] = thousands(of(w).warpInstructions());
+            cells[2] = percent(of(w).laneUse());
+            for (int i = 0; i < classes.size(); i++) {
+                cells[i + 3] = thousands(of(w).classes().get(classes.get(i)));
+            }
+            row(cells);
+        }
+    }
+
+    private void memory(List<KernelWorkload> workloads) {
+        text.append(MEMORY);
+        table(
+                "kernel",
+                "asked MB",
+                "moved MB",
+                "coalescing",
+                "minimum MB",
+                "moved / minimum",
+                "bank passes",
+                "parting");
+        for (KernelWorkload w : workloads) {
+            KernelCounts c = of(w);
+            row(
+                    w.kernel().name(),
+                    megabytes(c.askedBytes()),
+                    megabytes(c.movedBytes()),
+                    percent(c.coalescing()),
+                    megabytes(w.minimumBytes()),
+                    decimals(2, (double) c.movedBytes() / w.minimumBytes()),
+                    decimals(2, c.bankConflicts()),
+                    percent(c.divergence()));
+        }
+    }
+
+    private void predictions(List<KernelWorkload> workloads) {
+        text.append(PREDICTED);
+        for (GpuModel gpu : GpuModel.ALL) {
+            line("- " + gpu.name() + ": " + number(gpu.gigabytes()) + " GB/s, " + number(gpu.tensorTeraflops())
+                    + " TFLOP/s in bf16 products, " + number(gpu.floatTeraflops()) + " TFLOP/s in float32 ("
+                    + gpu.source() + ")");
+        }
+        line("- launch: " + number(GpuModel.LAUNCH_MICROSECONDS) + " µs, an assumption");
+        line("");
+        String[] columns = new String[GpuModel.ALL.length + 3];
+        columns[0] = "kernel";
+        columns[1] = "matrix GFLOP";
+        columns[2] = "other GFLOP";
+        for (int i = 0; i < GpuModel.ALL.length; i++) {
+            columns[i + 3] = GpuModel.ALL[i].name() + ", predicted µs";
+        }
+        table(columns);
+        for (KernelWorkload w : workloads) {
+            KernelCounts c = of(w);
+            Object[] cells = new Object[columns.length];
+            cells[0] = w.kernel().name();
+            cells[1] = decimals(3, c.mmaFlops() / 1e9);
+            cells[2] = decimals(3, c.floatFlops() / 1e9);
+            for (int i = 0; i < GpuModel.ALL.length; i++) {
+                GpuModel gpu = GpuModel.ALL[i];
+                cells[i + 3] = decimals(1, gpu.microseconds(w.minimumBytes(), c.mmaFlops(), c.floatFlops())) + " – "
+                        + decimals(1, gpu.microseconds(c.movedBytes(), c.mmaFlops(), c.floatFlops()));
+            }
+            row(cells);
+        }
+    }
+
+    private KernelCounts of(KernelWorkload workload) {
+        String name = workload.kernel().name();
+        KernelCounts found = counts.get(name);
+        if (found == null || found.launches() != 1) {
+            throw new IllegalArgumentException(
+                    "the counts must hold one launch of " + name + ", not " + (found == null ? 0 : found.launches()));
+        }
+        return found;
+    }
+
+    private void table(String... columns) {
+        row((Object[]) columns);
+        line("|---|" + "---:|".repeat(columns.length - 1));
+    }
+
+    private void row(Object... cells) {
+        StringBuilder row = new StringBuilder("|");
+        for (Object cell : cells) {
+            row.append(' ').append(cell).append(" |");
+        }
+        line(row.toString());
+    }
+
+    private void line(String line) {
+        text.append(line).append('\n');
+    }
+
+    private static String thousands(long count) {
+        return decimals(count > 0 && count < 10_000 ? 1 : 0, count / 1e3);
+    }
+
+    private static String megabytes(long bytes) {
+        return decimals(2, bytes / 1e6);
+    }
+
+    private static String percent(double share) {
+        return decimals(0, 100 * share) + " %";
+    }
+
+    private static String number(double value) {
+        return decimals(value == Math.rint(value) ? 0 : 1, value);
+    }
+
+    private static String decimals(int places, double value) {
+        return String.format(Locale.ROOT, "%." + places + "f", value);
+    }
+}
