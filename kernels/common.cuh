@@ -52,8 +52,14 @@ __device__ __forceinline__ void load(const bf16* p, float (&v)[V]) {
             v[2 * i] = __uint_as_float(pairs[i] << 16);
             v[2 * i + 1] = __uint_as_float(pairs[i] & 0xffff0000u);
         }
+    } else if constexpr (V == 4) {
+        const uint2 bits = *reinterpret_cast<const uint2*>(p);
+        v[0] = __uint_as_float(bits.x << 16);
+        v[1] = __uint_as_float(bits.x & 0xffff0000u);
+        v[2] = __uint_as_float(bits.y << 16);
+        v[3] = __uint_as_float(bits.y & 0xffff0000u);
     } else {
-        static_assert(V == 1, "1 or 8");
+        static_assert(V == 1, "1, 4 or 8");
         v[0] = __bfloat162float(*p);
     }
 }

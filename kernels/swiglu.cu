@@ -4,8 +4,9 @@
 // Numbers     In float32: expf (error at most 1 ulp in CUDA's table), IEEE sum, quotient and product; bf16 rounds at the end, to
 //             nearest. Where exp(-g) overflows the result is -0.
 // Geometry    Blocks of 256 threads: grid (T, S), where the S blocks of a token take its vectors in turn; S = ceil(F / (256 V)) makes
-//             it one vector a thread, V = numbers of the input in 16 bytes.
-// Memory      Every number moves once: 16-byte loads, or single numbers where F is no multiple of V or an address none of 16 bytes.
+//             it one vector a thread, V = numbers in 16 bytes of the wider of input and output.
+// Memory      Every number moves once, in whole sectors: loads and stores of V numbers, or of single ones where F is no multiple of V or
+//             an address none of 16 bytes.
 #include "common.cuh"
 
 namespace swiglu {
@@ -30,7 +31,7 @@ __device__ __forceinline__ void row(const In* gateUp, int width, Out* out) {
 
 template <typename In, typename Out>
 __device__ __forceinline__ void kernel(const In* gateUp, int width, Out* out) {
-    constexpr int V = PER_16_BYTES<In>;
+    constexpr int V = PER_16_BYTES<In> < PER_16_BYTES<Out> ? PER_16_BYTES<In> : PER_16_BYTES<Out>;
     const bool vectors = width % V == 0 && aligned16(gateUp) && aligned16(out);
     gateUp += static_cast<size_t>(blockIdx.x) * 2 * width;
     out += static_cast<size_t>(blockIdx.x) * width;

@@ -98,6 +98,7 @@ int main(int argc, char** argv) {
                         lanes / seconds * 1e-9);
             if (std::string(work.kernel) == "mma_loop") std::printf("  %6.1f ns a mma and its loop", seconds * 1e9 / kRounds / kBlocks);
             std::printf("\n");
+            std::fflush(stdout);  // before the next fork, which would print it again
         }
     }
     return 0;

@@ -1,4 +1,5 @@
-// What is refused, and with which status. The statuses are those of cuBLASLt 13.1, except where this library implements less.
+// What is refused, and with which status. The statuses are those that cuBLASLt documents or was seen to give for
+// such arguments; where this library implements less, CUBLAS_STATUS_NOT_SUPPORTED. None was compared on a GPU.
 #include <functional>
 
 #include "blas.h"

@@ -105,11 +105,13 @@ inline Case clean(std::string name, const char* kernel, std::function<void(Run&)
     return {std::move(name), kernel, std::move(setup), nullptr, "", "", CUDA_SUCCESS};
 }
 
-inline void configure(const char* check, int seed, const char* threads = nullptr) {
+// The PTX of the newer front end runs on the newer architecture.
+inline void configure(const char* check, int seed, const char* threads = nullptr, bool newer = false) {
     setenv("SOFTCUDA_CHECK", check, 1);
     setenv("SOFTCUDA_SEED", std::to_string(seed).c_str(), 1);
     setenv("SOFTCUDA_MEMORY", "64M", 1);
     if (threads != nullptr) setenv("SOFTCUDA_THREADS", threads, 1);
+    if (newer) setenv("SOFTCUDA_ARCH", "100", 1);
 }
 
 struct Child {
@@ -206,7 +208,7 @@ private:
     }
 
     void execute(const Case& c, size_t ptx, const char* check, int seed) {
-        configure(check, seed);
+        configure(check, seed, nullptr, ptx == 1);
         openContext();
         Run run;
         MUST(cuModuleLoadData(&run.module, ptx_[ptx].c_str()));

@@ -174,7 +174,9 @@ std::vector<Case> sharedAndLocal() {
         clean("shared memory of its own block", "read_stale_shared", with(6, 32, 0, 6)),
         unwritten("local", "read_local", local(7, 4, 8), "byte 28 of local memory", "thread \\(3,"),
         clean("local", "read_local", local(7, 3, 4)),
-        unwritten("local of another thread's call", "read_local", local(0, 0, 32), "local memory", "thread \\(0,"),
+        unwritten("local, nothing written", "read_local", local(0, 0, 32), "local memory", "thread \\(0,"),
+        unwritten("local of an earlier call", "call_twice", local(5, 5, 32), "local memory", "thread \\(0,"),
+        clean("local of each call", "call_twice", local(6, 5, 32)),
     };
 }
 

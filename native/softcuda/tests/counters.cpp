@@ -47,7 +47,7 @@ std::string counted(const char* check, const std::vector<std::pair<const char*, 
     std::string file = build + "/tests/counters.json";
     unlink(file.c_str());
     cases::Child child = cases::inChild([&] {
-        cases::configure(check, 1);
+        cases::configure(check, 1, nullptr, std::string(suffix) == ".sm100.ptx");
         setenv("SOFTCUDA_COUNT", file.c_str(), 1);
         openContext();
         CUmodule module;

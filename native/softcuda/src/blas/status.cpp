@@ -13,23 +13,23 @@ Text textOf(cublasStatus_t status) {
         case CUBLAS_STATUS_SUCCESS:
             return {"CUBLAS_STATUS_SUCCESS", "success"};
         case CUBLAS_STATUS_NOT_INITIALIZED:
-            return {"CUBLAS_STATUS_NOT_INITIALIZED", "the library was not initialized"};
+            return {"CUBLAS_STATUS_NOT_INITIALIZED", "there is no handle or no context"};
         case CUBLAS_STATUS_ALLOC_FAILED:
-            return {"CUBLAS_STATUS_ALLOC_FAILED", "the resource allocation failed"};
+            return {"CUBLAS_STATUS_ALLOC_FAILED", "out of memory"};
         case CUBLAS_STATUS_INVALID_VALUE:
-            return {"CUBLAS_STATUS_INVALID_VALUE", "an unsupported value or parameter was passed to the function"};
+            return {"CUBLAS_STATUS_INVALID_VALUE", "an argument is out of range or contradicts another one"};
         case CUBLAS_STATUS_ARCH_MISMATCH:
-            return {"CUBLAS_STATUS_ARCH_MISMATCH", "the function requires an architectural feature absent from the device"};
+            return {"CUBLAS_STATUS_ARCH_MISMATCH", "this device cannot do it"};
         case CUBLAS_STATUS_MAPPING_ERROR:
-            return {"CUBLAS_STATUS_MAPPING_ERROR", "an access to GPU memory space failed"};
+            return {"CUBLAS_STATUS_MAPPING_ERROR", "device memory could not be reached"};
         case CUBLAS_STATUS_EXECUTION_FAILED:
-            return {"CUBLAS_STATUS_EXECUTION_FAILED", "the function failed to launch on the GPU"};
+            return {"CUBLAS_STATUS_EXECUTION_FAILED", "the work could not be launched or failed"};
         case CUBLAS_STATUS_INTERNAL_ERROR:
-            return {"CUBLAS_STATUS_INTERNAL_ERROR", "an internal operation failed"};
+            return {"CUBLAS_STATUS_INTERNAL_ERROR", "an error inside of the library"};
         case CUBLAS_STATUS_NOT_SUPPORTED:
-            return {"CUBLAS_STATUS_NOT_SUPPORTED", "the requested functionality is not supported"};
+            return {"CUBLAS_STATUS_NOT_SUPPORTED", "this combination is not offered"};
         case CUBLAS_STATUS_LICENSE_ERROR:
-            return {"CUBLAS_STATUS_LICENSE_ERROR", "the license check failed"};
+            return {"CUBLAS_STATUS_LICENSE_ERROR", "no licence"};
     }
     return {"unrecognized status", "unrecognized status"};
 }

@@ -42,7 +42,8 @@ enum class Finding : u8 {
 // it returns, and prints once per site and kind; the caller then skips an access that cannot be made.
 void tell(Finding finding, const Warp& warp, const Inst* inst, u32 lane, const std::string& what);
 
-// A fault that is no finding of the checker (trap, assert, ...): prints one line and throws FaultException with kernel, lines, block and thread named.
+// A fault that is no finding of the checker (trap, assert, ...): prints one line and throws FaultException with kernel, lines, block and
+// thread named.
 [[noreturn]] void fault(int code, const Warp& warp, const Inst* inst, u32 lane, const std::string& what);
 
 // Text for an address: "0x100000002000, 4 bytes past the end of allocation 3 (cuMemAlloc, 8192 bytes at 0x100000000000)".

@@ -42,10 +42,17 @@ void end(Context& context) {
         Scheduler::Lock lock = context.scheduler.lock();
         context.scheduler.waitAll(lock);
     }
-    if (context.scheduler.failure() == CUDA_SUCCESS) tellLeaks();
+    tellLeaks(context);
     retire(context.handle);
     removeHandlesOf(&context);
     releaseAllMemory(context);
+}
+
+// At the end of the process. A program whose context has failed has told enough.
+void leave() {
+    Primary& primary = Primary::get();
+    std::unique_lock lock(primary.mutex, std::try_to_lock);
+    if (lock && primary.context != nullptr) tellLeaks(*primary.context);
 }
 
 std::shared_ptr<Context> create() {
@@ -107,7 +114,7 @@ CUresult refuse(CUresult code, const std::string& why) {
 EXPORT CUresult cuInit(unsigned int flags) {
     if (insideHostFunction()) return CUDA_ERROR_NOT_PERMITTED;
     if (flags != 0) return CUDA_ERROR_INVALID_VALUE;
-    if (!initialisedFlag.exchange(true)) std::atexit([] { tellLeaks(); });
+    if (!initialisedFlag.exchange(true)) std::atexit(leave);
     return CUDA_SUCCESS;
 }
 

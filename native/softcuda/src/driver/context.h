@@ -38,8 +38,9 @@ CUresult requireDevice(CUdevice device);
 std::shared_ptr<Stream> streamOf(Context& context, CUstream handle);
 // Says on stderr, when checked, why a call is refused, and returns `code`.
 CUresult refuse(CUresult code, const std::string& why);
-// Tells on stderr, when checked, what cuMemAlloc and cuMemAllocAsync gave and nobody freed.
-void tellLeaks();
+// Tells on stderr, when checked, what cuMemAlloc and cuMemAllocAsync gave and nobody freed; nothing of a context that has failed, where
+// nothing can be freed.
+void tellLeaks(Context& context);
 
 template <class F>
 CUresult guarded(F f) {

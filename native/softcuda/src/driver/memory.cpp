@@ -51,12 +51,15 @@ CUresult badFree(u64 address, const char* what) {
 
 }  // namespace
 
-void tellLeaks() {
-    if (!settings().checked()) return;
+void tellLeaks(Context& context) {
+    if (!settings().checked() || context.scheduler.failure() != CUDA_SUCCESS) return;
+    Scheduler::Lock lock = context.scheduler.lock();
     u64 count = 0, bytes = 0;
     std::string some;
     DeviceMemory::get().forEachLive([&](const Allocation& a) {
-        if (a.what != kAllocated && a.what != kAllocatedAsync) return;
+        auto pending = context.releasing.find(a.address);
+        bool released = pending != context.releasing.end() && !pending->second->done;
+        if (released || (a.what != kAllocated && a.what != kAllocatedAsync)) return;
         bytes += a.size;
         if (count++ < kToldLeaks)
             some += (some.empty() ? "" : ", ") + std::to_string(a.serial) + " (" + a.what + ", " + std::to_string(a.size) + " bytes)";

@@ -49,9 +49,10 @@ TicketRef Scheduler::submit(Stream& stream, Work work, std::vector<TicketRef> af
     pending_++;
     lastSubmit_ = Clock::now();
     if (!started_) {
-        // Signals are for the threads of the program.
+        // Signals are for the threads of the program, but for those of a thread's own faults.
         sigset_t all, before;
         sigfillset(&all);
+        for (int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP}) sigdelset(&all, fault);
         pthread_sigmask(SIG_SETMASK, &all, &before);
         thread_ = std::thread(&Scheduler::loop, this);
         pthread_sigmask(SIG_SETMASK, &before, nullptr);

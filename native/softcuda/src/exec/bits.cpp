@@ -195,8 +195,7 @@ bool bindCount(Binder& b, Type type) {
 bool bindField(Binder& b, Type type) {
     const auto& in = b.in();
     bool wide = ptx::bitsOf(type) == 64, isSigned = ptx::isSigned(type), clamp = in.has("clamp");
-    bool modes = in.opcode == "bmsk" || in.opcode == "szext";
-    if (modes && !clamp && !in.has("wrap")) throw b.unsupported(".clamp or .wrap is missing");
+    if ((in.opcode == "bmsk" || in.opcode == "szext") && clamp == in.has("wrap")) throw b.unsupported("expected .clamp or .wrap");
     if (in.opcode == "bfe") {
         b.out().run = wide ? (isSigned ? lanes3<extract, i64, i64, u32, u32> : lanes3<extract, u64, u64, u32, u32>)
                            : (isSigned ? lanes3<extract, i32, i32, u32, u32> : lanes3<extract, u32, u32, u32, u32>);

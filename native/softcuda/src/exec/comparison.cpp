@@ -174,7 +174,7 @@ Compare compareOf(Binder& b, Type type) {
         {"ge", Compare::ge},   {"equ", Compare::equ}, {"neu", Compare::neu}, {"ltu", Compare::ltu}, {"leu", Compare::leu},
         {"gtu", Compare::gtu}, {"geu", Compare::geu}, {"num", Compare::num}, {"nan", Compare::nan}, {"lo", Compare::lt},
         {"ls", Compare::le},   {"hi", Compare::gt},   {"hs", Compare::ge}};
-    const auto& modifiers = b.in().allModifiers();
+    const auto& modifiers = b.in().modifiers;
     auto found = modifiers.empty() ? names.end() : names.find(modifiers[0]);
     if (found == names.end()) throw b.unsupported("unknown comparison");
     const std::string& name = found->first;

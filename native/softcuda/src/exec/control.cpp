@@ -37,6 +37,7 @@ bool bindClock(Binder& b) {
     const std::string& name = in.operands[1].name;
     bool wide = name == "%clock64" || name == "%globaltimer";
     if (!wide && name != "%clock" && name != "%clock_hi" && name != "%globaltimer_lo" && name != "%globaltimer_hi") return false;
+    if (ptx::bitsOf(in.type()) != (wide ? 64u : 32u)) throw b.unsupported();
     b.write(0, in.operands[0], wide ? ptx::Type::u64 : ptx::Type::u32);
     b.out().run = wide ? clock<u64, 0> : name.ends_with("_hi") ? clock<u32, 32> : clock<u32, 0>;
     return true;

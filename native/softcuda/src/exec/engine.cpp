@@ -17,6 +17,7 @@
 #include "../check/checker.h"
 #include "../check/shared_shadow.h"
 #include "../counters.h"
+#include "../memory/device_memory.h"
 #include "block_barrier.h"
 #include "flow_control.h"
 
@@ -120,7 +121,11 @@ public:
             Warp& w = warps_[k];
             w.regs = registersOf_[k];
             w.random = seedOf(settings().seed + linear, k);
-            if (w.localShadow) std::memset(w.localShadow, 0, static_cast<std::size_t>(w.localStride) * kLanes);
+            if (w.localShadow) {
+                std::size_t bytes = static_cast<std::size_t>(w.localStride) * kLanes;
+                std::memset(w.localShadow, 0, bytes);
+                std::memset(w.local, kPoison, bytes);
+            }
             startWarp(w, launch_.kernel->function);
         }
         turns_ = 0;

@@ -13,6 +13,7 @@
 
 #include "../check/checker.h"
 #include "../counters.h"
+#include "../memory/device_memory.h"
 #include "engine.h"
 
 namespace softcuda {
@@ -326,6 +327,16 @@ const Inst* returnFrom(Warp& w, const Inst* i) {
     return i + 1;
 }
 
+// A called function's local memory is new with each call.
+void freshenLocal(Warp& w, u32 bytes) {
+    if (w.localShadow == nullptr || bytes == 0) return;
+    for (u32 rest = w.mask; rest != 0; rest &= rest - 1) {
+        std::size_t at = static_cast<std::size_t>(__builtin_ctz(rest)) * w.localStride + w.localBase;
+        std::memset(w.localShadow + at, 0, bytes);
+        std::memset(w.local + at, kPoison, bytes);
+    }
+}
+
 const Inst* call(Warp& w, const Inst* i) {
     const CallTarget& target = *reinterpret_cast<const CallTarget*>(i->imm);
     const Function& callee = *target.function;
@@ -338,6 +349,7 @@ const Inst* call(Warp& w, const Inst* i) {
     w.regs = regs;
     w.localBase = localBase;
     w.function = &callee;
+    freshenLocal(w, callee.localBytes);
     fillFrame(w, callee);
     w.paths.push_back({callee.code.data(), nullptr, w.mask});
     return resume(w);

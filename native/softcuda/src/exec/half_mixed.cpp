@@ -58,8 +58,6 @@ bool bind(Binder& b) {
     bool nearest = in.has("rn");
     if (kOp == MixedOp::fma && !nearest && !in.has("rz") && !in.has("rm") && !in.has("rp")) throw b.unsupported("no rounding");
     Rounding rounding = in.has("rz") ? Rounding::zero : in.has("rm") ? Rounding::down : in.has("rp") ? Rounding::up : Rounding::nearest;
-    bool named = rounding != Rounding::nearest || in.has("rn");
-    if (kOp == MixedOp::fma && !named) throw b.unsupported("a rounding mode is missing");
     b.write(0, in.operands[0], ptx::Type::f32);
     for (u32 k = 1; k < kCount; k++) b.read(k, in.operands[k], in.type());
     b.read(kCount, in.operands[kCount], ptx::Type::f32);

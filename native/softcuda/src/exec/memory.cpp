@@ -272,6 +272,12 @@ void bindAccess(Binder& b, bool stores) {
     b.out().run = stores ? store : load;
 }
 
+// Instructions that say how caches shall treat memory: their own modifiers, and eviction priorities.
+void checkHint(Binder& b, const std::set<std::string>& known) {
+    for (const std::string& name : b.in().allModifiers())
+        if (!known.count(name) && !startsWith(name, "L2::evict_")) throw b.unsupported("modifier ." + name);
+}
+
 const Inst* nothing(Warp&, const Inst* i) { return i + 1; }
 
 // A cache policy is a number that nothing looks at.
@@ -292,8 +298,10 @@ bool bindMemory(Binder& b) {
     } else if (op == "st") {
         bindAccess(b, true);
     } else if (op == "prefetch" || op == "prefetchu" || op == "applypriority" || op == "discard") {
+        checkHint(b, {"global", "local", "L1", "L2"});
         b.out().run = nothing;
     } else if (op == "createpolicy") {
+        checkHint(b, {"fractional", "range", "global", "b64"});
         b.write(0, b.in().operands.at(0), Type::b64);
         b.out().run = policy;
     } else {

@@ -97,8 +97,10 @@ void bindStart(Binder& b) {
     const auto& in = b.in();
     const auto& operands = in.operands;
     bool shared = in.has("shared") || in.has("shared::cta");
+    for (const char* prefetched : {"L2::64B", "L2::128B", "L2::256B"}) in.has(prefetched);
     std::size_t count = operands.size() - (in.has("L2::cache_hint") ? 1 : 0);
     if (!shared || !in.has("global") || (!in.has("ca") && !in.has("cg")) || count < 3 || count > 4) throw b.unsupported();
+    in.ignore({"L2::64B", "L2::128B", "L2::256B"});
     i64 bytes = b.immediate(operands[2]);
     if (bytes != 16 && (in.has("cg") || (bytes != 4 && bytes != 8))) throw b.unsupported("a copy of this size");
     AddressOperand target = b.address(0, operands[0]), source = b.address(1, operands[1]);

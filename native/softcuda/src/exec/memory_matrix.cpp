@@ -106,7 +106,7 @@ bool bindSharedMatrix(Binder& b) {
     if (in.opcode == "ldmatrix" || in.opcode == "stmatrix") {
         bindRows(b, in.opcode == "stmatrix");
     } else if (in.opcode == "movmatrix") {
-        if (!in.has("trans") || !in.has("m8n8") || !in.has("b16")) throw b.unsupported();
+        if (!in.has("sync") || !in.has("aligned") || !in.has("trans") || !in.has("m8n8") || !in.has("b16")) throw b.unsupported();
         b.write(0, in.operands.at(0), Type::b32);
         b.read(1, in.operands.at(1), Type::b32);
         b.out().run = transposeMatrix;

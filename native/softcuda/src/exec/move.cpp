@@ -117,8 +117,8 @@ u32 permuteMode(u32 a, u32 b, u32 c) {
 
 void bindPrmt(Binder& b) {
     const auto& in = b.in();
-    if (in.type(in.modifiers.size() - 1) != Type::b32) throw b.unsupported();
-    if (in.modifiers.size() == 1)
+    if (!in.has("b32")) throw b.unsupported();
+    if (in.type(0) == Type::b32 && in.modifiers.size() == 1)
         b.out().run = lanes3<permute, u32, u32, u32, u32>;
     else if (in.has("f4e"))
         b.out().run = lanes3<permuteMode<0>, u32, u32, u32, u32>;

@@ -153,7 +153,7 @@ void bind24(Binder& b, Type type, bool add) {
     if (type != Type::u32 && type != Type::s32) throw b.unsupported("the type must be u32 or s32");
     if (b.in().has("sat")) return bindSaturated(b, type, lanes3<high24AddSaturated, i32, i32, i32, i32>);
     bool upper = b.in().has("hi"), s = type == Type::s32;
-    if (!upper && !b.in().has("lo")) throw b.unsupported(".lo or .hi is missing");
+    if (upper == b.in().has("lo")) throw b.unsupported("expected .lo or .hi");
     if (add) {
         bindOperands(b, type, {type, type, type});
         b.out().run = upper ? (s ? lanes3<high24Add, i32, i32, i32, i32> : lanes3<high24Add, u32, u32, u32, u32>)

@@ -1,6 +1,7 @@
 // PTX as parsed: modules, functions, variables, instructions. Nothing is resolved here.
 #pragma once
 
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <string>
@@ -86,6 +87,10 @@ struct Instruction {
     SourceLine source;
     std::string text;  // as written, on one line
 
+    // Known here, and nothing depends on them.
+    void ignore(std::initializer_list<const char*> names) const {
+        for (const char* name : names) has(name);
+    }
     // For those who look at each of them.
     const std::vector<std::string>& allModifiers() const {
         asked = ~0ull;

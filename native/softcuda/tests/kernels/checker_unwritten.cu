@@ -56,6 +56,15 @@ extern "C" __global__ void read_local(unsigned* out, int n, int index) {
     out[threadIdx.x] = a[(index + threadIdx.x) & 7];  // defect
 }
 
+__device__ __noinline__ unsigned scratch(int n, int index) {
+    unsigned a[8];
+    for (int k = 0; k < n; k++) a[k & 7] = k + threadIdx.x;
+    return a[index];  // defect of call_twice
+}
+
+// What an earlier call wrote into its local memory is gone.
+extern "C" __global__ void call_twice(unsigned* out, int n, int index) { out[threadIdx.x] = scratch(8, index) + scratch(n, index); }
+
 // A tail that is padded with zeros instead of read.
 extern "C" __global__ void sum_padded(unsigned* out, const unsigned* in, int n) {
     __shared__ unsigned s[32];

@@ -71,9 +71,9 @@ final class KernelCatalog {
         return LaunchShape.split(tokens, Math.ceilDiv((long) heads * headSize, ROPE_UNIT), ROPE_THREADS);
     }
 
-    /** Geometry of swiglu to [T, F] from numbers of {@code inputBytes} each. */
-    static LaunchShape swigluShape(int tokens, int width, int inputBytes) {
-        return LaunchShape.split(tokens, Math.ceilDiv((long) width * inputBytes, VECTOR_BYTES), SWIGLU_THREADS);
+    /** Geometry of swiglu to [T, F]; {@code bytes} are those of a number of the wider of input and output. */
+    static LaunchShape swigluShape(int tokens, int width, int bytes) {
+        return LaunchShape.split(tokens, Math.ceilDiv((long) width * bytes, VECTOR_BYTES), SWIGLU_THREADS);
     }
 
     /** Geometry of attention over tiles of queries, see {@link AttentionTiles}. */

@@ -16,10 +16,10 @@ import org.junit.jupiter.params.provider.CsvSource;
  *
  * <pre>
  *   1, 31, 33, 4866        one number an access
- *   12                     a multiple of 4 and not of 8: 16-byte accesses from float32, single numbers from bf16
- *   8, 32, 1536            16-byte accesses, one block a row with idle threads
- *   14336                  the width of Llama-3.1-8B: 14 blocks a row from float32, 7 from bf16
- *   4864                   the width of Qwen2 0.5B: a last block that is partly idle
+ *   12                     a multiple of 4 and not of 8: vectors of 4 with float32 on either side, single numbers from bf16 to bf16
+ *   8, 32                  vectors, one block a row with idle threads
+ *   14336                  the width of Llama-3.1-8B: 14 blocks a row, 7 from bf16 to bf16
+ *   1536, 4864             a last block that is partly idle; 4864 is the width of Qwen2 0.5B
  * </pre>
  *
  * With an odd start, all take the accesses of one number; with one block a row, each thread takes several vectors.
@@ -58,8 +58,8 @@ class CudaSwigluTest {
         for (Kind in : Kind.values()) {
             float[] gateUp = gateUp(tokens, width, in);
             Expected expected = reference(gateUp, tokens, width);
-            LaunchShape shape = KernelCatalog.swigluShape(tokens, width, in.bytes());
             for (Kind out : Kind.values()) {
+                LaunchShape shape = KernelCatalog.swigluShape(tokens, width, Math.max(in.bytes(), out.bytes()));
                 check(expected, gateUp, width, skip, in, out, shape);
                 check(expected, gateUp, width, skip, in, out, new LaunchShape(tokens, 1, shape.threads()));
             }

@@ -49,9 +49,10 @@ final class KernelReport {
             ## Memory
 
             `asked` are the bytes that lanes asked for, `moved` the 32-byte sectors of global memory that these touch for each warp
-            instruction, `coalescing` = asked / moved. The minimum is each input once and each output once; what is moved beyond it, other
-            blocks or warps have asked for before, so that the caches catch most of it. `bank passes` are passes over the banks of shared
-            memory relative to those without conflicts; `parting` is the share of branches at which the lanes of a warp part.
+            instruction, `coalescing` = asked / moved (over 100 % where lanes ask for the same bytes). The minimum is each input once and
+            each output once; what is moved beyond it, other warps have asked for before, so that the caches catch most of it. `bank
+            passes` are passes over the banks of shared memory relative to those without conflicts; `parting` is the share of branches at
+            which the lanes of a warp part.
 
             """;
 
@@ -239,7 +240,11 @@ final class KernelReport {
 
     private void table(String... columns) {
         row((Object[]) columns);
-        line("|---|" + "---:|".repeat(columns.length - 1));
+        StringBuilder rule = new StringBuilder("|");
+        for (String column : columns) {
+            rule.append(column.equals("kernel") || column.equals("work") ? "---|" : "---:|");
+        }
+        line(rule.toString());
     }
 
     private void row(Object... cells) {

@@ -152,7 +152,7 @@ record KernelWorkload(
         return new KernelWorkload(
                 kernel,
                 "T " + TOKENS + ", F " + FEED_FORWARD,
-                KernelCatalog.swigluShape(TOKENS, FEED_FORWARD, inBytes),
+                KernelCatalog.swigluShape(TOKENS, FEED_FORWARD, Math.max(inBytes, outBytes)),
                 numbers * (2 * inBytes + outBytes),
                 List.of(
                         new Numbers("gateUp", 2 * numbers * inBytes),
