@@ -128,8 +128,7 @@ inline bool judge(const Form& form, const std::vector<u64>& in, const std::vecto
 inline void runForm(const Form& form, u64 seed) {
     CUmodule module;
     CUfunction function;
-    // softcuda poses as sm_90, whose driver loads no PTX for later devices, and executes the instructions of both.
-    std::string ptx = header(90) + kernelText(form, "form");
+    std::string ptx = header(form.architecture) + kernelText(form, "form");
     CUresult loaded = cuModuleLoadData(&module, ptx.c_str());
     CHECK(loaded == CUDA_SUCCESS, "%s is refused with code %d", operandText(form).c_str(), loaded);
     if (loaded != CUDA_SUCCESS) return;

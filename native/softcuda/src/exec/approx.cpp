@@ -143,7 +143,7 @@ bool bindApprox(Binder& b) {
     if (in.opcode == "lg2") return bindUnary<approx::log2>(b);
     if (in.opcode == "sin") return bindSine<0>(b);
     if (in.opcode == "cos") return bindSine<1>(b);
-    if (in.opcode == "tanh") return bindUnary<approx::tanh>(b);
+    if (in.opcode == "tanh") return in.has("ftz") ? false : bindUnary<approx::tanh>(b);
     if (in.opcode == "rsqrt") return bindReciprocalRoot(b);
     if (in.opcode == "div") return in.has("approx") || in.has("full") ? bindDivision(b) : false;
     if (!in.has("approx")) return false;

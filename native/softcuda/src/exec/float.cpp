@@ -112,6 +112,13 @@ bool bind(Binder& b, const FloatForm& form) {
     return true;
 }
 
+// For operations that must name their rounding.
+template <class Op>
+bool bindRounded(Binder& b, const FloatForm& form) {
+    if (!form.has(kRn | kRz | kRm | kRp)) throw b.unsupported("a rounding mode is missing");
+    return bind<Op>(b, form);
+}
+
 constexpr u32 kRoundings = kRn | kRz | kRm | kRp;
 
 }  // namespace
@@ -123,10 +130,10 @@ bool bindFloat(Binder& b) {
     if (opcode == "add") return bind<Add>(b, FloatForm(b, kRoundings | kFtz | kSat));
     if (opcode == "sub") return bind<Sub>(b, FloatForm(b, kRoundings | kFtz | kSat));
     if (opcode == "mul") return bind<Mul>(b, FloatForm(b, kRoundings | kFtz | kSat));
-    if (opcode == "fma" || opcode == "mad") return bind<Fma>(b, FloatForm(b, kRoundings | kFtz | kSat));
-    if (opcode == "div") return bind<Div>(b, FloatForm(b, kRoundings | kFtz));
-    if (opcode == "rcp") return bind<Rcp>(b, FloatForm(b, kRoundings | kFtz));
-    if (opcode == "sqrt") return bind<Sqrt>(b, FloatForm(b, kRoundings | kFtz));
+    if (opcode == "fma" || opcode == "mad") return bindRounded<Fma>(b, FloatForm(b, kRoundings | kFtz | kSat));
+    if (opcode == "div") return bindRounded<Div>(b, FloatForm(b, kRoundings | kFtz));
+    if (opcode == "rcp") return bindRounded<Rcp>(b, FloatForm(b, kRoundings | kFtz));
+    if (opcode == "sqrt") return bindRounded<Sqrt>(b, FloatForm(b, kRoundings | kFtz));
     return false;
 }
 

@@ -172,8 +172,11 @@ struct HalfForm {
         }
     }
 
-    After after(Binder& b) const {
+    After after(Binder& b, bool fma) const {
         if (sat && relu) throw b.unsupported("both .sat and .relu");
+        if (relu && !fma) throw b.unsupported(".relu");
+        if (!half && (ftz || sat)) throw b.unsupported("bf16 has neither .ftz nor .sat");
+        if (nan || xorsign) throw b.unsupported(".NaN or .xorsign");
         if (sat) return ftz ? After::flushSaturate : After::saturate;
         if (relu) return ftz ? After::flushRelu : After::relu;
         return ftz ? After::flush : After::nothing;
@@ -198,7 +201,7 @@ void bindHalfOperands(Binder& b, const HalfForm& form, u32 count, Run run) {
 template <HalfOp kOp>
 bool bindArithmetic(Binder& b) {
     HalfForm form(b);
-    After after = form.after(b);
+    After after = form.after(b, kOp == HalfOp::fma);
     Run run = withFormat(form, [after]<class Format, u32 kWidth>() -> Run {
         switch (after) {
             case After::nothing:
@@ -223,6 +226,7 @@ bool bindArithmetic(Binder& b) {
 template <bool kAbsolute>
 bool bindSign(Binder& b) {
     HalfForm form(b);
+    if (form.sat || form.relu || form.nan || form.xorsign || (form.ftz && !form.half)) throw b.unsupported();
     bindHalfOperands(b, form, 1, withFormat(form, [&form]<class Format, u32 kWidth>() -> Run {
                          return form.ftz ? sign<Format, kWidth, kAbsolute, true> : sign<Format, kWidth, kAbsolute, false>;
                      }));
@@ -232,6 +236,7 @@ bool bindSign(Binder& b) {
 template <bool kMaximum>
 bool bindMinMax(Binder& b) {
     HalfForm form(b);
+    if (form.sat || form.relu || (form.ftz && !form.half)) throw b.unsupported();
     bindHalfOperands(b, form, 2, withFormat(form, [&form]<class Format, u32 kWidth>() -> Run {
                          auto pick = [&form]<NaNRule kRule>() -> Run {
                              if (form.xorsign)
@@ -245,9 +250,12 @@ bool bindMinMax(Binder& b) {
     return true;
 }
 
+// `flushes`: the form for bf16 has .ftz; no other has it.
 template <float (*kFunction)(float)>
-bool bindFunction(Binder& b) {
+bool bindFunction(Binder& b, bool flushes) {
     HalfForm form(b);
+    if (form.sat || form.relu || form.nan || form.xorsign || !b.in().has("approx")) throw b.unsupported();
+    if (form.ftz != (flushes && !form.half)) throw b.unsupported(".ftz");
     bindHalfOperands(b, form, 1, withFormat(form, [&form]<class Format, u32 kWidth>() -> Run {
                          return form.ftz ? approximate<Format, kWidth, true, kFunction> : approximate<Format, kWidth, false, kFunction>;
                      }));
@@ -273,8 +281,8 @@ bool bindHalf(Binder& b) {
     if (opcode == "abs") return bindSign<true>(b);
     if (opcode == "min") return bindMinMax<false>(b);
     if (opcode == "max") return bindMinMax<true>(b);
-    if (opcode == "ex2") return bindFunction<approx::exp2>(b);
-    if (opcode == "tanh") return bindFunction<approx::tanh>(b);
+    if (opcode == "ex2") return bindFunction<approx::exp2>(b, true);
+    if (opcode == "tanh") return bindFunction<approx::tanh>(b, false);
     return false;
 }
 
