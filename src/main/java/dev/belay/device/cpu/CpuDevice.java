@@ -62,7 +62,7 @@ public final class CpuDevice implements Device {
         if (threads < 1) {
             throw new DeviceException("belay.threads is " + threads + ": use a number from 1");
         }
-        // Rounding the inputs of products too exceeds the error that transformers shows in bfloat16: they stay float32 everywhere.
+        // Inputs of products stay float32: rounding them too exceeds the error that transformers shows in bfloat16.
         return open(dtype, threads, false);
     }
 

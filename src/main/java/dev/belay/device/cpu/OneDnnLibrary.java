@@ -51,13 +51,6 @@ final class OneDnnLibrary {
                 + dnnl_version_t.patch(version);
     }
 
-    /** Whether the processor multiplies bfloat16 itself. */
-    static boolean hasBfloat16() {
-        int isa = Dnnl.dnnl_get_effective_cpu_isa();
-        int bf16 = Dnnl.dnnl_cpu_isa_avx512_core_bf16();
-        return (isa & bf16) == bf16;
-    }
-
     private static Path unpack(String file) {
         URL resource = OneDnnLibrary.class.getClassLoader().getResource(FOLDER + file);
         if (resource == null) {
