@@ -1,7 +1,7 @@
 package dev.belay.cli;
 
 import dev.belay.BelayException;
-import dev.belay.forward.Sampling;
+import dev.belay.device.Sampling;
 import picocli.CommandLine.Option;
 
 /** How texts are continued. */

@@ -7,7 +7,7 @@ import dev.belay.forward.ForwardPass;
 import dev.belay.forward.Generator;
 import dev.belay.forward.Hooks;
 import dev.belay.forward.KvCache;
-import dev.belay.forward.Sampling;
+import dev.belay.device.Sampling;
 import dev.belay.forward.TextRunner;
 import dev.belay.hooks.ActivationRecorder;
 import dev.belay.hooks.HeadMask;

@@ -46,7 +46,7 @@ final class SweepCapture implements ActivationCapture, AutoCloseable {
         try {
             for (int l = 0; l < layers; l++) {
                 residuals.add(device.allocate("sweep residual stream", (long) tokens(l) * config.hidden()));
-                headOutputs.add(device.allocate(
+                headOutputs.add(device.allocateRounded(
                         "sweep head outputs",
                         (long) tokens(l) * config.attention().queryWidth()));
             }

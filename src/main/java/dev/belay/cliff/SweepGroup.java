@@ -65,7 +65,7 @@ final class SweepGroup implements AutoCloseable {
             attention =
                     owned.own(device.allocate("sweep attention output", (long) capture.changed() * config.hidden()));
             long outputs = (long) capture.changed() * config.attention().queryWidth();
-            scaled = owned.own(device.allocate("sweep head outputs", outputs));
+            scaled = owned.own(device.allocateRounded("sweep head outputs", outputs));
         } catch (RuntimeException | Error e) {
             owned.close();
             throw e;

@@ -18,6 +18,14 @@ public interface Device extends AutoCloseable {
     /** Allocates {@code elements} float32, undefined content; {@code name} says what for. */
     DeviceBuffer allocate(String name, long elements);
 
+    /**
+     * Allocates {@code elements} numbers that only products and attention read: float32, or rounded to {@link #dtype()} where the
+     * device multiplies that.
+     */
+    default DeviceBuffer allocateRounded(String name, long elements) {
+        return allocate(name, elements);
+    }
+
     /** Number of buffers and matrices allocated since the device was opened; constant while a decode loop runs. */
     long allocations();
 
@@ -30,13 +38,13 @@ public interface Device extends AutoCloseable {
     /** out[T, D] = table[id(t), :]. */
     void embed(DeviceMatrix table, TokenLayout layout, DeviceBuffer out);
 
-    /** out[T, D] = x / √(mean(x²) + eps) · weight. */
+    /** out[T, D] = x / √(mean(x²) + eps) · weight; {@code out} may be rounded. */
     void rmsNorm(DeviceBuffer x, DeviceBuffer weight, float eps, int tokens, int width, DeviceBuffer out);
 
     /**
      * out[t, 0..rows) = (or, with {@code accumulate}, +=) weights · a[t, aColumn .. aColumn + columns).
      *
-     * @param a inputs [T, aStride]
+     * @param a inputs [T, aStride]; rounded to {@link #dtype()} first where they are not yet
      * @param out outputs [T, rows] from element {@code outOffset}
      */
     void matmul(
@@ -49,11 +57,22 @@ public interface Device extends AutoCloseable {
             long outOffset,
             boolean accumulate);
 
-    /** Rotates the first {@code rotarySize} dimensions of every head of q[T, H·HD] by the angles of each token's position. */
-    void rotateQueries(DeviceBuffer q, TokenLayout layout, AttentionShape shape, DeviceBuffer rope);
-
-    /** Rotates the keys of kv[T, 2·KV·HD] (keys, then values) likewise and stores both in the token's slot of the cache. */
-    void storeKeyValues(DeviceBuffer kv, TokenLayout layout, AttentionShape shape, DeviceBuffer rope, KeyValues cache);
+    /**
+     * What follows the product with the stacked query, key and value weights: {@code part} says which of them a row of {@code in}
+     * holds, side by side in this order. The first {@code rotarySize} dimensions of every head of queries and keys are rotated by the
+     * angles of the token's position. Queries go to q[T, H·HD], keys and values to the token's slot of the cache.
+     *
+     * @param q null if the part has no queries
+     * @param cache null if the part has no keys and values
+     */
+    void rotate(
+            QkvPart part,
+            DeviceBuffer in,
+            TokenLayout layout,
+            AttentionShape shape,
+            DeviceBuffer rope,
+            DeviceBuffer q,
+            KeyValues cache);
 
     /**
      * z[T, H·HD]: causal attention of each token over its row's prefix and own keys, grouped queries.
@@ -61,6 +80,7 @@ public interface Device extends AutoCloseable {
      * @param q rotated queries [T, H·HD]
      * @param prefix cache of the shared prefixes; may be {@code own} where no row has one
      * @param window number of last keys that a token sees, itself included; 0 = all
+     * @param scales factors for the head outputs, as {@link #scaleHeads} applies them; null = none
      */
     void attention(
             DeviceBuffer q,
@@ -69,6 +89,7 @@ public interface Device extends AutoCloseable {
             KeyValues prefix,
             KeyValues own,
             int window,
+            HeadScaleTable scales,
             DeviceBuffer z);
 
     /** z[t, h, :] *= γ of the token's set; where asked, the token's whole z is rescaled to its norm before. */
@@ -77,7 +98,7 @@ public interface Device extends AutoCloseable {
     /** out[T, F] = silu(gateUp[:, 0..F)) · gateUp[:, F..2F). */
     void swiglu(DeviceBuffer gateUp, int tokens, int width, DeviceBuffer out);
 
-    /** out[i, :] = in[indices[i], :] for {@code count} rows of {@code width}. */
+    /** out[i, :] = in[indices[i], :] for {@code count} rows of {@code width}; both buffers hold the same type of number. */
     void gather(DeviceBuffer in, int[] indices, int count, int width, DeviceBuffer out);
 
     /**
@@ -86,6 +107,31 @@ public interface Device extends AutoCloseable {
      */
     void ablationStart(
             DeviceBuffer x, DeviceBuffer attention, float[] norms, int groups, int tokens, int width, DeviceBuffer out);
+
+    /**
+     * The next token of each of {@code rows} texts, or -1 where a logit is not a number; the choice is that of {@link Sampling}.
+     *
+     * @param logits [rows, vocabulary]
+     * @param texts each text's number in its run
+     * @param positions the position that each token will have
+     * @param tokens receives the tokens
+     */
+    void sample(
+            DeviceBuffer logits,
+            int rows,
+            int vocabulary,
+            Sampling sampling,
+            int[] texts,
+            int[] positions,
+            int[] tokens);
+
+    /**
+     * Runs operations that are likely to be run again with the same shapes and buffers, a decode step for example. A device may hold
+     * them back until something is read or the sequence ends, and start them as one.
+     */
+    default void sequence(Runnable operations) {
+        operations.run();
+    }
 
     /** out[t] = x[t, :] · vector for T rows, accumulated in float64. */
     void dot(DeviceBuffer x, DeviceBuffer vector, int tokens, int width, float[] out);

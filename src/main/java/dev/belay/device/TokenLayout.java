@@ -8,6 +8,7 @@ import java.util.Arrays;
  * to and including itself. Plain arrays with a fill count, reused from step to step; a device may mirror them.
  */
 public final class TokenLayout {
+    private long changes;
     private int tokens;
     private int rows;
     private int[] ids = new int[16];
@@ -21,6 +22,7 @@ public final class TokenLayout {
 
     /** Forgets all rows; keeps the memory. */
     public void clear() {
+        changes++;
         tokens = 0;
         rows = 0;
     }
@@ -41,6 +43,7 @@ public final class TokenLayout {
             this.prefixLength = Arrays.copyOf(this.prefixLength, size);
             this.ownStart = Arrays.copyOf(this.ownStart, size);
         }
+        changes++;
         rowStart[rows] = tokens;
         this.prefixStart[rows] = prefixStart;
         this.prefixLength[rows] = prefixLength;
@@ -57,6 +60,7 @@ public final class TokenLayout {
             slots = Arrays.copyOf(slots, size);
             row = Arrays.copyOf(row, size);
         }
+        changes++;
         int r = rows - 1;
         ids[tokens] = id;
         positions[tokens] = position;
@@ -76,6 +80,11 @@ public final class TokenLayout {
                 next++;
             }
         }
+    }
+
+    /** A number that grows with every change, so that a mirror knows whether it is up to date. */
+    public long changes() {
+        return changes;
     }
 
     /** Number of tokens, T. */

@@ -4,7 +4,11 @@ import dev.belay.BelayException;
 import dev.belay.device.AttentionShape;
 import dev.belay.device.Device;
 import dev.belay.device.DeviceBuffer;
+import dev.belay.device.DeviceMatrix;
 import dev.belay.device.HeadScaleTable;
+import dev.belay.device.KeyValues;
+import dev.belay.device.QkvPart;
+import dev.belay.device.Sampling;
 import dev.belay.device.TokenLayout;
 import dev.belay.hooks.HookPoint;
 import dev.belay.model.Model;
@@ -113,23 +117,42 @@ public final class ForwardPass implements AutoCloseable {
         TokenLayout layout = batch.layout();
         DeviceBuffer normed = work.normed;
         device.rmsNorm(work.residual, w.attentionNorm(), config.normEps(), layout.tokens(), config.hidden(), normed);
-        device.matmul(normed, config.hidden(), 0, layout.tokens(), w.keyValue(), work.keyValues, 0, false);
-        device.storeKeyValues(work.keyValues, layout, attention, angles, own.layer(l));
         if (narrow) {
+            project(QkvPart.KEYS_VALUES, l, normed, layout, angles, own);
             layout = narrow(batch);
-            normed = work.normedRead;
+            project(QkvPart.QUERIES, l, work.normedRead, layout, angles, own);
+        } else {
+            project(QkvPart.ALL, l, normed, layout, angles, own);
         }
         int tokens = layout.tokens();
-        device.matmul(normed, config.hidden(), 0, tokens, w.query(), work.queries, 0, false);
-        device.rotateQueries(work.queries, layout, attention, angles);
-        KvCache shared = prefix == null ? own : prefix;
-        device.attention(work.queries, layout, attention, shared.layer(l), own.layer(l), 0, work.headOutputs);
-        capture(hooks, headPoints[l], work.headOutputs, attention.queryWidth(), layout);
-        if (hooks.scales().fill(scaleTable, l, layout, batch.spans(), hooks.report())) {
-            device.scaleHeads(work.headOutputs, scaleTable, tokens, config.heads(), config.headSize());
+        boolean scaled = hooks.scales().fill(scaleTable, l, layout, batch.spans(), hooks.report());
+        // What is captured are the head outputs as they were before any scaling.
+        boolean captured = hooks.capture().wants(headPoints[l]);
+        KeyValues shared = (prefix == null ? own : prefix).layer(l);
+        HeadScaleTable scales = scaled && !captured ? scaleTable : null;
+        device.attention(work.queries, layout, attention, shared, own.layer(l), 0, scales, work.headOutputs);
+        if (captured) {
+            capture(hooks, headPoints[l], work.headOutputs, attention.queryWidth(), layout);
+            if (scaled) {
+                device.scaleHeads(work.headOutputs, scaleTable, tokens, config.heads(), config.headSize());
+            }
         }
         device.matmul(work.headOutputs, attention.queryWidth(), 0, tokens, w.output(), work.residual, 0, true);
         return layout;
+    }
+
+    /** Queries, or keys and values, or all of them, of the tokens in {@code normed}, rotated and where attention reads them. */
+    private void project(
+            QkvPart part, int l, DeviceBuffer normed, TokenLayout layout, DeviceBuffer angles, KvCache own) {
+        ModelWeights.Layer w = weights.layer(l);
+        DeviceMatrix matrix =
+                switch (part) {
+                    case ALL -> w.qkv();
+                    case QUERIES -> w.query();
+                    case KEYS_VALUES -> w.keyValue();
+                };
+        device.matmul(normed, config.hidden(), 0, layout.tokens(), matrix, work.qkv, 0, false);
+        device.rotate(part, work.qkv, layout, attention, angles, work.queries, own.layer(l));
     }
 
     /** Keeps only the tokens read: gathers their residual stream and normed input to the front. */
@@ -165,8 +188,8 @@ public final class ForwardPass implements AutoCloseable {
 
     /** The final norm of the first {@code tokens} tokens of the residual stream: H[L], [T, D]. */
     public DeviceBuffer finalNorm(int tokens) {
-        device.rmsNorm(work.residual, weights.finalNorm(), config.normEps(), tokens, config.hidden(), work.normed);
-        return work.normed;
+        device.rmsNorm(work.residual, weights.finalNorm(), config.normEps(), tokens, config.hidden(), work.states);
+        return work.states;
     }
 
     /** Logits [T, V] of the tokens last normed by {@link #finalNorm}. */
@@ -178,8 +201,13 @@ public final class ForwardPass implements AutoCloseable {
             }
             logits = device.allocate("logits", needed);
         }
-        device.matmul(work.normed, config.hidden(), 0, tokens, weights.head(), logits, 0, false);
+        device.matmul(work.states, config.hidden(), 0, tokens, weights.head(), logits, 0, false);
         return logits;
+    }
+
+    /** Chooses the next token of each text whose last token was last normed by {@link #finalNorm}; see {@link Device#sample}. */
+    public void sample(int rows, Sampling sampling, int[] texts, int[] positions, int[] tokens) {
+        device.sample(logits(rows), rows, config.vocabulary(), sampling, texts, positions, tokens);
     }
 
     /** Embeds, runs layers up to H[to] and, for to = L, the final norm; returns the buffer that holds H[to]. */

@@ -1,7 +1,7 @@
 package dev.belay.forward;
 
 import dev.belay.BelayException;
-import dev.belay.device.DeviceBuffer;
+import dev.belay.device.Sampling;
 import dev.belay.hooks.ActivationCapture;
 import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.HeadScales;
@@ -54,12 +54,14 @@ public final class Generator {
     private final HeadMask mask;
     private final boolean redoClosing;
     private final Closing closing;
-    private final Sampler sampler;
+    private final Sampling sampling;
     private final int maxNewTokens;
     private final boolean ignoreEnd;
     private final HookReport report = new HookReport();
     private final Batch batch = new Batch();
-    private float[] logits = new float[0];
+    private int[] texts = new int[0];
+    private int[] positions = new int[0];
+    private int[] tokens = new int[0];
 
     /**
      * @param mask heads to scale, or null
@@ -83,7 +85,7 @@ public final class Generator {
         this.closing = closing;
         this.maxNewTokens = maxNewTokens;
         this.ignoreEnd = ignoreEnd;
-        sampler = new Sampler(sampling);
+        this.sampling = sampling;
         config = forward.model().config();
     }
 
@@ -210,21 +212,35 @@ public final class Generator {
         if (count == 0) {
             return;
         }
-        forward.run(batch, config.layers(), cache, hooks, true);
-        int vocabulary = config.vocabulary();
-        DeviceBuffer scores = forward.logits(count);
-        if (logits.length < count * vocabulary) {
-            logits = new float[count * vocabulary];
-        }
-        scores.read(0, logits, 0, count * vocabulary);
+        reserve(count);
         for (int r = 0; r < count; r++) {
-            append(active.get(from + r), r * vocabulary, vocabulary);
+            Row row = active.get(from + r);
+            texts[r] = row.prompt.number();
+            positions[r] = row.length;
+        }
+        forward.model().device().sequence(() -> {
+            forward.run(batch, config.layers(), cache, hooks, true);
+            forward.sample(count, sampling, texts, positions, tokens);
+        });
+        for (int r = 0; r < count; r++) {
+            append(active.get(from + r), tokens[r]);
         }
         batch.clear();
     }
 
-    private void append(Row row, int from, int vocabulary) {
-        int token = sampler.next(logits, from, vocabulary, row.prompt.number(), row.length);
+    private void reserve(int count) {
+        if (tokens.length < count) {
+            texts = new int[count];
+            positions = new int[count];
+            tokens = new int[count];
+        }
+    }
+
+    private void append(Row row, int token) {
+        if (token < 0) {
+            throw new BelayException("text " + row.prompt.number() + ": the model's logits for position " + row.length
+                    + " are not numbers; check its weights with belay verify, or try --dtype f32");
+        }
         row.ids[row.length++] = token;
         row.ended = !ignoreEnd && config.isEnd(token);
         if (redoClosing && row.span.closingStart() == row.span.closingEnd()) {

@@ -25,9 +25,9 @@ public final class KvCache implements AutoCloseable {
     }
 
     private static KeyValues allocate(Device device, String name, int layer, long elements) {
-        DeviceBuffer keys = device.allocate(name + " keys of layer " + layer, elements);
+        DeviceBuffer keys = device.allocateRounded(name + " keys of layer " + layer, elements);
         try {
-            return new KeyValues(keys, device.allocate(name + " values of layer " + layer, elements));
+            return new KeyValues(keys, device.allocateRounded(name + " values of layer " + layer, elements));
         } catch (RuntimeException | Error e) {
             keys.close();
             throw e;

@@ -28,16 +28,17 @@ final class RopeTable implements AutoCloseable {
         int half = frequencies.length;
         close();
         table = device.allocate("rotary table", 2L * half * size);
-        float[] row = new float[2 * half];
+        float[] values = new float[2 * half * size];
         for (int p = 0; p < size; p++) {
+            int row = 2 * half * p;
             for (int i = 0; i < half; i++) {
                 // As transformers does: the angle is a float32 product of a float32 frequency.
                 float angle = (float) frequencies[i] * p;
-                row[i] = (float) StrictMath.cos(angle);
-                row[half + i] = (float) StrictMath.sin(angle);
+                values[row + i] = (float) StrictMath.cos(angle);
+                values[row + half + i] = (float) StrictMath.sin(angle);
             }
-            table.write((long) p * row.length, row, 0, row.length);
         }
+        table.write(0, values, 0, values.length);
         positions = size;
     }
 

@@ -16,8 +16,9 @@ final class Workspace implements AutoCloseable {
     final DeviceBuffer residualRead;
     final DeviceBuffer normed;
     final DeviceBuffer normedRead;
+    final DeviceBuffer states;
     final DeviceBuffer queries;
-    final DeviceBuffer keyValues;
+    final DeviceBuffer qkv;
     final DeviceBuffer headOutputs;
     final DeviceBuffer gateUp;
     final DeviceBuffer activated;
@@ -28,13 +29,14 @@ final class Workspace implements AutoCloseable {
         try {
             residual = buffer("residual stream", c.hidden());
             residualRead = buffer("residual stream at the tokens read", c.hidden());
-            normed = buffer("normed", c.hidden());
-            normedRead = buffer("normed at the tokens read", c.hidden());
-            queries = buffer("queries", c.heads() * c.headSize());
-            keyValues = buffer("keys and values", 2 * c.kvHeads() * c.headSize());
-            headOutputs = buffer("head outputs", c.heads() * c.headSize());
+            normed = rounded("normed", c.hidden());
+            normedRead = rounded("normed at the tokens read", c.hidden());
+            states = buffer("states after the final norm", c.hidden());
+            qkv = buffer("queries, keys and values", (c.heads() + 2 * c.kvHeads()) * c.headSize());
+            queries = rounded("queries", c.heads() * c.headSize());
+            headOutputs = rounded("head outputs", c.heads() * c.headSize());
             gateUp = buffer("gate and up", 2 * c.feedForward());
-            activated = buffer("activated", c.feedForward());
+            activated = rounded("activated", c.feedForward());
         } catch (RuntimeException | Error e) {
             close();
             throw e;
@@ -43,6 +45,12 @@ final class Workspace implements AutoCloseable {
 
     private DeviceBuffer buffer(String name, int width) {
         DeviceBuffer buffer = device.allocate(name, (long) tokens * width);
+        owned.add(buffer);
+        return buffer;
+    }
+
+    private DeviceBuffer rounded(String name, int width) {
+        DeviceBuffer buffer = device.allocateRounded(name, (long) tokens * width);
         owned.add(buffer);
         return buffer;
     }

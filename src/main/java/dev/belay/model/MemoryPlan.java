@@ -14,7 +14,7 @@ public record MemoryPlan(long weights, long batch, long cachePerToken) {
         long weights = (c.parameters() - norms) * bytesPerWeight + norms * Float.BYTES;
         long queries = (long) c.heads() * c.headSize();
         long keyValues = 2L * c.kvHeads() * c.headSize();
-        long perToken = 3L * c.hidden() + 2 * queries + 2 * keyValues + 3L * c.feedForward();
+        long perToken = 5L * c.hidden() + 3 * queries + 2 * keyValues + 3L * c.feedForward();
         return new MemoryPlan(weights, perToken * batchTokens * Float.BYTES, c.layers() * keyValues * Float.BYTES);
     }
 }

@@ -20,8 +20,9 @@ public final class ModelWeights implements AutoCloseable {
      * The weights of one layer.
      *
      * @param attentionNorm [D]
-     * @param query [H·HD, D]
-     * @param keyValue keys, then values, [2·KV·HD, D]
+     * @param qkv queries, keys and values, [H·HD + 2·KV·HD, D]
+     * @param query its queries, [H·HD, D]
+     * @param keyValue its keys and values, [2·KV·HD, D]
      * @param output W_O, [D, H·HD]
      * @param feedForwardNorm [D]
      * @param gateUp gate, then up, [2·F, D]
@@ -29,6 +30,7 @@ public final class ModelWeights implements AutoCloseable {
      */
     public record Layer(
             DeviceBuffer attentionNorm,
+            DeviceMatrix qkv,
             DeviceMatrix query,
             DeviceMatrix keyValue,
             DeviceMatrix output,
@@ -76,10 +78,15 @@ public final class ModelWeights implements AutoCloseable {
         int keys = c.kvHeads() * c.headSize();
         String attention = name + "self_attn.";
         String mlp = name + "mlp.";
+        DeviceMatrix qkv = stack(List.of(
+                hostMatrix(tensors, attention + "q_proj.weight", queries, c.hidden()),
+                hostMatrix(tensors, attention + "k_proj.weight", keys, c.hidden()),
+                hostMatrix(tensors, attention + "v_proj.weight", keys, c.hidden())));
         return new Layer(
                 vector(name + "input_layernorm.weight", c.hidden()),
-                matrix(queries, c.hidden(), attention + "q_proj.weight"),
-                matrix(keys, c.hidden(), attention + "k_proj.weight", attention + "v_proj.weight"),
+                qkv,
+                qkv.view(0, queries, 0, c.hidden()),
+                qkv.view(queries, 2 * keys, 0, c.hidden()),
                 matrix(c.hidden(), queries, attention + "o_proj.weight"),
                 vector(name + "post_attention_layernorm.weight", c.hidden()),
                 matrix(c.feedForward(), c.hidden(), mlp + "gate_proj.weight", mlp + "up_proj.weight"),
@@ -91,7 +98,11 @@ public final class ModelWeights implements AutoCloseable {
         for (String name : names) {
             parts.add(hostMatrix(tensors, name, rows, columns));
         }
-        return owned.own(device.matrix(names[0], parts));
+        return stack(parts);
+    }
+
+    private DeviceMatrix stack(List<HostMatrix> parts) {
+        return owned.own(device.matrix(parts.getFirst().name(), parts));
     }
 
     private static HostMatrix hostMatrix(TensorSource tensors, String name, int rows, int columns) {

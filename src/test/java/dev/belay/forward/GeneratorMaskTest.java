@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
+import dev.belay.device.Sampling;
 import dev.belay.forward.Generator.Continuation;
 import dev.belay.forward.Generator.Prompt;
 import dev.belay.hooks.HeadMask;

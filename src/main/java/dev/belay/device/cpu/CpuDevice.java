@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import dev.belay.device.AttentionShape;
+import dev.belay.device.Bounds;
 import dev.belay.device.DType;
 import dev.belay.device.Device;
 import dev.belay.device.DeviceBuffer;
@@ -12,6 +13,9 @@ import dev.belay.device.DeviceMatrix;
 import dev.belay.device.HeadScaleTable;
 import dev.belay.device.HostMatrix;
 import dev.belay.device.KeyValues;
+import dev.belay.device.QkvPart;
+import dev.belay.device.Sampler;
+import dev.belay.device.Sampling;
 import dev.belay.device.TokenLayout;
 import dev.belay.weights.TensorType;
 import dev.belay.weights.TensorValues;
@@ -41,6 +45,9 @@ public final class CpuDevice implements Device {
     private final CpuBuffer[] prefixBuffers = new CpuBuffer[2];
     private final CpuBuffer[] ownBuffers = new CpuBuffer[2];
     private CpuBuffer rounded;
+    private Sampling samplerOf;
+    private Sampler sampler;
+    private float[] hostLogits = new float[0];
 
     private CpuDevice(DType dtype, int threads, boolean storeBfloat16) {
         this.dtype = dtype;
@@ -206,21 +213,26 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public void rotateQueries(DeviceBuffer q, TokenLayout layout, AttentionShape shape, DeviceBuffer rope) {
-        q.check("rotateQueries", 0, (long) layout.tokens() * shape.queryWidth());
-        Bounds.angles("rotateQueries", rope, layout, shape);
-        rotary.queries(team, CpuBuffer.of(q), layout, shape, CpuBuffer.of(rope));
-    }
-
-    @Override
-    public void storeKeyValues(
-            DeviceBuffer kv, TokenLayout layout, AttentionShape shape, DeviceBuffer rope, KeyValues cache) {
-        kv.check("storeKeyValues", 0, 2L * layout.tokens() * shape.kvWidth());
-        Bounds.angles("storeKeyValues", rope, layout, shape);
-        Bounds.slots(cache, layout, shape);
-        CpuBuffer keys = CpuBuffer.of(cache.keys());
-        CpuBuffer values = CpuBuffer.of(cache.values());
-        rotary.keyValues(team, CpuBuffer.of(kv), layout, shape, CpuBuffer.of(rope), keys, values);
+    public void rotate(
+            QkvPart part,
+            DeviceBuffer in,
+            TokenLayout layout,
+            AttentionShape shape,
+            DeviceBuffer rope,
+            DeviceBuffer q,
+            KeyValues cache) {
+        Bounds.rotate(part, in, layout, shape, rope, q, cache);
+        int stride = part.width(shape);
+        if (part.queries()) {
+            rotary.queries(team, CpuBuffer.of(in), stride, layout, shape, CpuBuffer.of(rope), CpuBuffer.of(q));
+        }
+        if (part.keyValues()) {
+            int column = part.queries() ? shape.queryWidth() : 0;
+            CpuBuffer keys = CpuBuffer.of(cache.keys());
+            CpuBuffer values = CpuBuffer.of(cache.values());
+            rotary.keyValues(
+                    team, CpuBuffer.of(in), stride, column, layout, shape, CpuBuffer.of(rope), keys, values);
+        }
     }
 
     @Override
@@ -231,15 +243,17 @@ public final class CpuDevice implements Device {
             KeyValues prefix,
             KeyValues own,
             int window,
+            HeadScaleTable scales,
             DeviceBuffer z) {
-        q.check("attention queries", 0, (long) layout.tokens() * shape.queryWidth());
-        z.check("attention output", 0, (long) layout.tokens() * shape.queryWidth());
-        Bounds.keys(prefix, own, layout, shape);
+        Bounds.attention(q, layout, shape, prefix, own, z);
         prefixBuffers[0] = CpuBuffer.of(prefix.keys());
         prefixBuffers[1] = CpuBuffer.of(prefix.values());
         ownBuffers[0] = CpuBuffer.of(own.keys());
         ownBuffers[1] = CpuBuffer.of(own.values());
         attention.run(team, CpuBuffer.of(q), layout, shape, prefixBuffers, ownBuffers, window, CpuBuffer.of(z));
+        if (scales != null) {
+            headScaling.run(team, CpuBuffer.of(z), scales, layout.tokens(), shape.heads(), shape.headSize());
+        }
     }
 
     @Override
@@ -278,6 +292,29 @@ public final class CpuDevice implements Device {
         out.check("ablationStart", 0, (long) groups * tokens * width);
         ablationStart.run(
                 team, CpuBuffer.of(x), CpuBuffer.of(attention), norms, groups, tokens, width, CpuBuffer.of(out));
+    }
+
+    @Override
+    public void sample(
+            DeviceBuffer logits,
+            int rows,
+            int vocabulary,
+            Sampling sampling,
+            int[] texts,
+            int[] positions,
+            int[] tokens) {
+        logits.check("sample", 0, (long) rows * vocabulary);
+        if (!sampling.equals(samplerOf)) {
+            samplerOf = sampling;
+            sampler = new Sampler(sampling);
+        }
+        if (hostLogits.length < vocabulary) {
+            hostLogits = new float[vocabulary];
+        }
+        for (int r = 0; r < rows; r++) {
+            logits.read((long) r * vocabulary, hostLogits, 0, vocabulary);
+            tokens[r] = sampler.next(hostLogits, 0, vocabulary, texts[r], positions[r]);
+        }
     }
 
     @Override

@@ -19,34 +19,54 @@ final class Rotary extends RowTask {
     private TokenLayout layout;
     private AttentionShape shape;
     private int heads;
+    private int stride;
+    private int column;
     private boolean toCache;
 
-    /** Rotates q[T, H·HD] in place. */
-    void queries(ThreadTeam team, CpuBuffer q, TokenLayout layout, AttentionShape shape, CpuBuffer rope) {
-        set(q, q, layout, shape, rope);
+    /** Rotates the queries that in[T, stride] begins with, to q[T, H·HD]. */
+    void queries(
+            ThreadTeam team,
+            CpuBuffer in,
+            int stride,
+            TokenLayout layout,
+            AttentionShape shape,
+            CpuBuffer rope,
+            CpuBuffer q) {
+        set(in, stride, 0, q, layout, shape, rope);
         heads = shape.heads();
         toCache = false;
         over(team, layout.tokens(), shape.queryWidth());
     }
 
-    /** Rotates the keys of kv[T, 2·KV·HD] into their slots of the cache, and copies the values to theirs. */
+    /** Rotates the keys from column {@code column} of in[T, stride] on into their slots of the cache, and copies the values behind. */
     void keyValues(
             ThreadTeam team,
-            CpuBuffer kv,
+            CpuBuffer in,
+            int stride,
+            int column,
             TokenLayout layout,
             AttentionShape shape,
             CpuBuffer rope,
             CpuBuffer keys,
             CpuBuffer values) {
-        set(kv, keys, layout, shape, rope);
+        set(in, stride, column, keys, layout, shape, rope);
         this.values = values.segment();
         heads = shape.kvHeads();
         toCache = true;
         over(team, layout.tokens(), 2 * shape.kvWidth());
     }
 
-    private void set(CpuBuffer in, CpuBuffer out, TokenLayout layout, AttentionShape shape, CpuBuffer rope) {
+    private void set(
+            CpuBuffer in,
+            int stride,
+            int column,
+            CpuBuffer out,
+            TokenLayout layout,
+            AttentionShape shape,
+            CpuBuffer rope) {
         this.in = in.segment();
+        this.stride = stride;
+        this.column = column;
         this.out = out.segment();
         this.layout = layout;
         this.shape = shape;
@@ -59,7 +79,7 @@ final class Rotary extends RowTask {
         int width = heads * size;
         for (int t = from; t < to; t++) {
             long angles = (long) layout.position(t) * shape.rotarySize() * Float.BYTES;
-            long source = (long) t * width * (toCache ? 2 : 1) * Float.BYTES;
+            long source = ((long) t * stride + column) * Float.BYTES;
             long target = (toCache ? (long) layout.slot(t) : t) * width * Float.BYTES;
             for (int h = 0; h < heads; h++) {
                 rotate(source + 4L * h * size, target + 4L * h * size, angles);
@@ -90,7 +110,7 @@ final class Rotary extends RowTask {
             out.set(JAVA_FLOAT, target + 4L * i, x1 * c - x2 * s);
             out.set(JAVA_FLOAT, target + second + 4L * i, x2 * c + x1 * s);
         }
-        if (toCache && shape.rotarySize() < shape.headSize()) {
+        if (shape.rotarySize() < shape.headSize()) {
             MemorySegment.copy(in, source + 8L * half, out, target + 8L * half, 4L * (shape.headSize() - 2 * half));
         }
     }

@@ -73,7 +73,7 @@ class AttentionTest {
                         OpData.upload(device, "keys", OpData.normal(2, 9 * 40)),
                         OpData.upload(device, "values", values));
                 CpuBuffer z = OpData.output(device, 9 * 40)) {
-            device.attention(q, layout, shape, own, own, 1, z);
+            device.attention(q, layout, shape, own, own, 1, null, z);
             Closeness.assertSame(values, OpData.download(z, 9 * 40), 0, 40, "own values");
         }
     }
@@ -107,7 +107,7 @@ class AttentionTest {
                 KeyValues shared = upload(prefix);
                 KeyValues mine = upload(own);
                 CpuBuffer z = OpData.output(device, q.length)) {
-            device.attention(queries, layout, shape, shared, mine, window, z);
+            device.attention(queries, layout, shape, shared, mine, window, null, z);
             float[] actual = OpData.download(z, q.length);
             Closeness.assertClose(expected, actual, 0, UNIT, shape.queryWidth(), what + ", " + shape);
         }

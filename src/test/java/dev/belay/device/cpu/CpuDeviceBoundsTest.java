@@ -8,6 +8,7 @@ import dev.belay.device.AttentionShape;
 import dev.belay.device.DType;
 import dev.belay.device.DeviceException;
 import dev.belay.device.KeyValues;
+import dev.belay.device.QkvPart;
 import dev.belay.device.TokenLayout;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -126,23 +127,23 @@ class CpuDeviceBoundsTest {
         TokenLayout late = new TokenLayout();
         late.addRow(0, 0, 2);
         late.addToken(0, 5);
-        refuses(outside("storeKeyValues", 4, 28), () -> device.storeKeyValues(large, late, shape, large, cache));
-        refuses(outside("storeKeyValues", 4, 28), () -> device.storeKeyValues(large, late, shape, large, swapped));
-        refuses(outside("attention keys", 24, 8), () -> device.attention(large, late, shape, cache, cache, 0, large));
+        refuses(outside("rotate slot", 4, 28), () -> device.rotate(QkvPart.KEYS_VALUES, large, late, shape, large, null, cache));
+        refuses(outside("rotate slot", 4, 28), () -> device.rotate(QkvPart.KEYS_VALUES, large, late, shape, large, null, swapped));
+        refuses(outside("attention keys", 24, 8), () -> device.attention(large, late, shape, cache, cache, 0, null, large));
         refuses(
                 outside("attention values", 24, 8),
-                () -> device.attention(large, late, shape, cache, swapped, 0, large));
+                () -> device.attention(large, late, shape, cache, swapped, 0, null, large));
         TokenLayout far = new TokenLayout();
         far.addRow(4, 4, 0);
         far.addToken(0, 7);
-        refuses(outside("rotateQueries angles", 32, 0), () -> device.rotateQueries(large, far, shape, small));
-        refuses(outside("storeKeyValues angles", 32, 0), () -> device.storeKeyValues(large, far, shape, small, enough));
+        refuses(outside("rotate angles", 32, 0), () -> device.rotate(QkvPart.QUERIES, large, far, shape, small, large, null));
+        refuses(outside("rotate angles", 32, 0), () -> device.rotate(QkvPart.KEYS_VALUES, large, far, shape, small, null, enough));
         refuses(
                 outside("attention prefix keys", 16, 16),
-                () -> device.attention(large, far, shape, cache, enough, 0, large));
+                () -> device.attention(large, far, shape, cache, enough, 0, null, large));
         refuses(
                 outside("attention prefix values", 16, 16),
-                () -> device.attention(large, far, shape, swapped, enough, 0, large));
+                () -> device.attention(large, far, shape, swapped, enough, 0, null, large));
     }
 
     @Test
@@ -150,10 +151,13 @@ class CpuDeviceBoundsTest {
         AttentionShape shape = new AttentionShape(2, 1, 16, 16, 1);
         KeyValues cache = new KeyValues(large, large);
         TokenLayout one = layout(0);
-        refuses(outside("attention queries", 32, 0), () -> device.attention(small, one, shape, cache, cache, 0, large));
-        refuses(outside("attention output", 32, 0), () -> device.attention(large, one, shape, cache, cache, 0, small));
-        refuses(outside("rotateQueries", 32, 0), () -> device.rotateQueries(small, one, shape, large));
-        refuses(outside("storeKeyValues", 32, 0), () -> device.storeKeyValues(small, one, shape, large, cache));
+        refuses(outside("attention queries", 32, 0), () -> device.attention(small, one, shape, cache, cache, 0, null, large));
+        refuses(outside("attention output", 32, 0), () -> device.attention(large, one, shape, cache, cache, 0, null, small));
+        refuses(outside("rotate", 32, 0), () -> device.rotate(QkvPart.QUERIES, small, one, shape, large, large, null));
+        refuses(
+                outside("rotate queries", 32, 0),
+                () -> device.rotate(QkvPart.QUERIES, large, one, shape, large, small, null));
+        refuses(outside("rotate", 32, 0), () -> device.rotate(QkvPart.KEYS_VALUES, small, one, shape, large, null, cache));
     }
 
     /** Native code would read freed memory. */

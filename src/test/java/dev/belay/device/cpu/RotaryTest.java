@@ -1,5 +1,7 @@
 package dev.belay.device.cpu;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+
 import static dev.belay.Closeness.UNIT;
 
 import dev.belay.Closeness;
@@ -7,6 +9,7 @@ import dev.belay.Closeness.Expected;
 import dev.belay.device.AttentionShape;
 import dev.belay.device.DType;
 import dev.belay.device.KeyValues;
+import dev.belay.device.QkvPart;
 import dev.belay.device.TokenLayout;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterEach;
@@ -45,6 +48,7 @@ class RotaryTest {
                 TokenLayout layout = layout(tokens);
                 queries(shape, layout, table, rope);
                 keyValues(shape, layout, table, rope);
+                all(shape, layout, rope);
             }
         }
     }
@@ -72,10 +76,10 @@ class RotaryTest {
         for (int t = 0; t < layout.tokens(); t++) {
             rotate(q, t * width, shape.heads(), shape, table, layout.position(t), values, scale, t * width);
         }
-        try (CpuBuffer buffer = OpData.output(device, q.length)) {
-            buffer.write(0, q, 0, q.length);
-            device.rotateQueries(buffer, layout, shape, rope);
-            check(values, scale, OpData.download(buffer, q.length), width, "queries of " + layout.tokens());
+        try (CpuBuffer in = OpData.upload(device, "q", q);
+                CpuBuffer out = OpData.output(device, q.length)) {
+            device.rotate(QkvPart.QUERIES, in, layout, shape, rope, out, null);
+            check(values, scale, OpData.download(out, q.length), width, "queries of " + layout.tokens());
         }
     }
 
@@ -98,11 +102,45 @@ class RotaryTest {
         try (CpuBuffer in = OpData.upload(device, "kv", kv);
                 KeyValues cache = new KeyValues(
                         OpData.upload(device, "keys", untouched), OpData.upload(device, "values", untouched))) {
-            device.storeKeyValues(in, layout, shape, rope, cache);
+            device.rotate(QkvPart.KEYS_VALUES, in, layout, shape, rope, null, cache);
             check(keys, scale, OpData.read(cache.keys(), 0, keys.length), width, "keys of " + layout.tokens());
             float[] stored = OpData.read(cache.values(), 0, values.length);
             Closeness.assertSame(values, stored, 0, width, "values of " + layout.tokens());
         }
+    }
+
+    /** Queries, keys and values side by side give the same as each part alone. */
+    private void all(AttentionShape shape, TokenLayout layout, CpuBuffer rope) {
+        int tokens = layout.tokens();
+        int q = shape.queryWidth();
+        int kv = 2 * shape.kvWidth();
+        float[] both = OpData.outliers(5, tokens, q + kv);
+        float[] queries = new float[tokens * q];
+        float[] keyValues = new float[tokens * kv];
+        for (int t = 0; t < tokens; t++) {
+            System.arraycopy(both, t * (q + kv), queries, t * q, q);
+            System.arraycopy(both, t * (q + kv) + q, keyValues, t * kv, kv);
+        }
+        try (CpuBuffer in = OpData.upload(device, "qkv", both);
+                CpuBuffer inQueries = OpData.upload(device, "q", queries);
+                CpuBuffer inKeyValues = OpData.upload(device, "kv", keyValues);
+                CpuBuffer out = OpData.output(device, tokens * q);
+                CpuBuffer expected = OpData.output(device, tokens * q);
+                KeyValues cache = cache(shape);
+                KeyValues expectedCache = cache(shape)) {
+            device.rotate(QkvPart.ALL, in, layout, shape, rope, out, cache);
+            device.rotate(QkvPart.QUERIES, inQueries, layout, shape, rope, expected, null);
+            device.rotate(QkvPart.KEYS_VALUES, inKeyValues, layout, shape, rope, null, expectedCache);
+            int slots = POSITIONS * shape.kvWidth();
+            assertArrayEquals(OpData.download(expected, tokens * q), OpData.download(out, tokens * q));
+            assertArrayEquals(OpData.read(expectedCache.keys(), 0, slots), OpData.read(cache.keys(), 0, slots));
+            assertArrayEquals(OpData.read(expectedCache.values(), 0, slots), OpData.read(cache.values(), 0, slots));
+        }
+    }
+
+    private KeyValues cache(AttentionShape shape) {
+        float[] empty = new float[POSITIONS * shape.kvWidth()];
+        return new KeyValues(OpData.upload(device, "keys", empty), OpData.upload(device, "values", empty));
     }
 
     /** (x₁, x₂) → (x₁c − x₂s, x₂c + x₁s) for the halves of the first R dimensions of each head. */

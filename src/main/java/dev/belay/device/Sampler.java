@@ -1,6 +1,5 @@
-package dev.belay.forward;
+package dev.belay.device;
 
-import dev.belay.BelayException;
 import java.util.Arrays;
 
 /**
@@ -19,20 +18,15 @@ public final class Sampler {
     }
 
     /**
-     * The next token.
+     * The next token, or -1 if a logit is not a number.
      *
      * @param logits logits of one text from {@code from}, {@code size} of them
      * @param text number of the text in its run
      * @param position position that the token will have
-     * @throws BelayException if a logit is not a number
      */
     public int next(float[] logits, int from, int size, int text, int position) {
         int best = argmax(logits, from, size);
-        if (best < 0) {
-            throw new BelayException("text " + text + ": the model's logits for position " + position
-                    + " are not numbers; check its weights with belay verify, or try --dtype f32");
-        }
-        if (sampling.temperature() == 0) {
+        if (best < 0 || sampling.temperature() == 0) {
             return best;
         }
         reserve(size);

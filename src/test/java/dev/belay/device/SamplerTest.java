@@ -1,4 +1,4 @@
-package dev.belay.forward;
+package dev.belay.device;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -27,6 +27,12 @@ class SamplerTest {
                 .toArray();
     }
 
+    private static int argmax(float[] logits) {
+        return IntStream.range(0, logits.length)
+                .reduce((a, b) -> logits[b] > logits[a] ? b : a)
+                .orElseThrow();
+    }
+
     private static float[] noise(int size) {
         Random random = new Random(3);
         float[] logits = new float[size];
@@ -52,7 +58,7 @@ class SamplerTest {
         float[] logits = noise(151);
         int[] drawn = draw(new Sampling(temperature, topK, topP, 4), logits, 500);
         for (int token : drawn) {
-            assertEquals(GeneratorTest.argmax(logits, 0), token);
+            assertEquals(argmax(logits), token);
         }
     }
 
@@ -62,6 +68,12 @@ class SamplerTest {
         Sampler sampler = new Sampler(new Sampling(temperature, topK, topP, 0));
         assertEquals(1, sampler.next(new float[] {-5, 3, 3, 3}, 0, 4, 0, 0));
         assertEquals(0, sampler.next(new float[] {-5, -5, -6}, 0, 3, 0, 0));
+    }
+
+    @Test
+    void aLogitThatIsNotANumberChoosesNoToken() {
+        assertEquals(-1, new Sampler(Sampling.GREEDY).next(new float[] {1, Float.NaN, 2}, 0, 3, 0, 0));
+        assertEquals(-1, new Sampler(new Sampling(1, 2, 1, 0)).next(new float[] {1, 2, Float.NaN}, 0, 3, 0, 0));
     }
 
     @Test

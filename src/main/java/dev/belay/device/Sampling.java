@@ -1,4 +1,4 @@
-package dev.belay.forward;
+package dev.belay.device;
 
 import dev.belay.BelayException;
 

@@ -1,0 +1,85 @@
+package dev.belay.device;
+
+/** Checks that what an operation reads and writes is there, before a device touches it. */
+public final class Bounds {
+    private Bounds() {}
+
+    /** Every token id is a row of the table. */
+    public static void ids(DeviceMatrix table, TokenLayout layout) {
+        for (int t = 0; t < layout.tokens(); t++) {
+            if (layout.id(t) < 0 || layout.id(t) >= table.rows()) {
+                throw new DeviceException("embed of token id " + layout.id(t) + " is outside matrix " + table);
+            }
+        }
+    }
+
+    /** The columns that a product reads are inside one row of its inputs. */
+    public static void columns(DeviceBuffer a, int stride, int column, DeviceMatrix weights) {
+        if (column < 0 || column > stride - weights.columns()) {
+            throw new DeviceException("matmul of " + weights + " reads columns " + column + ".."
+                    + (column + weights.columns()) + " of rows of " + stride + " in buffer '" + a.name() + "'");
+        }
+    }
+
+    /** The input, the angles, the queries' place and the slots of {@link Device#rotate}. */
+    public static void rotate(
+            QkvPart part,
+            DeviceBuffer in,
+            TokenLayout layout,
+            AttentionShape shape,
+            DeviceBuffer rope,
+            DeviceBuffer q,
+            KeyValues cache) {
+        in.check("rotate", 0, (long) layout.tokens() * part.width(shape));
+        angles(rope, layout, shape);
+        if (part.queries()) {
+            q.check("rotate queries", 0, (long) layout.tokens() * shape.queryWidth());
+        }
+        if (part.keyValues()) {
+            slots(cache, layout, shape);
+        }
+    }
+
+    /** Queries, keys, values and output of {@link Device#attention}. */
+    public static void attention(
+            DeviceBuffer q, TokenLayout layout, AttentionShape shape, KeyValues prefix, KeyValues own, DeviceBuffer z) {
+        q.check("attention queries", 0, (long) layout.tokens() * shape.queryWidth());
+        z.check("attention output", 0, (long) layout.tokens() * shape.queryWidth());
+        keys(prefix, own, layout, shape);
+    }
+
+    /** There are angles for every position. */
+    private static void angles(DeviceBuffer rope, TokenLayout layout, AttentionShape shape) {
+        int last = -1;
+        for (int t = 0; t < layout.tokens(); t++) {
+            last = Math.max(last, layout.position(t));
+        }
+        rope.check("rotate angles", 0, (last + 1L) * shape.rotarySize());
+    }
+
+    /** Every token's slot is in the cache. */
+    private static void slots(KeyValues cache, TokenLayout layout, AttentionShape shape) {
+        for (int t = 0; t < layout.tokens(); t++) {
+            long slot = layout.slot(t);
+            cache.keys().check("rotate slot", slot * shape.kvWidth(), shape.kvWidth());
+            cache.values().check("rotate slot", slot * shape.kvWidth(), shape.kvWidth());
+        }
+    }
+
+    /** The prefix and the own keys and values of every row are in their caches. */
+    private static void keys(KeyValues prefix, KeyValues own, TokenLayout layout, AttentionShape shape) {
+        long width = shape.kvWidth();
+        for (int r = 0; r < layout.rows(); r++) {
+            if (layout.rowStart(r) == layout.rowEnd(r)) {
+                continue;
+            }
+            long shared = layout.prefixLength(r) * width;
+            prefix.keys().check("attention prefix keys", layout.prefixStart(r) * width, shared);
+            prefix.values().check("attention prefix values", layout.prefixStart(r) * width, shared);
+            int last = layout.position(layout.rowEnd(r) - 1);
+            long mine = (last + 1 - layout.prefixLength(r)) * width;
+            own.keys().check("attention keys", layout.ownStart(r) * width, mine);
+            own.values().check("attention values", layout.ownStart(r) * width, mine);
+        }
+    }
+}
