@@ -5,8 +5,19 @@ import java.util.Locale;
 
 /** The number type of matrix products ({@code --dtype}): accumulation and the residual stream are float32 in both. */
 public enum DType {
-    F32,
-    BF16;
+    F32(Float.BYTES),
+    BF16(Short.BYTES);
+
+    private final int bytes;
+
+    DType(int bytes) {
+        this.bytes = bytes;
+    }
+
+    /** Size of a number in bytes. */
+    public int bytes() {
+        return bytes;
+    }
 
     /** Reads {@code f32} or {@code bf16} (also {@code float32}, {@code bfloat16}). */
     public static DType parse(String text) {

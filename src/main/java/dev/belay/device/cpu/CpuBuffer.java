@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.belay.device.DeviceBuffer;
 import dev.belay.device.DeviceException;
+import dev.belay.device.DeviceMemoryException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -25,7 +26,7 @@ final class CpuBuffer extends DeviceBuffer {
             return arena.allocate(Math.max(bytes, 64), 64);
         } catch (OutOfMemoryError e) {
             arena.close();
-            throw new DeviceException(
+            throw new DeviceMemoryException(
                     "cannot allocate " + bytes + " bytes for '" + name + "': out of memory; lower --batch-tokens", e);
         }
     }

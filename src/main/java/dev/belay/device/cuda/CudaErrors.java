@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.belay.bindings.cuda.CudaDriver;
 import dev.belay.device.DeviceException;
+import dev.belay.device.DeviceMemoryException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -29,7 +30,10 @@ final class CudaErrors {
     /** The same of a call on {@code bytes} of {@code subject}. */
     static void check(int code, String call, String subject, long bytes) {
         if (code != CudaDriver.CUDA_SUCCESS()) {
-            throw new DeviceException(describe(code, call + "(" + bytes + " bytes, " + subject + ")"));
+            String message = describe(code, call + "(" + bytes + " bytes, " + subject + ")");
+            throw code == CudaDriver.CUDA_ERROR_OUT_OF_MEMORY()
+                    ? new DeviceMemoryException(message)
+                    : new DeviceException(message);
         }
     }
 

@@ -29,6 +29,7 @@ final class CudaKernel {
     private final Type[] types;
     private final int[] offsets;
     private final MemorySegment block;
+    private final int words;
     /** Addresses of the arguments in {@link #block}, as cuLaunchKernel wants them. */
     private final MemorySegment pointers;
 
@@ -40,7 +41,8 @@ final class CudaKernel {
         List<KernelSignature.Parameter> parameters = signature.parameters();
         types = new Type[parameters.size()];
         offsets = new int[types.length];
-        block = arena.allocate(signature.parameterBytes(), JAVA_LONG.byteSize());
+        words = Math.ceilDiv(signature.parameterBytes(), Long.BYTES);
+        block = arena.allocate((long) words * Long.BYTES, Long.BYTES);
         pointers = arena.allocate(ADDRESS, types.length);
         for (int i = 0; i < types.length; i++) {
             types[i] = parameters.get(i).type();
@@ -131,12 +133,7 @@ final class CudaKernel {
      * @throws DeviceException if the driver refuses the launch, with the geometry
      */
     void launch(LaunchShape shape, MemorySegment stream) {
-        if (given != types.length) {
-            int got = given;
-            given = 0;
-            throw new IllegalStateException(signature.name() + " takes " + types.length + " arguments, got " + got);
-        }
-        given = 0;
+        complete();
         int code = CudaDriver.cuLaunchKernel(
                 function,
                 shape.gridX(),
@@ -152,5 +149,32 @@ final class CudaKernel {
         if (code != CudaDriver.CUDA_SUCCESS()) {
             throw new DeviceException(CudaErrors.describe(code, "launch of " + signature.name() + " in " + shape));
         }
+    }
+
+    /** Number of words that {@link #save} writes. */
+    int words() {
+        return words;
+    }
+
+    /** Writes the arguments given to {@code target} from {@code at} on, instead of a launch. */
+    void save(long[] target, int at) {
+        complete();
+        MemorySegment.copy(block, JAVA_LONG, 0, target, at, words);
+    }
+
+    /** Gives the arguments that {@link #save} wrote. */
+    CudaKernel restore(long[] source, int at) {
+        MemorySegment.copy(source, at, block, JAVA_LONG, 0, words);
+        given = types.length;
+        return this;
+    }
+
+    private void complete() {
+        if (given != types.length) {
+            int got = given;
+            given = 0;
+            throw new IllegalStateException(signature.name() + " takes " + types.length + " arguments, got " + got);
+        }
+        given = 0;
     }
 }

@@ -1,0 +1,82 @@
+package dev.belay.device.cuda;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+
+import dev.belay.device.DType;
+import dev.belay.device.DeviceBuffer;
+import dev.belay.weights.TensorValues;
+import java.lang.foreign.MemorySegment;
+
+/** Numbers on a CUDA device, float32 or bfloat16; copies convert from and to float32. */
+final class CudaBuffer extends DeviceBuffer {
+    private static final int COPY_BYTES = 1 << 20;
+
+    private final CudaPool.Block block;
+    private final DType type;
+    private final CudaQueue queue;
+    private final CudaStaging staging;
+
+    CudaBuffer(String name, long elements, DType type, CudaPool pool, CudaQueue queue, CudaStaging staging) {
+        super(name, elements);
+        this.type = type;
+        this.queue = queue;
+        this.staging = staging;
+        block = pool.allocate(name, elements * type.bytes());
+    }
+
+    static CudaBuffer of(DeviceBuffer buffer) {
+        return (CudaBuffer) buffer;
+    }
+
+    /** Type of its numbers. */
+    DType type() {
+        return type;
+    }
+
+    /** Device address of the first number. */
+    long address() {
+        return block.address();
+    }
+
+    @Override
+    protected void copyIn(long offset, float[] source, int from, int count) {
+        int step = COPY_BYTES / type.bytes();
+        for (int done = 0; done < count; done += step) {
+            int part = Math.min(step, count - done);
+            long bytes = (long) part * type.bytes();
+            long place = staging.reserve(bytes);
+            MemorySegment host = staging.host(place, bytes);
+            if (type == DType.F32) {
+                MemorySegment.copy(source, from + done, host, JAVA_FLOAT, 0, part);
+            } else {
+                for (int i = 0; i < part; i++) {
+                    host.setAtIndex(JAVA_SHORT, i, TensorValues.floatToBfloat16(source[from + done + i]));
+                }
+            }
+            queue.upload(address() + (offset + done) * type.bytes(), host);
+        }
+    }
+
+    @Override
+    protected void copyOut(long offset, float[] target, int to, int count) {
+        int step = COPY_BYTES / type.bytes();
+        for (int done = 0; done < count; done += step) {
+            int part = Math.min(step, count - done);
+            long source = address() + (offset + done) * type.bytes();
+            MemorySegment host = staging.fetch(source, (long) part * type.bytes());
+            if (type == DType.F32) {
+                MemorySegment.copy(host, JAVA_FLOAT, 0, target, to + done, part);
+            } else {
+                for (int i = 0; i < part; i++) {
+                    target[to + done + i] = TensorValues.bfloat16ToFloat(host.getAtIndex(JAVA_SHORT, i));
+                }
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        block.close();
+    }
+}

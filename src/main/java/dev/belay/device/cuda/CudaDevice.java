@@ -1,0 +1,627 @@
+package dev.belay.device.cuda;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import dev.belay.device.AttentionShape;
+import dev.belay.device.Bounds;
+import dev.belay.device.DType;
+import dev.belay.device.Device;
+import dev.belay.device.DeviceBuffer;
+import dev.belay.device.DeviceException;
+import dev.belay.device.DeviceMatrix;
+import dev.belay.device.HeadScaleTable;
+import dev.belay.device.HostMatrix;
+import dev.belay.device.KeyValues;
+import dev.belay.device.QkvPart;
+import dev.belay.device.Sampling;
+import dev.belay.device.TokenLayout;
+import dev.belay.io.Resources;
+import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * One GPU. All work goes to one stream and runs late; only reading and sampling wait for it. With {@link DType#BF16}, weights, inputs
+ * of products, keys and values are bfloat16; the residual stream, sums, norms and logits are float32.
+ */
+public final class CudaDevice implements Device {
+    private static final int MIRRORS = 4;
+
+    private final DType dtype;
+    private final Resources owned = new Resources();
+    private final CudaContext context;
+    private final CudaModule module;
+    private final CudaPool pool;
+    private final CudaQueue queue;
+    private final CudaStaging staging;
+    private final CudaUploader uploader;
+    private final CudaProducts products;
+    private final Map<KernelSignature, CudaKernel> kernels = new HashMap<>();
+    private final LayoutMirror[] mirrors = new LayoutMirror[MIRRORS];
+    private final Map<String, CudaPool.Block> scratch = new HashMap<>();
+    private final Map<String, Long> scratchBytes = new HashMap<>();
+    private int nextMirror;
+    private long allocations;
+
+    private CudaDevice(DType dtype, CudaContext opened) {
+        this.dtype = dtype;
+        context = owned.own(opened);
+        try {
+            module = owned.own(KernelImage.load(context));
+            pool = owned.own(new CudaPool(context));
+            queue = owned.own(new CudaQueue());
+            staging = owned.own(new CudaStaging(pool, queue));
+            uploader = owned.own(new CudaUploader(queue));
+            products = owned.own(CudaProducts.open(context, module));
+            for (int i = 0; i < MIRRORS; i++) {
+                mirrors[i] = new LayoutMirror(staging);
+            }
+        } catch (RuntimeException | Error e) {
+            owned.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Opens a GPU.
+     *
+     * @param dtype number type of products
+     * @param which {@code cuda}, {@code cuda:n} or {@code cuda:UUID}
+     * @throws DeviceException if it is not available, with the reason
+     */
+    public static CudaDevice open(DType dtype, String which) {
+        return new CudaDevice(dtype, CudaContext.open(which));
+    }
+
+    @Override
+    public String description() {
+        int capability = context.computeCapability();
+        return "cuda (" + context.name() + ", compute capability " + capability / 10 + "." + capability % 10 + ", "
+                + products.description() + (dtype == DType.F32 ? ")" : ", bf16 products)");
+    }
+
+    @Override
+    public DType dtype() {
+        return dtype;
+    }
+
+    @Override
+    public long allocations() {
+        return allocations;
+    }
+
+    /** The stream and what went to it. */
+    CudaQueue queue() {
+        return queue;
+    }
+
+    @Override
+    public CudaBuffer allocate(String name, long elements) {
+        return allocate(name, elements, DType.F32);
+    }
+
+    @Override
+    public CudaBuffer allocateRounded(String name, long elements) {
+        return allocate(name, elements, dtype);
+    }
+
+    private CudaBuffer allocate(String name, long elements, DType type) {
+        allocations++;
+        return new CudaBuffer(name, elements, type, pool, queue, staging);
+    }
+
+    @Override
+    public long matrixBytes(long elements) {
+        return elements * dtype.bytes();
+    }
+
+    @Override
+    public CudaMatrix matrix(String name, List<HostMatrix> parts) {
+        int columns = parts.getFirst().columns();
+        int rows = parts.stream().mapToInt(HostMatrix::rows).sum();
+        for (HostMatrix part : parts) {
+            if (part.columns() != columns) {
+                throw new DeviceException("cannot stack " + part.name() + " with " + part.columns() + " columns on "
+                        + parts.getFirst().name() + " with " + columns);
+            }
+        }
+        allocations++;
+        CudaMatrix matrix = CudaMatrix.allocate(name, rows, columns, dtype, pool);
+        long target = matrix.address();
+        for (HostMatrix part : parts) {
+            uploader.upload(part.data(), part.type(), target, dtype);
+            target += (long) part.rows() * columns * dtype.bytes();
+        }
+        return matrix;
+    }
+
+    private CudaKernel kernel(KernelSignature signature) {
+        CudaKernel kernel = kernels.get(signature);
+        if (kernel == null) {
+            kernel = module.kernel(signature);
+            kernels.put(signature, kernel);
+        }
+        return kernel;
+    }
+
+    /** The layout's arrays on the device, with room in the staging memory for {@code extra} bytes more of the same generation. */
+    private LayoutMirror mirror(TokenLayout layout, long extra) {
+        staging.room(LayoutMirror.bytes(layout) + extra);
+        for (LayoutMirror mirror : mirrors) {
+            if (mirror.holds(layout)) {
+                return mirror.of(layout);
+            }
+        }
+        LayoutMirror mirror = mirrors[nextMirror];
+        nextMirror = (nextMirror + 1) % MIRRORS;
+        return mirror.of(layout);
+    }
+
+    /** Memory between operations or within one; its content is good until the next use of the same name. */
+    private long scratch(String name, long bytes, boolean zero) {
+        if (scratchBytes.getOrDefault(name, 0L) < bytes) {
+            CudaPool.Block before = scratch.remove(name);
+            if (before != null) {
+                before.close();
+            }
+            long size = Math.max(bytes, 2 * scratchBytes.getOrDefault(name, 0L));
+            CudaPool.Block block = pool.allocate(name, size);
+            allocations++;
+            scratch.put(name, block);
+            scratchBytes.put(name, size);
+            if (zero) {
+                queue.zero(block.address(), size);
+            }
+        }
+        return scratch.get(name).address();
+    }
+
+    @Override
+    public void embed(DeviceMatrix table, TokenLayout layout, DeviceBuffer out) {
+        out.check("embed", 0, (long) layout.tokens() * table.columns());
+        Bounds.ids(table, layout);
+        if (layout.tokens() == 0) {
+            return;
+        }
+        CudaMatrix matrix = CudaMatrix.of(table);
+        CudaKernel kernel =
+                kernel(matrix.type() == DType.F32 ? KernelCatalog.EMBED_F32 : KernelCatalog.EMBED_BF16_F32);
+        kernel.pointer(matrix.address())
+                .pointer(mirror(layout, 0).ids())
+                .i32(table.columns())
+                .pointer(CudaBuffer.of(out).address());
+        queue.launch(kernel, KernelCatalog.embedShape(layout.tokens(), table.columns()));
+    }
+
+    @Override
+    public void rmsNorm(DeviceBuffer x, DeviceBuffer weight, float eps, int tokens, int width, DeviceBuffer out) {
+        x.check("rmsNorm", 0, (long) tokens * width);
+        weight.check("rmsNorm weight", 0, width);
+        out.check("rmsNorm", 0, (long) tokens * width);
+        if (tokens == 0) {
+            return;
+        }
+        CudaBuffer target = CudaBuffer.of(out);
+        CudaKernel kernel =
+                kernel(target.type() == DType.F32 ? KernelCatalog.RMSNORM_F32 : KernelCatalog.RMSNORM_F32_BF16);
+        kernel.pointer(CudaBuffer.of(x).address())
+                .pointer(CudaBuffer.of(weight).address())
+                .f32(eps)
+                .i32(width)
+                .pointer(target.address());
+        queue.launch(kernel, KernelCatalog.rmsNormShape(tokens, width));
+    }
+
+    @Override
+    public void matmul(
+            DeviceBuffer a,
+            int aStride,
+            int aColumn,
+            int tokens,
+            DeviceMatrix weights,
+            DeviceBuffer out,
+            long outOffset,
+            boolean accumulate) {
+        if (tokens == 0) {
+            return;
+        }
+        int columns = weights.columns();
+        Bounds.columns(a, aStride, aColumn, weights);
+        a.check("matmul input of ", weights, 0, (long) (tokens - 1) * aStride + aColumn + columns);
+        out.check("matmul output of ", weights, outOffset, (long) tokens * weights.rows());
+        CudaBuffer input = CudaBuffer.of(a);
+        CudaMatrix matrix = CudaMatrix.of(weights);
+        long source = input.address() + (long) aColumn * input.type().bytes();
+        int stride = aStride;
+        if (input.type() != matrix.type()) {
+            source = round(source, aStride, tokens, columns);
+            stride = columns;
+        }
+        long target = CudaBuffer.of(out).address() + outOffset * Float.BYTES;
+        CudaProducts.Shape shape = new CudaProducts.Shape(
+                tokens, weights.rows(), columns, stride, matrix.stride(), weights.rows(), matrix.type(), accumulate);
+        queue.product(products.plan(shape, source, matrix.address(), target), source, matrix.address(), target);
+    }
+
+    private long round(long source, int stride, int tokens, int columns) {
+        long rounded = scratch("rounded inputs", (long) tokens * columns * Short.BYTES, false);
+        CudaKernel kernel = kernel(KernelCatalog.ROUND_F32_BF16);
+        kernel.pointer(source).i32(stride).i32(columns).pointer(rounded);
+        queue.launch(kernel, KernelCatalog.roundShape(tokens, columns));
+        return rounded;
+    }
+
+    @Override
+    public void rotate(
+            QkvPart part,
+            DeviceBuffer in,
+            TokenLayout layout,
+            AttentionShape shape,
+            DeviceBuffer rope,
+            DeviceBuffer q,
+            KeyValues cache) {
+        Bounds.rotate(part, in, layout, shape, rope, q, cache);
+        if (layout.tokens() == 0) {
+            return;
+        }
+        LayoutMirror mirror = mirror(layout, 0);
+        int heads = part.queries() ? shape.heads() : 0;
+        int kvHeads = part.keyValues() ? shape.kvHeads() : 0;
+        CudaKernel kernel = kernel(dtype == DType.F32 ? KernelCatalog.QKV_F32 : KernelCatalog.QKV_F32_BF16);
+        kernel.pointer(CudaBuffer.of(in).address())
+                .i32(part.width(shape))
+                .pointer(0)
+                .pointer(0)
+                .pointer(0)
+                .f32(0)
+                .pointer(CudaBuffer.of(rope).address())
+                .pointer(mirror.positions())
+                .pointer(part.keyValues() ? mirror.slots() : 0)
+                .i32(heads)
+                .i32(kvHeads)
+                .i32(shape.headSize())
+                .i32(shape.rotarySize())
+                .pointer(part.queries() ? rounded(q).address() : 0)
+                .pointer(part.keyValues() ? rounded(cache.keys()).address() : 0)
+                .pointer(part.keyValues() ? rounded(cache.values()).address() : 0);
+        queue.launch(kernel, KernelCatalog.qkvShape(layout.tokens(), heads, kvHeads, shape.headSize()));
+    }
+
+    /** A buffer that must hold numbers of {@link #dtype}. */
+    private CudaBuffer rounded(DeviceBuffer buffer) {
+        CudaBuffer cuda = CudaBuffer.of(buffer);
+        if (cuda.type() != dtype) {
+            throw new DeviceException("buffer '" + cuda.name() + "' holds " + cuda.type().label()
+                    + ", but attention on this device takes " + dtype.label() + ": allocate it with allocateRounded");
+        }
+        return cuda;
+    }
+
+    @Override
+    public void attention(
+            DeviceBuffer q,
+            TokenLayout layout,
+            AttentionShape shape,
+            KeyValues prefix,
+            KeyValues own,
+            int window,
+            HeadScaleTable scales,
+            DeviceBuffer z) {
+        Bounds.attention(q, layout, shape, prefix, own, z);
+        int tokens = layout.tokens();
+        if (tokens == 0) {
+            return;
+        }
+        long extra = scales == null ? 0 : tableBytes(scales, tokens, shape.heads());
+        LayoutMirror mirror = mirror(layout, extra);
+        boolean inside = scales != null && !renormalizes(scales);
+        long sets = inside ? setsOf(scales, tokens) : 0;
+        long factors = inside ? factorsOf(scales, shape.heads()) : 0;
+        if (layout.rows() == tokens) {
+            decode(q, mirror, tokens, shape, prefix, own, window, sets, factors, z);
+        } else {
+            prefill(q, mirror, shape, prefix, own, window, sets, factors, z);
+        }
+        if (scales != null && !inside) {
+            scaleHeads(z, scales, tokens, shape.heads(), shape.headSize());
+        }
+    }
+
+    /** Every row has one token. */
+    private void decode(
+            DeviceBuffer q,
+            LayoutMirror mirror,
+            int tokens,
+            AttentionShape shape,
+            KeyValues prefix,
+            KeyValues own,
+            int window,
+            long sets,
+            long factors,
+            DeviceBuffer z) {
+        int keys = mirror.keysBound();
+        long workspace = scratch(
+                "partial sums of attention",
+                KernelCatalog.decodeWorkspaceBytes(tokens, shape.heads(), shape.headSize(), keys),
+                false);
+        long counters = scratch(
+                "counters of attention",
+                (long) KernelCatalog.decodeCounters(tokens, shape.kvHeads()) * Integer.BYTES,
+                true);
+        CudaKernel kernel = kernel(
+                dtype == DType.F32 ? KernelCatalog.ATTENTION_DECODE_F32 : KernelCatalog.ATTENTION_DECODE_BF16);
+        kernel.pointer(rounded(q).address());
+        caches(kernel, prefix, own)
+                .pointer(mirror.rowOfToken())
+                .pointer(mirror.positions())
+                .pointer(mirror.prefixStart())
+                .pointer(mirror.prefixLength())
+                .pointer(mirror.ownStart())
+                .i32(shape.heads())
+                .i32(shape.kvHeads())
+                .i32(shape.headSize())
+                .i32(window)
+                .f32(shape.scale())
+                .pointer(sets)
+                .pointer(factors)
+                .pointer(workspace)
+                .pointer(counters)
+                .pointer(rounded(z).address());
+        queue.launch(kernel, KernelCatalog.decodeShape(tokens, shape.kvHeads(), keys));
+    }
+
+    private void prefill(
+            DeviceBuffer q,
+            LayoutMirror mirror,
+            AttentionShape shape,
+            KeyValues prefix,
+            KeyValues own,
+            int window,
+            long sets,
+            long factors,
+            DeviceBuffer z) {
+        boolean tensorCores = dtype == DType.BF16 && KernelCatalog.hasAttentionOf(shape.headSize());
+        CudaKernel kernel = kernel(
+                tensorCores
+                        ? KernelCatalog.attentionOf(shape.headSize())
+                        : dtype == DType.F32 ? KernelCatalog.ATTENTION_ANY_F32 : KernelCatalog.ATTENTION_ANY_BF16);
+        long tiles = mirror.tiles(window);
+        kernel.pointer(rounded(q).address());
+        caches(kernel, prefix, own)
+                .pointer(mirror.rowStart())
+                .pointer(mirror.positions())
+                .pointer(mirror.prefixStart())
+                .pointer(mirror.prefixLength())
+                .pointer(mirror.ownStart())
+                .pointer(tiles)
+                .i32(shape.heads())
+                .i32(shape.kvHeads());
+        if (!tensorCores) {
+            kernel.i32(shape.headSize());
+        }
+        long target = rounded(z).address();
+        kernel.i32(window)
+                .f32(shape.scale())
+                .pointer(sets)
+                .pointer(factors)
+                .pointer(dtype == DType.F32 ? target : 0)
+                .pointer(dtype == DType.F32 ? 0 : target);
+        queue.launch(kernel, KernelCatalog.attentionShape(mirror.tileCount(), shape.heads()));
+    }
+
+    private CudaKernel caches(CudaKernel kernel, KeyValues prefix, KeyValues own) {
+        return kernel.pointer(rounded(prefix.keys()).address())
+                .pointer(rounded(prefix.values()).address())
+                .pointer(rounded(own.keys()).address())
+                .pointer(rounded(own.values()).address());
+    }
+
+    private static boolean renormalizes(HeadScaleTable table) {
+        for (int s = 0; s < table.sets(); s++) {
+            if (table.renormalize(s)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static long tableBytes(HeadScaleTable table, int tokens, int heads) {
+        return (tokens + (heads + 1L) * table.sets() + 64) * Integer.BYTES;
+    }
+
+    /** The set of each token, on the device. */
+    private long setsOf(HeadScaleTable table, int tokens) {
+        long bytes = (long) tokens * Integer.BYTES;
+        long place = staging.reserve(bytes);
+        MemorySegment host = staging.host(place, bytes);
+        for (int t = 0; t < tokens; t++) {
+            host.setAtIndex(JAVA_INT, t, table.setOf(t));
+        }
+        return staging.send(place, bytes);
+    }
+
+    /** The factors of all sets, [sets, H], on the device. */
+    private long factorsOf(HeadScaleTable table, int heads) {
+        long bytes = Math.max(1L, table.sets()) * heads * Float.BYTES;
+        long place = staging.reserve(bytes);
+        MemorySegment host = staging.host(place, bytes);
+        for (int s = 0; s < table.sets(); s++) {
+            for (int h = 0; h < heads; h++) {
+                host.setAtIndex(JAVA_FLOAT, (long) s * heads + h, table.factor(s, h));
+            }
+        }
+        return staging.send(place, bytes);
+    }
+
+    @Override
+    public void scaleHeads(DeviceBuffer z, HeadScaleTable table, int tokens, int heads, int headSize) {
+        z.check("scaleHeads", 0, (long) tokens * heads * headSize);
+        if (tokens == 0 || table.sets() == 0) {
+            return;
+        }
+        staging.room(tableBytes(table, tokens, heads));
+        CudaBuffer target = CudaBuffer.of(z);
+        int[] renormalize = new int[table.sets()];
+        for (int s = 0; s < renormalize.length; s++) {
+            renormalize[s] = table.renormalize(s) ? 1 : 0;
+        }
+        CudaKernel kernel =
+                kernel(target.type() == DType.F32 ? KernelCatalog.SCALE_HEADS_F32 : KernelCatalog.SCALE_HEADS_BF16);
+        kernel.pointer(target.address())
+                .pointer(setsOf(table, tokens))
+                .pointer(factorsOf(table, heads))
+                .pointer(staging.ints(renormalize, renormalize.length))
+                .i32(heads)
+                .i32(headSize);
+        queue.launch(kernel, KernelCatalog.scaleHeadsShape(tokens, heads, headSize));
+    }
+
+    @Override
+    public void swiglu(DeviceBuffer gateUp, int tokens, int width, DeviceBuffer out) {
+        gateUp.check("swiglu", 0, 2L * tokens * width);
+        out.check("swiglu", 0, (long) tokens * width);
+        if (tokens == 0) {
+            return;
+        }
+        CudaBuffer target = CudaBuffer.of(out);
+        CudaKernel kernel =
+                kernel(target.type() == DType.F32 ? KernelCatalog.SWIGLU_F32 : KernelCatalog.SWIGLU_F32_BF16);
+        kernel.pointer(CudaBuffer.of(gateUp).address()).i32(width).pointer(target.address());
+        queue.launch(kernel, KernelCatalog.swigluShape(tokens, width, Float.BYTES));
+    }
+
+    @Override
+    public void gather(DeviceBuffer in, int[] indices, int count, int width, DeviceBuffer out) {
+        out.check("gather", 0, (long) count * width);
+        boolean adjacent = true;
+        for (int i = 0; i < count; i++) {
+            in.check("gather", (long) indices[i] * width, width);
+            adjacent &= indices[i] == indices[0] + i;
+        }
+        CudaBuffer source = CudaBuffer.of(in);
+        CudaBuffer target = CudaBuffer.of(out);
+        if (source.type() != target.type()) {
+            throw new DeviceException("gather from buffer '" + source.name() + "' of "
+                    + source.type().label() + " to '" + target.name() + "' of "
+                    + target.type().label());
+        }
+        if (count == 0) {
+            return;
+        }
+        long rowBytes = (long) width * source.type().bytes();
+        if (adjacent) {
+            queue.copy(target.address(), source.address() + indices[0] * rowBytes, count * rowBytes);
+            return;
+        }
+        CudaKernel kernel =
+                kernel(source.type() == DType.F32 ? KernelCatalog.GATHER_F32 : KernelCatalog.GATHER_BF16);
+        kernel.pointer(source.address())
+                .pointer(staging.ints(indices, count))
+                .i32(width)
+                .pointer(target.address());
+        queue.launch(kernel, KernelCatalog.gatherShape(count, width));
+    }
+
+    @Override
+    public void ablationStart(
+            DeviceBuffer x,
+            DeviceBuffer attention,
+            float[] norms,
+            int groups,
+            int tokens,
+            int width,
+            DeviceBuffer out) {
+        x.check("ablationStart", 0, (long) tokens * width);
+        attention.check("ablationStart", 0, (long) tokens * width);
+        out.check("ablationStart", 0, (long) groups * tokens * width);
+        if (groups == 0 || tokens == 0) {
+            return;
+        }
+        CudaKernel kernel = kernel(KernelCatalog.ABLATION_START_F32);
+        kernel.pointer(CudaBuffer.of(x).address())
+                .pointer(CudaBuffer.of(attention).address())
+                .pointer(norms == null ? 0 : staging.floats(norms, groups * tokens))
+                .i32(tokens)
+                .i32(width)
+                .pointer(CudaBuffer.of(out).address());
+        queue.launch(kernel, KernelCatalog.ablationStartShape(groups, tokens, width));
+    }
+
+    @Override
+    public void sample(
+            DeviceBuffer logits,
+            int rows,
+            int vocabulary,
+            Sampling sampling,
+            int[] texts,
+            int[] positions,
+            int[] tokens) {
+        logits.check("sample", 0, (long) rows * vocabulary);
+        if (rows == 0) {
+            return;
+        }
+        long bytes = (long) rows * Integer.BYTES;
+        long chosen = scratch("sampled tokens", bytes, false);
+        staging.room(4 * bytes + 256);
+        long logitsAddress = CudaBuffer.of(logits).address();
+        CudaKernel kernel;
+        if (sampling.temperature() == 0) {
+            kernel = kernel(KernelCatalog.GREEDY_F32);
+            kernel.pointer(logitsAddress).i32(vocabulary).pointer(chosen);
+        } else {
+            kernel = kernel(KernelCatalog.SAMPLE_F32);
+            kernel.pointer(logitsAddress)
+                    .i32(vocabulary)
+                    .f64(sampling.temperature())
+                    .i32(sampling.topK())
+                    .f64(sampling.topP())
+                    .i64(sampling.seed())
+                    .pointer(staging.ints(texts, rows))
+                    .pointer(staging.ints(positions, rows))
+                    .pointer(chosen);
+        }
+        queue.launch(kernel, KernelCatalog.sampleShape(rows));
+        MemorySegment.copy(staging.fetch(chosen, bytes), JAVA_INT, 0, tokens, 0, rows);
+    }
+
+    @Override
+    public void sequence(Runnable operations) {
+        staging.restart();
+        queue.begin();
+        try {
+            operations.run();
+        } finally {
+            queue.end();
+        }
+    }
+
+    @Override
+    public void dot(DeviceBuffer x, DeviceBuffer vector, int tokens, int width, float[] out) {
+        x.check("dot", 0, (long) tokens * width);
+        vector.check("dot vector", 0, width);
+        if (tokens == 0) {
+            return;
+        }
+        long bytes = (long) tokens * Float.BYTES;
+        long sums = scratch("products with the probe", bytes, false);
+        CudaKernel kernel = kernel(KernelCatalog.PROBE_F32);
+        kernel.pointer(CudaBuffer.of(x).address())
+                .pointer(0)
+                .f32(0)
+                .pointer(CudaBuffer.of(vector).address())
+                .i32(1)
+                .i32(width)
+                .pointer(sums);
+        queue.launch(kernel, KernelCatalog.probeShape(tokens, width));
+        MemorySegment.copy(staging.fetch(sums, bytes), JAVA_FLOAT, 0, out, 0, tokens);
+    }
+
+    @Override
+    public void close() {
+        scratch.values().forEach(CudaPool.Block::close);
+        scratch.clear();
+        owned.close();
+    }
+}

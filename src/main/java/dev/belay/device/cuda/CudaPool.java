@@ -1,0 +1,123 @@
+package dev.belay.device.cuda;
+
+import dev.belay.bindings.cuda.CudaDriver;
+import dev.belay.device.DeviceException;
+import dev.belay.device.DeviceMemoryException;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * Device memory that is kept when it is freed and given out again. Everything on it runs on one stream, so that a block may be reused
+ * as soon as it is given back: what used it before comes earlier in the stream.
+ */
+final class CudaPool implements AutoCloseable {
+    private static final long SMALL = 512;
+    /** A kept block serves a request of at least this share of its size. */
+    private static final double LEAST_USE = 0.75;
+
+    private final CudaContext context;
+    private final TreeMap<Long, Deque<CudaMemory>> kept = new TreeMap<>();
+    private long keptBytes;
+    private long usedBytes;
+
+    CudaPool(CudaContext context) {
+        this.context = context;
+    }
+
+    /** One block of the pool; {@link #close} gives it back. */
+    final class Block implements AutoCloseable {
+        private final CudaMemory memory;
+        private final String name;
+        private boolean closed;
+
+        private Block(CudaMemory memory, String name) {
+            this.memory = memory;
+            this.name = name;
+        }
+
+        /** Device address, a multiple of 256. */
+        long address() {
+            if (closed) {
+                throw new DeviceException("buffer '" + name + "' is closed");
+            }
+            return memory.address();
+        }
+
+        /** Whether it has been given back. */
+        boolean closed() {
+            return closed;
+        }
+
+        @Override
+        public void close() {
+            if (!closed) {
+                closed = true;
+                usedBytes -= memory.bytes();
+                keptBytes += memory.bytes();
+                kept.computeIfAbsent(memory.bytes(), size -> new ArrayDeque<>()).push(memory);
+            }
+        }
+    }
+
+    /**
+     * A block of at least {@code bytes}, undefined content.
+     *
+     * @throws DeviceMemoryException if the device has no room left, even without the blocks kept
+     */
+    Block allocate(String name, long bytes) {
+        long rounded = Math.max(SMALL, Math.ceilDiv(bytes, SMALL) * SMALL);
+        CudaMemory memory = take(rounded);
+        if (memory == null) {
+            memory = create(name, rounded);
+        }
+        usedBytes += memory.bytes();
+        return new Block(memory, name);
+    }
+
+    private CudaMemory take(long bytes) {
+        Map.Entry<Long, Deque<CudaMemory>> entry = kept.ceilingEntry(bytes);
+        if (entry == null || bytes < LEAST_USE * entry.getKey()) {
+            return null;
+        }
+        CudaMemory memory = entry.getValue().pop();
+        if (entry.getValue().isEmpty()) {
+            kept.remove(entry.getKey());
+        }
+        keptBytes -= memory.bytes();
+        return memory;
+    }
+
+    private CudaMemory create(String name, long bytes) {
+        try {
+            return context.allocate(name, bytes);
+        } catch (DeviceMemoryException e) {
+            if (keptBytes == 0) {
+                throw e;
+            }
+            // What is kept may still be in use by work that has not run yet; freeing it waits for that.
+            release();
+            return context.allocate(name, bytes);
+        }
+    }
+
+    /** Bytes of blocks that are given out. */
+    long usedBytes() {
+        return usedBytes;
+    }
+
+    private void release() {
+        CudaErrors.check(CudaDriver.cuCtxSynchronize(), "cuCtxSynchronize");
+        kept.values().forEach(blocks -> blocks.forEach(CudaMemory::close));
+        kept.clear();
+        keptBytes = 0;
+    }
+
+    @Override
+    public void close() {
+        kept.values().forEach(blocks -> blocks.forEach(CudaMemory::close));
+        kept.clear();
+        keptBytes = 0;
+    }
+}

@@ -1,0 +1,298 @@
+package dev.belay.device.cuda;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+
+import dev.belay.bindings.cuda.CudaDriver;
+import dev.belay.device.DeviceException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.StringJoiner;
+
+/**
+ * One stream, to which all work of a device goes in order. Between {@link #begin} and {@link #end} commands are held back; a list of
+ * commands that has been seen before, with the same memory, becomes a graph and is started as one.
+ */
+final class CudaQueue implements AutoCloseable {
+    /** Graphs kept, and lists remembered. */
+    private static final int KEPT = 64;
+    /** Launches named when one of them failed. */
+    private static final int NAMED = 3;
+
+    private enum Copy {
+        TO_DEVICE,
+        TO_HOST,
+        ON_DEVICE,
+        ZERO
+    }
+
+    private final MemorySegment stream;
+    private final CommandList held = new CommandList();
+    private final LinkedHashMap<CommandList, CudaGraph> graphs = new LinkedHashMap<>(KEPT, 0.75f, true);
+    private final boolean useGraphs = !"false".equals(System.getProperty("belay.cuda.graphs"));
+    private final CudaKernel[] lastKernels = new CudaKernel[NAMED];
+    private final LaunchShape[] lastShapes = new LaunchShape[NAMED];
+    private long launches;
+    private long launchesBefore;
+    private long graphLaunches;
+    private long waits;
+    private boolean holding;
+    private boolean pending;
+    private boolean closed;
+
+    CudaQueue() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment pointer = arena.allocate(ADDRESS);
+            int flags = CudaDriver.CU_STREAM_NON_BLOCKING();
+            CudaErrors.check(CudaDriver.cuStreamCreate(pointer, flags), "cuStreamCreate");
+            stream = pointer.get(ADDRESS, 0);
+        }
+    }
+
+    /** The stream. */
+    MemorySegment stream() {
+        return stream;
+    }
+
+    /** Kernels and products started since the device was opened, those inside graphs included. */
+    long launches() {
+        return launches;
+    }
+
+    /** Graphs started. */
+    long graphLaunches() {
+        return graphLaunches;
+    }
+
+    /** Times that the host waited. */
+    long waits() {
+        return waits;
+    }
+
+    /** Whether something may not be done yet. */
+    boolean pending() {
+        return pending || held.size() > 0;
+    }
+
+    /** From here on commands are held back. */
+    void begin() {
+        holding = true;
+    }
+
+    /** Starts what was held back. */
+    void end() {
+        holding = false;
+        flush();
+    }
+
+    /** Starts what was held back so far. */
+    void flush() {
+        if (held.size() == 0) {
+            return;
+        }
+        try {
+            if (useGraphs) {
+                start();
+            } else {
+                held.run(this::command);
+            }
+        } finally {
+            held.clear();
+        }
+    }
+
+    private void start() {
+        CudaGraph graph = graphs.get(held);
+        boolean seen = graph != null || graphs.containsKey(held);
+        if (!seen) {
+            remember(held.copy(), null);
+            held.run(this::command);
+            return;
+        }
+        if (graph == null) {
+            long before = launches;
+            graph = CudaGraph.capture(stream, () -> held.run(this::command));
+            launches = before;
+            graphs.put(held.copy(), graph);
+        }
+        graph.launch(stream);
+        pending = true;
+        graphLaunches++;
+        held.run(this::noteReplayed);
+    }
+
+    private void noteReplayed(Object target, long[] words, int at) {
+        switch (target) {
+            case CudaKernel kernel -> note(kernel, shape(words, at));
+            case CudaProducts.Plan plan -> note(null, null);
+            default -> {}
+        }
+    }
+
+    private void note(CudaKernel kernel, LaunchShape shape) {
+        int place = (int) (launches++ % NAMED);
+        lastKernels[place] = kernel;
+        lastShapes[place] = shape;
+    }
+
+    private static LaunchShape shape(long[] words, int at) {
+        return new LaunchShape((int) words[at], (int) words[at + 1], (int) words[at + 2], (int) words[at + 3]);
+    }
+
+    private void remember(CommandList list, CudaGraph graph) {
+        if (graphs.size() == KEPT) {
+            Map.Entry<CommandList, CudaGraph> oldest = graphs.pollFirstEntry();
+            if (oldest.getValue() != null) {
+                // A graph may be freed while it runs: the driver waits.
+                oldest.getValue().close();
+            }
+        }
+        graphs.put(list, graph);
+    }
+
+    /** Starts a kernel whose arguments have been given. */
+    void launch(CudaKernel kernel, LaunchShape shape) {
+        if (holding) {
+            int at = held.add(kernel, 4 + kernel.words());
+            long[] words = held.words();
+            words[at] = shape.gridX();
+            words[at + 1] = shape.gridY();
+            words[at + 2] = shape.gridZ();
+            words[at + 3] = shape.threads();
+            kernel.save(words, at + 4);
+        } else {
+            start(kernel, shape);
+        }
+    }
+
+    private void start(CudaKernel kernel, LaunchShape shape) {
+        note(kernel, shape);
+        pending = true;
+        kernel.launch(shape, stream);
+    }
+
+    /** Starts a product. */
+    void product(CudaProducts.Plan plan, long a, long weights, long out) {
+        if (holding) {
+            int at = held.add(plan, 3);
+            held.words()[at] = a;
+            held.words()[at + 1] = weights;
+            held.words()[at + 2] = out;
+        } else {
+            start(plan, a, weights, out);
+        }
+    }
+
+    private void start(CudaProducts.Plan plan, long a, long weights, long out) {
+        note(null, null);
+        pending = true;
+        plan.launch(a, weights, out, stream);
+    }
+
+    /** Copies pinned host memory to the device. */
+    void upload(long target, MemorySegment source) {
+        copy(Copy.TO_DEVICE, target, source.address(), source.byteSize());
+    }
+
+    /** Copies device memory to pinned host memory, which is whole after {@link #await}. */
+    void download(MemorySegment target, long source) {
+        copy(Copy.TO_HOST, target.address(), source, target.byteSize());
+    }
+
+    /** Copies within the device. */
+    void copy(long target, long source, long bytes) {
+        copy(Copy.ON_DEVICE, target, source, bytes);
+    }
+
+    /** Fills device memory with zeros. */
+    void zero(long target, long bytes) {
+        copy(Copy.ZERO, target, 0, bytes);
+    }
+
+    private void copy(Copy kind, long target, long source, long bytes) {
+        if (holding) {
+            int at = held.add(kind, 3);
+            held.words()[at] = target;
+            held.words()[at + 1] = source;
+            held.words()[at + 2] = bytes;
+        } else {
+            start(kind, target, source, bytes);
+        }
+    }
+
+    private void start(Copy kind, long target, long source, long bytes) {
+        pending = true;
+        int code =
+                switch (kind) {
+                    case TO_DEVICE ->
+                        CudaDriver.cuMemcpyHtoDAsync_v2(target, MemorySegment.ofAddress(source), bytes, stream);
+                    case TO_HOST ->
+                        CudaDriver.cuMemcpyDtoHAsync_v2(MemorySegment.ofAddress(target), source, bytes, stream);
+                    case ON_DEVICE -> CudaDriver.cuMemcpyDtoDAsync_v2(target, source, bytes, stream);
+                    case ZERO -> CudaDriver.cuMemsetD8Async(target, (byte) 0, bytes, stream);
+                };
+        check(code, "copy " + kind);
+    }
+
+    private void command(Object target, long[] words, int at) {
+        switch (target) {
+            case CudaKernel kernel -> start(kernel.restore(words, at + 4), shape(words, at));
+            case CudaProducts.Plan plan -> start(plan, words[at], words[at + 1], words[at + 2]);
+            case Copy kind -> start(kind, words[at], words[at + 1], words[at + 2]);
+            default -> throw new IllegalStateException("no such command: " + target);
+        }
+    }
+
+    /** Waits until all is done; throws if any of it failed, naming what ran last. */
+    void await() {
+        flush();
+        if (pending) {
+            waits++;
+            check(CudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
+            pending = false;
+            launchesBefore = launches;
+        }
+    }
+
+    private void check(int code, String call) {
+        if (code != CudaDriver.CUDA_SUCCESS()) {
+            throw new DeviceException(CudaErrors.describe(code, call + lastLaunches()));
+        }
+    }
+
+    /** " after launch of K in SHAPE", with the last few launches since the host last waited. */
+    private String lastLaunches() {
+        long from = Math.max(launchesBefore, launches - NAMED);
+        if (from == launches) {
+            return "";
+        }
+        StringJoiner words = new StringJoiner(", then ", " after ", "");
+        if (from > launchesBefore) {
+            words.add((from - launchesBefore) + " other launches");
+        }
+        for (long i = from; i < launches; i++) {
+            CudaKernel kernel = lastKernels[(int) (i % NAMED)];
+            words.add(
+                    kernel == null
+                            ? "a matrix product"
+                            : "the launch of " + kernel.signature().name() + " in " + lastShapes[(int) (i % NAMED)]);
+        }
+        return words.toString();
+    }
+
+    @Override
+    public void close() {
+        if (!closed) {
+            closed = true;
+            // A failed kernel was reported where it was waited for; here it must not hide what else goes wrong.
+            CudaDriver.cuStreamSynchronize(stream);
+            for (CudaGraph graph : graphs.values()) {
+                if (graph != null) {
+                    graph.close();
+                }
+            }
+            CudaErrors.check(CudaDriver.cuStreamDestroy_v2(stream), "cuStreamDestroy");
+        }
+    }
+}
