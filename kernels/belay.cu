@@ -1,6 +1,10 @@
 // All kernels in one translation unit: one fatbin, one module to load.
+#include "ablation_start.cu"
 #include "attention.cu"
+#include "embed.cu"
+#include "gather.cu"
 #include "rmsnorm.cu"
 #include "rope.cu"
+#include "round.cu"
 #include "scale_heads.cu"
 #include "swiglu.cu"

@@ -18,6 +18,8 @@ final class KernelCatalog {
     static final int SWIGLU_THREADS = 256;
 
     static final int ROPE_THREADS = 128;
+    static final int COPY_THREADS = 256;
+    static final int ABLATION_START_THREADS = 256;
     static final int ATTENTION_THREADS = 128;
 
     /** Most queries of a row that one block of attention computes. */
@@ -27,6 +29,7 @@ final class KernelCatalog {
     private static final int PER_THREAD = 16;
     private static final int VECTOR_BYTES = 16;
     private static final int ROPE_UNIT = 8;
+    private static final int COPY_PER_THREAD = 8;
 
     private static final List<KernelSignature> ALL = new ArrayList<>();
 
@@ -42,6 +45,12 @@ final class KernelCatalog {
     static final KernelSignature SWIGLU_BF16 = swiglu("belay_swiglu_bf16");
     static final KernelSignature SCALE_HEADS_F32 = scaleHeads("belay_scale_heads_f32");
     static final KernelSignature SCALE_HEADS_BF16 = scaleHeads("belay_scale_heads_bf16");
+    static final KernelSignature EMBED_F32 = embed("belay_embed_f32");
+    static final KernelSignature EMBED_BF16_F32 = embed("belay_embed_bf16_f32");
+    static final KernelSignature GATHER_F32 = gather("belay_gather_f32");
+    static final KernelSignature GATHER_BF16 = gather("belay_gather_bf16");
+    static final KernelSignature ROUND_F32_BF16 = round("belay_round_f32_bf16");
+    static final KernelSignature ABLATION_START_F32 = ablationStart("belay_ablation_start_f32");
     static final KernelSignature ATTENTION_32 = attention(32);
     static final KernelSignature ATTENTION_64 = attention(64);
     static final KernelSignature ATTENTION_80 = attention(80);
@@ -74,6 +83,31 @@ final class KernelCatalog {
     /** Geometry of swiglu to [T, F]; {@code bytes} are those of a number of the wider of input and output. */
     static LaunchShape swigluShape(int tokens, int width, int bytes) {
         return LaunchShape.split(tokens, Math.ceilDiv((long) width * bytes, VECTOR_BYTES), SWIGLU_THREADS);
+    }
+
+    /** Geometry of embed to [T, D]. */
+    static LaunchShape embedShape(int tokens, int width) {
+        return copyShape(tokens, width);
+    }
+
+    /** Geometry of gather of {@code count} rows of {@code width} numbers. */
+    static LaunchShape gatherShape(int count, int width) {
+        return copyShape(count, width);
+    }
+
+    /** Geometry of round to [T, width]. */
+    static LaunchShape roundShape(int tokens, int width) {
+        return copyShape(tokens, width);
+    }
+
+    private static LaunchShape copyShape(int rows, int width) {
+        return LaunchShape.split(rows, Math.ceilDiv(width, COPY_PER_THREAD), COPY_THREADS);
+    }
+
+    /** Geometry of ablation_start to [G · T, D]. */
+    static LaunchShape ablationStartShape(int groups, int tokens, int width) {
+        int rows = Math.multiplyExact(groups, tokens);
+        return LaunchShape.split(rows, Math.ceilDiv(width * 4L, VECTOR_BYTES), ABLATION_START_THREADS);
     }
 
     /** Geometry of attention over tiles of queries, see {@link AttentionTiles}. */
@@ -151,6 +185,31 @@ final class KernelCatalog {
                 pointer("renormalize"),
                 i32("heads"),
                 i32("headSize"));
+    }
+
+    private static KernelSignature embed(String name) {
+        return add(name, COPY_THREADS, 0, pointer("table"), pointer("ids"), i32("width"), pointer("out"));
+    }
+
+    private static KernelSignature gather(String name) {
+        return add(name, COPY_THREADS, 0, pointer("in"), pointer("indices"), i32("width"), pointer("out"));
+    }
+
+    private static KernelSignature round(String name) {
+        return add(name, COPY_THREADS, 0, pointer("in"), i32("inStride"), i32("width"), pointer("out"));
+    }
+
+    private static KernelSignature ablationStart(String name) {
+        return add(
+                name,
+                ABLATION_START_THREADS,
+                0,
+                pointer("x"),
+                pointer("attention"),
+                pointer("norms"),
+                i32("tokens"),
+                i32("width"),
+                pointer("out"));
     }
 
     private static KernelSignature attention(int headSize) {

@@ -58,6 +58,12 @@ record KernelWorkload(
         all.add(swiglu(KernelCatalog.SWIGLU_BF16, 2, 2));
         all.add(scaleHeads(KernelCatalog.SCALE_HEADS_F32, 4));
         all.add(scaleHeads(KernelCatalog.SCALE_HEADS_BF16, 2));
+        all.add(embed(KernelCatalog.EMBED_F32, 4));
+        all.add(embed(KernelCatalog.EMBED_BF16_F32, 2));
+        all.add(gather(KernelCatalog.GATHER_F32, 4));
+        all.add(gather(KernelCatalog.GATHER_BF16, 2));
+        all.add(round());
+        all.add(ablationStart());
         for (int headSize : new int[] {32, 64, 80, 96, 128, 256}) {
             all.add(attention(headSize));
         }
@@ -186,6 +192,65 @@ record KernelWorkload(
                         new Integers("renormalize", keep),
                         new I32(HEADS),
                         new I32(HEAD_SIZE)));
+    }
+
+    private static KernelWorkload embed(KernelSignature kernel, int tableBytes) {
+        long numbers = (long) TOKENS * WIDTH;
+        return new KernelWorkload(
+                kernel,
+                "T " + TOKENS + ", D " + WIDTH,
+                KernelCatalog.embedShape(TOKENS, WIDTH),
+                numbers * (tableBytes + 4) + TOKENS * 4L,
+                List.of(
+                        new Numbers("table", numbers * tableBytes),
+                        new Integers("ids", ascending(TOKENS)),
+                        new I32(WIDTH),
+                        new Numbers("out", numbers * 4)));
+    }
+
+    private static KernelWorkload gather(KernelSignature kernel, int bytes) {
+        long numbers = (long) TOKENS * WIDTH;
+        return new KernelWorkload(
+                kernel,
+                TOKENS + " rows, D " + WIDTH,
+                KernelCatalog.gatherShape(TOKENS, WIDTH),
+                2 * numbers * bytes + TOKENS * 4L,
+                List.of(
+                        new Numbers("in", numbers * bytes),
+                        new Integers("indices", ascending(TOKENS)),
+                        new I32(WIDTH),
+                        new Numbers("out", numbers * bytes)));
+    }
+
+    private static KernelWorkload round() {
+        long numbers = (long) TOKENS * WIDTH;
+        return new KernelWorkload(
+                KernelCatalog.ROUND_F32_BF16,
+                "T " + TOKENS + ", D " + WIDTH,
+                KernelCatalog.roundShape(TOKENS, WIDTH),
+                numbers * (4 + 2),
+                List.of(
+                        new Numbers("in", numbers * 4),
+                        new I32(WIDTH),
+                        new I32(WIDTH),
+                        new Numbers("out", numbers * 2)));
+    }
+
+    private static KernelWorkload ablationStart() {
+        int tokens = TOKENS / HEADS;
+        long numbers = (long) tokens * WIDTH;
+        return new KernelWorkload(
+                KernelCatalog.ABLATION_START_F32,
+                "G " + HEADS + ", T " + tokens + ", D " + WIDTH + ", norms kept",
+                KernelCatalog.ablationStartShape(HEADS, tokens, WIDTH),
+                (2 + 2 * HEADS) * numbers * 4 + TOKENS * 4L,
+                List.of(
+                        new Numbers("x", numbers * 4),
+                        new Numbers("attention", numbers * 4),
+                        new Numbers("norms", TOKENS * 4L),
+                        new I32(tokens),
+                        new I32(WIDTH),
+                        new Numbers("out", HEADS * numbers * 4)));
     }
 
     /** One text, to bf16. */
