@@ -75,7 +75,7 @@ final class Converters {
     static final class DeviceName implements ITypeConverter<String> {
         @Override
         public String convert(String value) {
-            if (!value.matches("auto|cpu|cuda(:[0-9]{1,4})?")) {
+            if (!value.matches("auto|cpu|cuda(:[0-9]{1,4}|:GPU-[0-9a-fA-F-]{1,36})?")) {
                 throw new TypeConversionException("unknown device '" + value + "': use cpu, cuda, cuda:n or auto");
             }
             return value;

@@ -25,9 +25,9 @@ final class DemoCommand implements Callable<Integer> {
     @Option(
             names = "--device",
             paramLabel = "DEVICE",
-            defaultValue = "auto",
+            defaultValue = "${sys:belay.device:-auto}",
             converter = Converters.DeviceName.class,
-            description = "cpu, cuda[:n] or auto (default)")
+            description = "cpu, cuda[:n or :UUID] or auto: a GPU if there is one (default)")
     private String device;
 
     @Option(

@@ -17,9 +17,9 @@ final class ModelOptions {
     @Option(
             names = "--device",
             paramLabel = "DEVICE",
-            defaultValue = "auto",
+            defaultValue = "${sys:belay.device:-auto}",
             converter = Converters.DeviceName.class,
-            description = "cpu, cuda[:n] or auto (default)")
+            description = "cpu, cuda[:n or :UUID] or auto: a GPU if there is one (default)")
     String device;
 
     @Option(

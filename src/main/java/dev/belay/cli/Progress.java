@@ -10,7 +10,7 @@ final class Progress implements AutoCloseable {
 
     private final String label;
     private final long total;
-    private final boolean terminal = System.getenv("BELAY_TERMINAL") != null;
+    private final boolean terminal = onTerminal();
     private final long started = System.nanoTime();
     private long last = started;
     private boolean drawn;
@@ -18,6 +18,11 @@ final class Progress implements AutoCloseable {
     Progress(String label, long total) {
         this.label = label;
         this.total = Math.max(1, total);
+    }
+
+    /** Whether stderr is a terminal. */
+    static boolean onTerminal() {
+        return System.getenv("BELAY_TERMINAL") != null;
     }
 
     /** Says that {@code done} of the total are done. */

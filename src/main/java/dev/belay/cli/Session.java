@@ -35,6 +35,9 @@ final class Session implements AutoCloseable {
                 template();
                 tokenizer();
             }
+            if (options.device.equals("auto") && Progress.onTerminal() && Devices.noGpuReason() != null) {
+                System.err.println("belay: using the CPU: " + Devices.noGpuReason());
+            }
             device = opened.own(Devices.open(options.device, options.dtype()));
             model = opened.own(Model.load(options.folder, device, progress::at));
         } catch (RuntimeException | Error e) {

@@ -1,8 +1,10 @@
 package dev.belay.cliff;
 
 import dev.belay.BelayException;
+import dev.belay.device.DeviceMemoryException;
 import dev.belay.forward.ForwardPass;
 import dev.belay.forward.TextPacker;
+import dev.belay.forward.TextRunner;
 import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.PositionScope;
 import dev.belay.model.ModelConfig;
@@ -71,22 +73,21 @@ public final class AblationSweep {
         double base = 0;
         long changed = 0;
         long done = 0;
-        List<List<Integer>> groups =
-                TextPacker.pack(probes.size(), i -> probes.get(i).ids().length, forward.maxTokens());
-        for (List<Integer> group : groups) {
-            List<ProbeText> members = group.stream().map(probes::get).toList();
-            try (SweepGroup sweep = new SweepGroup(scorer, members, chosen)) {
-                double groupBase = sweep.runBase();
-                base += groupBase;
-                for (int l = 0; l < config.layers(); l++) {
-                    if (l >= scorer.layer()) {
-                        Arrays.fill(sums[l], base);
-                        continue;
+        for (int from = 0; from < probes.size(); ) {
+            int end = TextPacker.end(from, probes.size(), i -> probes.get(i).ids().length, forward.maxTokens());
+            try {
+                Result group = sums(probes.subList(from, end), chosen, done, progress);
+                base += group.base();
+                changed += group.changedHeadTokens();
+                for (int l = 0; l < sums.length; l++) {
+                    for (int h = 0; h < sums[l].length; h++) {
+                        sums[l][h] += group.scores()[l][h];
                     }
-                    changed += sweep.runLayer(l, groupBase, sums[l]);
-                    done += (long) config.heads() * group.size();
-                    progress.accept(done);
                 }
+                done += work(end - from);
+                from = end;
+            } catch (DeviceMemoryException e) {
+                forward.shrink(TextRunner.batchTokens(1, ProbeScorer.texts(probes)), e);
             }
         }
         for (double[] layer : sums) {
@@ -95,5 +96,23 @@ public final class AblationSweep {
             }
         }
         return new Result(base / probes.size(), sums, changed);
+    }
+
+    /** Sums, not means, over one group of transcripts. */
+    private Result sums(List<ProbeText> probes, HeadMask chosen, long done, LongConsumer progress) {
+        double[][] sums = new double[config.layers()][config.heads()];
+        long changed = 0;
+        try (SweepGroup sweep = new SweepGroup(scorer, probes, chosen)) {
+            double base = sweep.runBase();
+            for (int l = 0; l < config.layers(); l++) {
+                if (l >= scorer.layer()) {
+                    Arrays.fill(sums[l], base);
+                    continue;
+                }
+                changed += sweep.runLayer(l, base, sums[l]);
+                progress.accept(done + (l + 1L) * config.heads() * probes.size());
+            }
+            return new Result(base, sums, changed);
+        }
     }
 }

@@ -5,6 +5,7 @@ import dev.belay.device.AttentionShape;
 import dev.belay.device.Device;
 import dev.belay.device.DeviceBuffer;
 import dev.belay.device.DeviceMatrix;
+import dev.belay.device.DeviceMemoryException;
 import dev.belay.device.HeadScaleTable;
 import dev.belay.device.KeyValues;
 import dev.belay.device.QkvPart;
@@ -30,7 +31,7 @@ public final class ForwardPass implements AutoCloseable {
     private final Device device;
     private final AttentionShape attention;
     private final RopeTable rope;
-    private final Workspace work;
+    private Workspace work;
     private final HeadScaleTable scaleTable = new HeadScaleTable();
     private final TokenLayout readLayout = new TokenLayout();
     private final HookPoint[] residualPoints;
@@ -67,6 +68,30 @@ public final class ForwardPass implements AutoCloseable {
     /** Most tokens that a batch may have. */
     public int maxTokens() {
         return work.tokens;
+    }
+
+    /**
+     * Halves the most tokens that a batch may have, because the device has no room for more.
+     *
+     * @param least tokens that a batch must be able to have
+     * @throws DeviceMemoryException {@code cause} if that is less than half of what it may have now, or the rest does not fit either
+     */
+    public void shrink(int least, DeviceMemoryException cause) {
+        int tokens = work.tokens / 2;
+        if (tokens < least) {
+            throw new DeviceMemoryException(cause.getMessage() + " (a batch of " + work.tokens
+                    + " tokens was too much, and the longest text has " + least + ")", cause);
+        }
+        releaseLogits();
+        work.close();
+        work = new Workspace(device, config, tokens);
+    }
+
+    private void releaseLogits() {
+        if (logits != null) {
+            logits.close();
+            logits = null;
+        }
     }
 
     /** The residual stream [T, D] of the batch; H[from] before {@link #layers}, H[to] after it. */
@@ -196,9 +221,7 @@ public final class ForwardPass implements AutoCloseable {
     public DeviceBuffer logits(int tokens) {
         long needed = (long) tokens * config.vocabulary();
         if (logits == null || logits.elements() < needed) {
-            if (logits != null) {
-                logits.close();
-            }
+            releaseLogits();
             logits = device.allocate("logits", needed);
         }
         device.matmul(work.states, config.hidden(), 0, tokens, weights.head(), logits, 0, false);
@@ -247,8 +270,6 @@ public final class ForwardPass implements AutoCloseable {
     public void close() {
         rope.close();
         work.close();
-        if (logits != null) {
-            logits.close();
-        }
+        releaseLogits();
     }
 }

@@ -1,6 +1,7 @@
 package dev.belay.forward;
 
 import dev.belay.BelayException;
+import dev.belay.device.DeviceMemoryException;
 import dev.belay.device.Sampling;
 import dev.belay.hooks.ActivationCapture;
 import dev.belay.hooks.HeadMask;
@@ -120,19 +121,34 @@ public final class Generator {
      * @throws BelayException if a prompt is empty or alone fills the model's positions
      */
     public void generate(List<Prompt> prompts, BiConsumer<Prompt, Continuation> done) {
-        for (List<Integer> group : TextPacker.pack(prompts.size(), i -> size(prompts.get(i)), forward.maxTokens())) {
-            List<Row> rows = new ArrayList<>();
-            int slots = 0;
-            for (int i : group) {
-                int capacity = capacity(prompts.get(i));
-                rows.add(new Row(prompts.get(i), slots, capacity));
-                slots += capacity;
-            }
-            try (KvCache cache = KvCache.keeping(forward.model().device(), config, slots)) {
-                generate(rows, cache);
+        for (int from = 0; from < prompts.size(); ) {
+            int end = TextPacker.end(from, prompts.size(), i -> size(prompts.get(i)), forward.maxTokens());
+            List<Row> rows;
+            try {
+                rows = generate(prompts.subList(from, end));
+            } catch (DeviceMemoryException e) {
+                forward.shrink(1, e);
+                continue;
             }
             rows.forEach(row -> done.accept(row.prompt, row.continuation()));
+            from = end;
         }
+    }
+
+    private List<Row> generate(List<Prompt> prompts) {
+        List<Row> rows = new ArrayList<>();
+        int slots = 0;
+        for (Prompt prompt : prompts) {
+            int capacity = capacity(prompt);
+            rows.add(new Row(prompt, slots, capacity));
+            slots += capacity;
+        }
+        HookReport changed = new HookReport();
+        try (KvCache cache = KvCache.keeping(forward.model().device(), config, slots)) {
+            generate(rows, cache, changed);
+        }
+        report.add(changed);
+        return rows;
     }
 
     /** What the mask changed so far. */
@@ -161,8 +177,8 @@ public final class Generator {
         return length + Math.min(maxNewTokens, config.positions() - length);
     }
 
-    private void generate(List<Row> rows, KvCache cache) {
-        Hooks hooks = new Hooks(HeadScales.shared(mask), ActivationCapture.NONE, report);
+    private void generate(List<Row> rows, KvCache cache, HookReport changed) {
+        Hooks hooks = new Hooks(HeadScales.shared(mask), ActivationCapture.NONE, changed);
         List<Row> active = new ArrayList<>(rows);
         while (!active.isEmpty()) {
             step(active, cache, hooks);

@@ -1,6 +1,7 @@
 package dev.belay.forward;
 
 import dev.belay.device.DeviceBuffer;
+import dev.belay.device.DeviceMemoryException;
 import dev.belay.hooks.ActivationCapture;
 import dev.belay.hooks.ActivationRecorder;
 import dev.belay.hooks.HeadMask;
@@ -9,8 +10,12 @@ import dev.belay.hooks.HookReport;
 import dev.belay.hooks.TextSpan;
 import java.util.List;
 import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
 
-/** Runs whole texts through the layers in batches, without keeping a cache. */
+/**
+ * Runs whole texts through the layers in batches, without keeping a cache. A batch for which the device has no room is run again in
+ * smaller ones.
+ */
 public final class TextRunner {
     /** A text as tokens, with its parts. */
     public record Text(int[] ids, TextSpan span) {}
@@ -18,7 +23,7 @@ public final class TextRunner {
     /** Is shown the states of each batch. */
     public interface Visitor {
         /**
-         * Called after each batch.
+         * Called after each batch; once more for some of its texts if the device had no room for what the visitor did.
          *
          * @param texts numbers of the texts in the batch
          * @param states H[to] of the batch, [T, D]: of every token, or with {@code lastOnly} of each text's last token
@@ -27,6 +32,7 @@ public final class TextRunner {
     }
 
     private final ForwardPass forward;
+    private final Batch batch = new Batch();
 
     public TextRunner(ForwardPass forward) {
         this.forward = forward;
@@ -54,27 +60,42 @@ public final class TextRunner {
             Visitor visitor,
             IntConsumer progress) {
         HookReport report = new HookReport();
-        Hooks hooks = new Hooks(HeadScales.shared(mask), recorder == null ? ActivationCapture.NONE : recorder, report);
-        Batch batch = new Batch();
-        int done = 0;
-        List<List<Integer>> groups =
-                TextPacker.pack(texts.size(), i -> texts.get(i).ids().length, forward.maxTokens());
-        try (KvCache cache =
-                KvCache.passing(forward.model().device(), forward.model().config(), forward.maxTokens())) {
-            for (List<Integer> group : groups) {
-                batch.clear();
-                for (int i : group) {
-                    Text text = texts.get(i);
-                    batch.addText(text.ids(), batch.tokens(), text.span());
-                    batch.readLast();
-                }
-                if (recorder != null) {
-                    recorder.nextBatch(group);
-                }
-                visitor.batch(group, forward.run(batch, to, cache, hooks, lastOnly));
-                done += group.size();
-                progress.accept(done);
+        for (int from = 0; from < texts.size(); ) {
+            int end = TextPacker.end(from, texts.size(), i -> texts.get(i).ids().length, forward.maxTokens());
+            List<Integer> group = IntStream.range(from, end).boxed().toList();
+            try {
+                report.add(run(texts, group, to, mask, recorder, lastOnly, visitor));
+                from = end;
+                progress.accept(from);
+            } catch (DeviceMemoryException e) {
+                forward.shrink(batchTokens(1, texts), e);
             }
+        }
+        return report;
+    }
+
+    private HookReport run(
+            List<Text> texts,
+            List<Integer> group,
+            int to,
+            HeadMask mask,
+            ActivationRecorder recorder,
+            boolean lastOnly,
+            Visitor visitor) {
+        HookReport report = new HookReport();
+        Hooks hooks = new Hooks(HeadScales.shared(mask), recorder == null ? ActivationCapture.NONE : recorder, report);
+        batch.clear();
+        for (int i : group) {
+            Text text = texts.get(i);
+            batch.addText(text.ids(), batch.tokens(), text.span());
+            batch.readLast();
+        }
+        if (recorder != null) {
+            recorder.nextBatch(group);
+        }
+        try (KvCache cache =
+                KvCache.passing(forward.model().device(), forward.model().config(), batch.tokens())) {
+            visitor.batch(group, forward.run(batch, to, cache, hooks, lastOnly));
         }
         return report;
     }

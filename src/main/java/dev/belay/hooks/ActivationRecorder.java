@@ -33,9 +33,10 @@ public final class ActivationRecorder implements ActivationCapture {
         this.selection = selection;
     }
 
-    /** Says which text each row of the next batch is. */
+    /** Says which text each row of the next batch is, and forgets what was recorded of these before. */
     public void nextBatch(List<Integer> textOfRow) {
         this.textOfRow = textOfRow;
+        recorded.keySet().removeIf(key -> textOfRow.contains(key.text()));
     }
 
     @Override

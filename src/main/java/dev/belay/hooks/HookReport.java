@@ -33,6 +33,15 @@ public final class HookReport {
         }
     }
 
+    /** Adds what another report counted. */
+    public void add(HookReport other) {
+        heads.or(other.heads);
+        layers.or(other.layers);
+        scaledHeadTokens += other.scaledHeadTokens;
+        residualTokens += other.residualTokens;
+        headOutputTokens += other.headOutputTokens;
+    }
+
     /** Layers in which at least one token was scaled. */
     public int layers() {
         return layers.cardinality();

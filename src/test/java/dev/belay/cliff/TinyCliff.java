@@ -2,7 +2,7 @@ package dev.belay.cliff;
 
 import dev.belay.device.DType;
 import dev.belay.device.Device;
-import dev.belay.device.cpu.CpuDevice;
+import dev.belay.device.TestDevices;
 import dev.belay.forward.ForwardPass;
 import dev.belay.forward.Golden;
 import dev.belay.model.Model;
@@ -21,7 +21,7 @@ import java.util.Map;
 final class TinyCliff implements AutoCloseable {
     static final Path FOLDER = Path.of("models/tiny-cliff");
 
-    final Device device = CpuDevice.open(DType.F32);
+    final Device device = TestDevices.open(DType.F32);
     final Model model = Model.load(FOLDER, device, l -> {});
     final SafetensorsFile golden = SafetensorsFile.open(Golden.path("tiny-cliff/golden.safetensors"));
     final ForwardPass forward;

@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.belay.device.DType;
 import dev.belay.device.Device;
-import dev.belay.device.cpu.CpuDevice;
+import dev.belay.device.TestDevices;
 import dev.belay.hooks.ActivationRecorder;
 import dev.belay.hooks.HookPoint;
 import dev.belay.hooks.TextSpan;
@@ -41,7 +41,7 @@ class FamilyBfloat16Test {
         int index = Integer.parseInt(tensor.substring(tensor.indexOf('.') + 1));
         HookPoint point = tensor.startsWith("hidden") ? HookPoint.residual(index) : HookPoint.headOutput(index);
         ActivationRecorder recorder = new ActivationRecorder(Set.of(point), (text, position) -> true);
-        try (Device device = CpuDevice.open(DType.BF16);
+        try (Device device = TestDevices.open(DType.BF16);
                 Model model = Model.load(folder, device, l -> {});
                 SafetensorsFile golden = SafetensorsFile.open(folder.resolve("golden.safetensors"));
                 ForwardPass forward = new ForwardPass(model, 128)) {

@@ -7,7 +7,7 @@ import dev.belay.device.Sampling;
 import dev.belay.device.DType;
 import dev.belay.device.Device;
 import dev.belay.device.DeviceBuffer;
-import dev.belay.device.cpu.CpuDevice;
+import dev.belay.device.TestDevices;
 import dev.belay.hooks.ActivationRecorder;
 import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.HeadScales;
@@ -131,7 +131,7 @@ class FamilyGoldenTest {
 
     private static void with(String family, Check check) {
         Path folder = Golden.path("families/" + family);
-        try (Device device = CpuDevice.open(DType.F32);
+        try (Device device = TestDevices.open(DType.F32);
                 Model model = Model.load(folder, device, l -> {});
                 SafetensorsFile golden = SafetensorsFile.open(folder.resolve("golden.safetensors"));
                 ForwardPass forward = new ForwardPass(model, 128)) {

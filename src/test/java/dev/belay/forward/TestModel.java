@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import dev.belay.device.DType;
 import dev.belay.device.Device;
 import dev.belay.device.DeviceBuffer;
-import dev.belay.device.cpu.CpuDevice;
+import dev.belay.device.TestDevices;
 import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.HeadScales;
 import dev.belay.hooks.PositionScope;
@@ -29,7 +29,7 @@ final class TestModel implements AutoCloseable {
     final ForwardPass forward;
 
     private TestModel(Path folder, DType dtype) {
-        device = CpuDevice.open(dtype);
+        device = TestDevices.open(dtype);
         model = Model.load(folder, device, l -> {});
         config = model.config();
         forward = new ForwardPass(model, 256);

@@ -10,7 +10,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
 import dev.belay.device.DType;
 import dev.belay.device.Device;
-import dev.belay.device.cpu.CpuDevice;
+import dev.belay.device.TestDevices;
 import dev.belay.weights.SafetensorsFile;
 import dev.belay.weights.SafetensorsWriter;
 import dev.belay.weights.TensorType;
@@ -40,7 +40,7 @@ class ModelLoadTest {
     }
 
     private String loadFails() {
-        try (Device device = CpuDevice.open(DType.F32)) {
+        try (Device device = TestDevices.open(DType.F32)) {
             String message = assertThrows(BelayException.class, () -> Model.load(folder, device, l -> {}))
                     .getMessage();
             assertFalse(message.contains("\n"), message);
@@ -89,7 +89,7 @@ class ModelLoadTest {
     void aWholeFolderLoads() {
         rewrite(name -> new long[0]);
         List<Integer> layers = new ArrayList<>();
-        try (Device device = CpuDevice.open(DType.F32);
+        try (Device device = TestDevices.open(DType.F32);
                 Model model = Model.load(folder, device, layers::add)) {
             assertEquals(List.of(1, 2, 3), layers);
             assertEquals(folder, model.folder());
@@ -110,7 +110,7 @@ class ModelLoadTest {
         rewrite(name -> name.equals("lm_head.weight") ? null : new long[0]);
         assertTrue(loadFails().contains("has no tensor \"lm_head.weight\""));
         ModelFolder.edit(folder, "config.json", json -> json.put("tie_word_embeddings", true));
-        try (Device device = CpuDevice.open(DType.F32);
+        try (Device device = TestDevices.open(DType.F32);
                 Model model = Model.load(folder, device, l -> {})) {
             assertEquals(model.weights().embedding(), model.weights().head());
         }
@@ -180,7 +180,7 @@ class ModelLoadTest {
         Files.delete(single);
         Path indexFile = folder.resolve("model.safetensors.index.json");
         Files.writeString(indexFile, index.toString());
-        try (Device device = CpuDevice.open(DType.F32);
+        try (Device device = TestDevices.open(DType.F32);
                 Model model = Model.load(folder, device, l -> {})) {
             assertEquals(3, model.config().layers());
         }
