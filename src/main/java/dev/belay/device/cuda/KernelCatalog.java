@@ -17,7 +17,7 @@ final class KernelCatalog {
     /** Threads of a block of the fixed-size kernels. */
     static final int SWIGLU_THREADS = 256;
 
-    static final int ROPE_THREADS = 128;
+    static final int QKV_THREADS = 128;
     static final int COPY_THREADS = 256;
     static final int ABLATION_START_THREADS = 256;
     static final int ATTENTION_THREADS = 128;
@@ -26,19 +26,21 @@ final class KernelCatalog {
     static final int ATTENTION_QUERIES = 64;
 
     private static final int MAX_THREADS = 1024;
+    private static final int WARP = 32;
     private static final int PER_THREAD = 16;
     private static final int VECTOR_BYTES = 16;
-    private static final int ROPE_UNIT = 8;
+    private static final int QKV_PER_LANE = 8;
+    /** Tokens from which on qkv fills a GPU with four heads a group of lanes, and not two. */
+    private static final int QKV_MANY_TOKENS = 128;
+
     private static final int COPY_PER_THREAD = 8;
 
     private static final List<KernelSignature> ALL = new ArrayList<>();
 
     static final KernelSignature RMSNORM_F32 = rmsNorm("belay_rmsnorm_f32");
     static final KernelSignature RMSNORM_F32_BF16 = rmsNorm("belay_rmsnorm_f32_bf16");
-    static final KernelSignature ROPE_F32 = rope("belay_rope_f32");
-    static final KernelSignature ROPE_F32_BF16 = rope("belay_rope_f32_bf16");
-    static final KernelSignature ROPE_STORE_F32 = ropeStore("belay_rope_store_f32");
-    static final KernelSignature ROPE_STORE_F32_BF16 = ropeStore("belay_rope_store_f32_bf16");
+    static final KernelSignature QKV_F32 = qkv("belay_qkv_f32");
+    static final KernelSignature QKV_F32_BF16 = qkv("belay_qkv_f32_bf16");
     static final KernelSignature SWIGLU_F32 = swiglu("belay_swiglu_f32");
     static final KernelSignature SWIGLU_F32_BF16 = swiglu("belay_swiglu_f32_bf16");
     static final KernelSignature SWIGLU_BF16_F32 = swiglu("belay_swiglu_bf16_f32");
@@ -75,9 +77,13 @@ final class KernelCatalog {
         return LaunchShape.rows(tokens, heads * headSize, PER_THREAD);
     }
 
-    /** Geometry of rope for rows of {@code heads} heads; of rope_store, count the heads of keys and of values. */
-    static LaunchShape ropeShape(int tokens, int heads, int headSize) {
-        return LaunchShape.split(tokens, Math.ceilDiv((long) heads * headSize, ROPE_UNIT), ROPE_THREADS);
+    /** Geometry of qkv for rows of H heads of queries and KV of keys and of values each. */
+    static LaunchShape qkvShape(int tokens, int heads, int kvHeads, int headSize) {
+        int needed = Math.min(WARP, Math.ceilDiv(headSize, QKV_PER_LANE));
+        int lanes = needed == 1 ? 1 : Integer.highestOneBit(needed - 1) << 1;
+        int perGroup = tokens < QKV_MANY_TOKENS ? 2 : 4;
+        return LaunchShape.split(
+                tokens, Math.ceilDiv((heads + 2L * kvHeads) * lanes, perGroup), QKV_THREADS);
     }
 
     /** Geometry of swiglu to [T, F]; {@code bytes} are those of a number of the wider of input and output. */
@@ -138,34 +144,25 @@ final class KernelCatalog {
         return add(name, MAX_THREADS, 0, pointer("x"), pointer("weight"), f32("eps"), i32("width"), pointer("out"));
     }
 
-    private static KernelSignature rope(String name) {
+    private static KernelSignature qkv(String name) {
         return add(
                 name,
-                ROPE_THREADS,
+                QKV_THREADS,
                 0,
                 pointer("in"),
                 i32("inStride"),
-                pointer("table"),
-                pointer("positions"),
-                i32("heads"),
-                i32("headSize"),
-                i32("rotarySize"),
-                pointer("out"));
-    }
-
-    private static KernelSignature ropeStore(String name) {
-        return add(
-                name,
-                ROPE_THREADS,
-                0,
-                pointer("in"),
-                i32("inStride"),
+                pointer("bias"),
+                pointer("qNorm"),
+                pointer("kNorm"),
+                f32("eps"),
                 pointer("table"),
                 pointer("positions"),
                 pointer("slots"),
                 i32("heads"),
+                i32("kvHeads"),
                 i32("headSize"),
                 i32("rotarySize"),
+                pointer("q"),
                 pointer("keys"),
                 pointer("values"));
     }

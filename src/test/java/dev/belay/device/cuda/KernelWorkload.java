@@ -48,10 +48,8 @@ record KernelWorkload(
         List<KernelWorkload> all = new ArrayList<>();
         all.add(rmsNorm(KernelCatalog.RMSNORM_F32, 4));
         all.add(rmsNorm(KernelCatalog.RMSNORM_F32_BF16, 2));
-        all.add(rope(KernelCatalog.ROPE_F32, 4));
-        all.add(rope(KernelCatalog.ROPE_F32_BF16, 2));
-        all.add(ropeStore(KernelCatalog.ROPE_STORE_F32, 4));
-        all.add(ropeStore(KernelCatalog.ROPE_STORE_F32_BF16, 2));
+        all.add(qkv(KernelCatalog.QKV_F32, 4));
+        all.add(qkv(KernelCatalog.QKV_F32_BF16, 2));
         all.add(swiglu(KernelCatalog.SWIGLU_F32, 4, 4));
         all.add(swiglu(KernelCatalog.SWIGLU_F32_BF16, 4, 2));
         all.add(swiglu(KernelCatalog.SWIGLU_BF16_F32, 2, 4));
@@ -113,44 +111,33 @@ record KernelWorkload(
                         new Numbers("out", numbers * outBytes)));
     }
 
-    private static KernelWorkload rope(KernelSignature kernel, int outBytes) {
-        long numbers = (long) TOKENS * HEADS * HEAD_SIZE;
+    private static KernelWorkload qkv(KernelSignature kernel, int outBytes) {
+        int width = (HEADS + 2 * KV_HEADS) * HEAD_SIZE;
+        long queries = (long) TOKENS * HEADS * HEAD_SIZE;
+        long keys = (long) TOKENS * KV_HEADS * HEAD_SIZE;
         long table = (long) TOKENS * HEAD_SIZE * 4;
         return new KernelWorkload(
                 kernel,
-                "T " + TOKENS + ", H " + HEADS + ", HD " + HEAD_SIZE,
-                KernelCatalog.ropeShape(TOKENS, HEADS, HEAD_SIZE),
-                numbers * (4 + outBytes) + table + TOKENS * 4L,
+                "T " + TOKENS + ", H " + HEADS + ", KV " + KV_HEADS + ", HD " + HEAD_SIZE,
+                KernelCatalog.qkvShape(TOKENS, HEADS, KV_HEADS, HEAD_SIZE),
+                (queries + 2 * keys) * (4 + outBytes) + table + 2 * TOKENS * 4L,
                 List.of(
-                        new Numbers("in", numbers * 4),
-                        new I32(HEADS * HEAD_SIZE),
-                        new Numbers("table", table),
-                        new Integers("positions", ascending(TOKENS)),
-                        new I32(HEADS),
-                        new I32(HEAD_SIZE),
-                        new I32(HEAD_SIZE),
-                        new Numbers("out", numbers * outBytes)));
-    }
-
-    private static KernelWorkload ropeStore(KernelSignature kernel, int outBytes) {
-        long numbers = (long) TOKENS * KV_HEADS * HEAD_SIZE;
-        long table = (long) TOKENS * HEAD_SIZE * 4;
-        return new KernelWorkload(
-                kernel,
-                "T " + TOKENS + ", KV " + KV_HEADS + ", HD " + HEAD_SIZE,
-                KernelCatalog.ropeShape(TOKENS, 2 * KV_HEADS, HEAD_SIZE),
-                2 * numbers * (4 + outBytes) + table + 2 * TOKENS * 4L,
-                List.of(
-                        new Numbers("kv", 2 * numbers * 4),
-                        new I32(2 * KV_HEADS * HEAD_SIZE),
+                        new Numbers("in", (long) TOKENS * width * 4),
+                        new I32(width),
+                        new Null(),
+                        new Null(),
+                        new Null(),
+                        new F32(1e-5f),
                         new Numbers("table", table),
                         new Integers("positions", ascending(TOKENS)),
                         new Integers("slots", ascending(TOKENS)),
+                        new I32(HEADS),
                         new I32(KV_HEADS),
                         new I32(HEAD_SIZE),
                         new I32(HEAD_SIZE),
-                        new Numbers("keys", numbers * outBytes),
-                        new Numbers("values", numbers * outBytes)));
+                        new Numbers("q", queries * outBytes),
+                        new Numbers("keys", keys * outBytes),
+                        new Numbers("values", keys * outBytes)));
     }
 
     private static KernelWorkload swiglu(KernelSignature kernel, int inBytes, int outBytes) {
