@@ -27,7 +27,7 @@ final class DemoCommand implements Callable<Integer> {
             paramLabel = "DEVICE",
             defaultValue = "auto",
             converter = Converters.DeviceName.class,
-            description = "cpu, cuda[:n] or auto (default)")
+            description = "cpu, cuda[:n or :GPU-uuid] or auto (default)")
     private String device;
 
     @Option(

@@ -19,7 +19,7 @@ final class ModelOptions {
             paramLabel = "DEVICE",
             defaultValue = "auto",
             converter = Converters.DeviceName.class,
-            description = "cpu, cuda[:n] or auto (default)")
+            description = "cpu, cuda[:n or :GPU-uuid] or auto (default)")
     String device;
 
     @Option(
