@@ -19,6 +19,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         footer = {"", "Start with: belay demo", "Help on a command: belay COMMAND --help"},
         subcommands = {
             DemoCommand.class,
+            DoctorCommand.class,
             InfoCommand.class,
             ProbeCommand.class,
             TraceCommand.class,

@@ -6,6 +6,8 @@ import dev.belay.cliff.Plateau;
 import dev.belay.cliff.TopCount;
 import dev.belay.cliff.TrainingFormat;
 import dev.belay.device.DType;
+import dev.belay.device.DeviceException;
+import dev.belay.device.cuda.CudaDeviceChoice;
 import dev.belay.hooks.PositionScope;
 import java.util.function.Function;
 import picocli.CommandLine.ITypeConverter;
@@ -71,12 +73,17 @@ final class Converters {
         }
     }
 
-    /** cpu, cuda, cuda:n or auto. */
+    /** cpu, cuda, cuda:n, cuda:GPU-uuid or auto. */
     static final class DeviceName implements ITypeConverter<String> {
         @Override
         public String convert(String value) {
-            if (!value.matches("auto|cpu|cuda(:[0-9]{1,4}|:GPU-[0-9a-fA-F-]{1,36})?")) {
-                throw new TypeConversionException("unknown device '" + value + "': use cpu, cuda, cuda:n or auto");
+            if (!value.equals("auto") && !value.equals("cpu")) {
+                try {
+                    CudaDeviceChoice.parse(value);
+                } catch (DeviceException e) {
+                    throw new TypeConversionException(
+                            "unknown device '" + value + "': use cpu, cuda, cuda:n, cuda:GPU-uuid or auto");
+                }
             }
             return value;
         }

@@ -27,7 +27,7 @@ final class DemoCommand implements Callable<Integer> {
             paramLabel = "DEVICE",
             defaultValue = "${sys:belay.device:-auto}",
             converter = Converters.DeviceName.class,
-            description = "cpu, cuda[:n or :UUID] or auto: a GPU if there is one (default)")
+            description = "cpu, cuda[:n or :GPU-uuid] or auto: a GPU if there is one (default)")
     private String device;
 
     @Option(

@@ -19,7 +19,7 @@ final class ModelOptions {
             paramLabel = "DEVICE",
             defaultValue = "${sys:belay.device:-auto}",
             converter = Converters.DeviceName.class,
-            description = "cpu, cuda[:n or :UUID] or auto: a GPU if there is one (default)")
+            description = "cpu, cuda[:n or :GPU-uuid] or auto: a GPU if there is one (default)")
     String device;
 
     @Option(

@@ -35,8 +35,8 @@ final class Session implements AutoCloseable {
                 template();
                 tokenizer();
             }
-            if (options.device.equals("auto") && Progress.onTerminal() && Devices.noGpuReason() != null) {
-                System.err.println("belay: using the CPU: " + Devices.noGpuReason());
+            if (options.device.equals("auto") && Progress.onTerminal()) {
+                System.err.println("belay: on " + Devices.automaticReason());
             }
             device = opened.own(Devices.open(options.device, options.dtype()));
             model = opened.own(Model.load(options.folder, device, progress::at));

@@ -9,14 +9,13 @@ public final class Devices {
     private Devices() {}
 
     /**
-     * Opens {@code cpu}, {@code cuda}, {@code cuda:n}, {@code cuda:UUID} or {@code auto} (a GPU that can be used, else the CPU).
+     * Opens {@code cpu}, {@code cuda}, {@code cuda:n}, {@code cuda:GPU-uuid} or {@code auto} (a GPU that can be used, else the CPU).
      *
      * @throws DeviceException if the name is unknown or the device is not available, with the reason
      */
     public static Device open(String name, DType dtype) {
         if (name.equals("auto")) {
-            CudaAvailability gpu = CudaAvailability.get();
-            return gpu.available() ? CudaDevice.open(dtype, "cuda") : CpuDevice.open(dtype);
+            return open(CudaAvailability.automatic().device(), dtype);
         }
         if (name.equals("cpu")) {
             return CpuDevice.open(dtype);
@@ -24,12 +23,12 @@ public final class Devices {
         if (name.equals("cuda") || name.startsWith("cuda:")) {
             return CudaDevice.open(dtype, name);
         }
-        throw new DeviceException("unknown device '" + name + "': use cpu, cuda, cuda:n, cuda:UUID or auto");
+        throw new DeviceException("unknown device '" + name + "': use cpu, cuda, cuda:n, cuda:GPU-uuid or auto");
     }
 
-    /** Why {@code auto} means the CPU here, or null if it means a GPU. */
-    public static String noGpuReason() {
-        CudaAvailability gpu = CudaAvailability.get();
-        return gpu.available() ? null : gpu.reason();
+    /** Which device {@code auto} means here, and why. */
+    public static String automaticReason() {
+        CudaAvailability.Automatic choice = CudaAvailability.automatic();
+        return choice.device() + ": " + choice.reason();
     }
 }

@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Command lines that cannot be understood, help and versions: nothing here opens a model. */
 class CommandLineTest {
-    private static final String COMMANDS = "demo,info,probe,trace,heads,ablate,generate,judge,select,capture,verify";
+    private static final String COMMANDS = "demo,doctor,info,probe,trace,heads,ablate,generate,judge,select,capture,verify";
 
     @Test
     void withoutACommandHelpIsShown() {
@@ -39,6 +39,7 @@ class CommandLineTest {
     @ValueSource(
             strings = {
                 "demo",
+                "doctor",
                 "info",
                 "probe train",
                 "probe test",
@@ -79,8 +80,9 @@ class CommandLineTest {
                 "info m --batch-tokens 0 | '0' is not a whole number from 1",
                 "info m --batch-tokens 1.5 | '1.5' is not a whole number from 1",
                 "info m --batch-tokens 9999999999 | '9999999999' is not a whole number from 1",
-                "info m --device gpu | unknown device 'gpu': use cpu, cuda, cuda:n or auto",
+                "info m --device gpu | unknown device 'gpu': use cpu, cuda, cuda:n, cuda:GPU-uuid or auto",
                 "info m --device cuda: | unknown device 'cuda:'",
+                "info m --device cuda:GPU-x | unknown device 'cuda:GPU-x': use cpu, cuda, cuda:n, cuda:GPU-uuid or auto",
                 "judge | Missing required parameter: 'R.jsonl'",
                 "verify m | Missing required option: '--golden=G.safetensors'",
                 "generate m --ids i -o o --top 3 | --heads H.json is missing",

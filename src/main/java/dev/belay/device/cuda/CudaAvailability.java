@@ -1,53 +1,60 @@
 package dev.belay.device.cuda;
 
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-
-import dev.belay.bindings.cuda.CudaDriver;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-
 /**
  * Whether CUDA devices can be used, and if not, why.
  *
- * @param devices number of devices; 0 = none can be used
+ * @param devices number of devices that the driver lists; 0 = none can be used
  * @param reason why none can be used and what to do; if some can, which driver
  */
 public record CudaAvailability(int devices, String reason) {
     private static final class Checked {
-        static final CudaAvailability VALUE = check();
+        static final CudaAvailability VALUE = of(CudaSystem.get(), KernelImage.problem());
     }
+
+    /**
+     * What {@code --device auto} takes.
+     *
+     * @param device {@code cuda:n} or {@code cpu}
+     * @param reason why, in words
+     */
+    public record Automatic(String device, String reason) {}
 
     /** Loads and starts the driver on the first call; throws nothing. */
     public static CudaAvailability get() {
         return Checked.VALUE;
     }
 
-    /** Whether there is a device to use. */
+    /** Whether there is a device to use, and kernels for it. */
     public boolean available() {
         return devices > 0;
     }
 
-    private static CudaAvailability check() {
-        CudaLibrary driver = CudaLibrary.driver();
-        if (!driver.loaded()) {
-            return new CudaAvailability(0, driver.reason());
+    /** Decides which device is best: the first CUDA device that can be used, else the CPU. Throws nothing. */
+    public static Automatic automatic() {
+        return automatic(CudaSystem.get(), KernelImage.problem());
+    }
+
+    /** The same of a given system, and of kernels that are missing because of {@code kernelProblem}, or there if it is null. */
+    static Automatic automatic(CudaSystem system, String kernelProblem) {
+        CudaAvailability availability = of(system, kernelProblem);
+        if (!availability.available()) {
+            return new Automatic("cpu", "no GPU can be used: " + availability.reason());
         }
-        int code = CudaDriver.cuInit(0);
-        if (code != CudaDriver.CUDA_SUCCESS()) {
-            return new CudaAvailability(0, CudaErrors.describe(code, "cuInit of " + driver.file()));
+        CudaDeviceInfo device = new CudaDeviceChoice(-1, null).pick(system);
+        return new Automatic(
+                CudaDeviceChoice.number(device.index()).toString(),
+                "the first GPU that can be used, " + device.name() + " with " + availability.reason());
+    }
+
+    static CudaAvailability of(CudaSystem system, String kernelProblem) {
+        if (system.problem() != null) {
+            return new CudaAvailability(0, system.problem());
         }
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment number = arena.allocate(JAVA_INT);
-            code = CudaDriver.cuDeviceGetCount(number);
-            int devices = number.get(JAVA_INT, 0);
-            if (code != CudaDriver.CUDA_SUCCESS() || devices == 0) {
-                int problem = devices == 0 ? CudaDriver.CUDA_ERROR_NO_DEVICE() : code;
-                return new CudaAvailability(0, CudaErrors.describe(problem, "cuDeviceGetCount of " + driver.file()));
-            }
-            CudaDriver.cuDriverGetVersion(number);
-            int version = number.get(JAVA_INT, 0);
-            return new CudaAvailability(
-                    devices, "CUDA " + version / 1000 + "." + version % 1000 / 10 + " driver " + driver.file());
+        if (kernelProblem != null) {
+            return new CudaAvailability(0, kernelProblem);
         }
+        return new CudaAvailability(
+                system.devices().size(),
+                "CUDA " + CudaSystem.versionText(system.version()) + " driver " + system.driver());
     }
 }

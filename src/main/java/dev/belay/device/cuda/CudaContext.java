@@ -10,32 +10,46 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 
-/** The primary context of one device, current to the thread that opened it. Closing it waits for the work and releases it. */
+/**
+ * The primary context of one device, current to the thread that opened it. Closing it waits for the work, releases it, and makes current
+ * again what was so before.
+ */
 final class CudaContext implements AutoCloseable {
     private static final int NAME_BYTES = 256;
 
     private final int device;
     private final String name;
+    /** The context that was current before this one was opened. */
+    private final MemorySegment before;
+
     private boolean closed;
 
-    private CudaContext(int device, String name) {
+    private CudaContext(int device, String name, MemorySegment before) {
         this.device = device;
         this.name = name;
+        this.before = before;
     }
 
     /**
      * Opens device number {@code ordinal} and makes its context current.
      *
-     * @throws DeviceException if there is no such device, with the reason
+     * @throws DeviceException if there is no such device or Belay cannot use it, with the reason
      */
     static CudaContext open(int ordinal) {
-        CudaAvailability availability = CudaAvailability.get();
-        if (ordinal < 0 || ordinal >= availability.devices()) {
-            throw new DeviceException("CUDA device " + ordinal + " is not available: "
-                    + (availability.available()
-                            ? "there are " + availability.devices() + ", numbered from 0"
-                            : availability.reason()));
-        }
+        return open(CudaDeviceChoice.number(ordinal));
+    }
+
+    /**
+     * Opens the device that {@code which} names, {@code cuda}, {@code cuda:n} or {@code cuda:GPU-uuid}, and makes its context current.
+     *
+     * @throws DeviceException likewise
+     */
+    static CudaContext open(String which) {
+        return open(CudaDeviceChoice.parse(which));
+    }
+
+    private static CudaContext open(CudaDeviceChoice choice) {
+        int ordinal = choice.pick(CudaSystem.get()).index();
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment number = arena.allocate(JAVA_INT);
             CudaErrors.check(CudaDriver.cuDeviceGet(number, ordinal), "cuDeviceGet");
@@ -43,8 +57,10 @@ final class CudaContext implements AutoCloseable {
             MemorySegment name = arena.allocate(NAME_BYTES);
             CudaErrors.check(CudaDriver.cuDeviceGetName(name, NAME_BYTES, device), "cuDeviceGetName");
             MemorySegment context = arena.allocate(ADDRESS);
+            CudaErrors.check(CudaDriver.cuCtxGetCurrent(context), "cuCtxGetCurrent");
+            MemorySegment before = context.get(ADDRESS, 0);
             CudaErrors.check(CudaDriver.cuDevicePrimaryCtxRetain(context, device), "cuDevicePrimaryCtxRetain");
-            CudaContext opened = new CudaContext(device, name.getString(0));
+            CudaContext opened = new CudaContext(device, name.getString(0), before);
             try {
                 CudaErrors.check(CudaDriver.cuCtxSetCurrent(context.get(ADDRESS, 0)), "cuCtxSetCurrent");
             } catch (DeviceException e) {
@@ -92,6 +108,11 @@ final class CudaContext implements AutoCloseable {
         return CudaModule.load(file);
     }
 
+    /** Loads the kernels that Belay runs: those of the jar, or of the file that {@code -Dbelay.cuda.kernels} names. */
+    CudaModule loadKernels() {
+        return CudaModule.loadKernels();
+    }
+
     /** Waits until all work of the context is done; throws if any of it failed. */
     void synchronize() {
         CudaErrors.check(CudaDriver.cuCtxSynchronize(), "cuCtxSynchronize");
@@ -101,7 +122,7 @@ final class CudaContext implements AutoCloseable {
     public void close() {
         if (!closed) {
             closed = true;
-            CudaDriver.cuCtxSetCurrent(MemorySegment.NULL);
+            CudaDriver.cuCtxSetCurrent(before);
             CudaErrors.check(CudaDriver.cuDevicePrimaryCtxRelease_v2(device), "cuDevicePrimaryCtxRelease");
         }
     }

@@ -49,7 +49,7 @@ public final class CudaDevice implements Device {
         this.dtype = dtype;
         context = owned.own(opened);
         try {
-            module = owned.own(KernelImage.load(context));
+            module = owned.own(context.loadKernels());
             pool = owned.own(new CudaPool(context));
             queue = owned.own(new CudaQueue());
             staging = owned.own(new CudaStaging(pool, queue));

@@ -1,14 +1,13 @@
 package dev.belay.device.cuda;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import dev.belay.bindings.cuda.CudaDriver;
 import dev.belay.device.DeviceException;
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,6 +15,7 @@ import java.util.List;
 /** A loaded module of kernels. */
 final class CudaModule implements AutoCloseable {
     private static final int LOG_BYTES = 8192;
+    private static final int IMAGE_ALIGNMENT = 16;
 
     private final MemorySegment handle;
     private final String name;
@@ -29,10 +29,22 @@ final class CudaModule implements AutoCloseable {
         this.name = name;
     }
 
-    /** Loads a fatbin, a cubin or PTX text. What the driver's compiler has to say of a failure is in the exception. */
+    /** Loads the kernels that {@link KernelImage#read} finds. */
+    static CudaModule loadKernels() {
+        return load(KernelImage.read());
+    }
+
+    /** Loads a file: a fatbin, a cubin or PTX text. */
     static CudaModule load(Path file) {
+        return load(KernelImage.of(file));
+    }
+
+    /** Loads an image. What the driver's compiler has to say of a failure is in the exception. */
+    static CudaModule load(KernelImage kernels) {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment image = read(file, arena);
+            // Behind it a zero, which PTX text must end with.
+            MemorySegment image = arena.allocate(kernels.bytes().length + 1L, IMAGE_ALIGNMENT);
+            MemorySegment.copy(kernels.bytes(), 0, image, JAVA_BYTE, 0, kernels.bytes().length);
             MemorySegment log = arena.allocate(LOG_BYTES);
             MemorySegment options = arena.allocateFrom(
                     JAVA_INT, CudaDriver.CU_JIT_ERROR_LOG_BUFFER(), CudaDriver.CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES());
@@ -43,22 +55,10 @@ final class CudaModule implements AutoCloseable {
             int code = CudaDriver.cuModuleLoadDataEx(module, image, 2, options, values);
             if (code != CudaDriver.CUDA_SUCCESS()) {
                 String text = log.getString(0).strip();
-                throw new DeviceException(CudaErrors.describe(code, "cuModuleLoadDataEx of " + file)
+                throw new DeviceException(CudaErrors.describe(code, "cuModuleLoadDataEx of " + kernels.name())
                         + (text.isEmpty() ? "" : "; " + text));
             }
-            return new CudaModule(module.get(ADDRESS, 0), file.toString());
-        }
-    }
-
-    /** The file, and a zero behind it, which PTX text must end with. */
-    private static MemorySegment read(Path file, Arena arena) {
-        try (FileChannel channel = FileChannel.open(file)) {
-            MemorySegment image = arena.allocate(channel.size() + 1, 16);
-            MemorySegment.copy(
-                    channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena), 0, image, 0, channel.size());
-            return image;
-        } catch (IOException e) {
-            throw new DeviceException("cannot read the kernels in " + file + ": " + e + "; run make -C kernels", e);
+            return new CudaModule(module.get(ADDRESS, 0), kernels.name());
         }
     }
 

@@ -2,6 +2,7 @@ package dev.belay.device.cuda;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -11,6 +12,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.TreeSet;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -97,8 +99,31 @@ class CudaDriverTest {
     void aDeviceThatIsNotThereIsRefusedWithTheNumber() {
         int devices = CudaAvailability.get().devices();
         assertMessage(
-                "CUDA device " + devices + " is not available: there are " + devices + ", numbered from 0",
+                "device cuda:" + devices + " is not available: there "
+                        + (devices == 1 ? "is 1, cuda:0" : "are " + devices + ", numbered from 0"),
                 () -> CudaContext.open(devices));
+    }
+
+    @Test
+    void aDeviceIsOpenedByNumberAndByUuid() {
+        CudaDeviceInfo first = CudaSystem.get().devices().getFirst();
+        assertTrue(first.uuid().matches("GPU(-[0-9a-f]+){5}") && first.uuid().length() == 40, first.uuid());
+        for (String which : new String[] {"cuda:0", "cuda:" + first.uuid()}) {
+            try (CudaContext context = CudaContext.open(which)) {
+                assertEquals(first.name(), context.name());
+                assertEquals(first.capability(), context.computeCapability());
+            }
+        }
+    }
+
+    @Test
+    void theKernelsOfTheProcessAreThoseOfTheCatalog() {
+        TestKernels.require(KernelImage.problem() == null, KernelImage.problem());
+        try (CudaModule module = kernels.context().loadKernels()) {
+            assertEquals(
+                    new TreeSet<>(kernels.module().kernelNames()),
+                    new TreeSet<>(module.kernelNames()));
+        }
     }
 
     @Test
@@ -125,6 +150,6 @@ class CudaDriverTest {
 
     private static void assertMessage(String message, org.junit.jupiter.api.function.Executable executable) {
         DeviceException e = assertThrows(DeviceException.class, executable);
-        org.junit.jupiter.api.Assertions.assertEquals(message, e.getMessage());
+        assertEquals(message, e.getMessage());
     }
 }

@@ -1,0 +1,149 @@
+package dev.belay.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** {@code belay doctor}, in processes of its own, as a process finds its libraries once. On softcuda where that is built. */
+class DoctorCommandTest {
+    private static final Path SOFTCUDA =
+            Path.of("native/softcuda/build/libsoftcuda.so").toAbsolutePath();
+    private static final Path SOFTCUBLAS =
+            Path.of("native/softcuda/build/libsoftcublaslt.so").toAbsolutePath();
+
+    @TempDir
+    static Path folder;
+
+    private static Path ptx;
+
+    @BeforeAll
+    static void write() throws IOException {
+        ptx = Files.writeString(folder.resolve("belay.ptx"), ".version 9.0\n.target sm_80\n");
+    }
+
+    /** What a process printed on stdout, and its exit code. */
+    private record Printed(int code, String out) {
+        JsonNode json() {
+            assertEquals(0, code, out);
+            return Cli.parse(out);
+        }
+    }
+
+    private static Printed doctor(Map<String, String> environment, List<String> properties, String... options)
+            throws IOException, InterruptedException {
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--add-modules=jdk.incubator.vector",
+                "--enable-native-access=ALL-UNNAMED",
+                "-cp",
+                System.getProperty("java.class.path")));
+        properties.forEach(property -> command.add("-D" + property));
+        command.addAll(List.of("dev.belay.cli.Belay", "doctor"));
+        command.addAll(List.of(options));
+        ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD);
+        builder.environment().remove("SOFTCUDA_ARCH");
+        builder.environment().putAll(environment);
+        Process process = builder.start();
+        String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        return new Printed(process.waitFor(), out);
+    }
+
+    private static List<String> softcuda(Path kernels) {
+        assumeTrue(Files.exists(SOFTCUDA) && Files.exists(SOFTCUBLAS), "softcuda is not built: make -C native/softcuda");
+        return List.of(
+                "belay.cuda.library=" + SOFTCUDA,
+                "belay.cublas.library=" + SOFTCUBLAS,
+                "belay.cuda.kernels=" + kernels);
+    }
+
+    private static List<String> nothing() {
+        return List.of(
+                "belay.cuda.library=/none/libcuda.so.1",
+                "belay.cublas.library=/none/libcublasLt.so.13",
+                "belay.cuda.kernels=/none/belay.fatbin");
+    }
+
+    @Test
+    void withoutCudaTheReasonsAreTold() throws Exception {
+        JsonNode json = doctor(Map.of(), nothing(), "--json").json();
+        assertTrue(json.get("cpu").get("usable").asBoolean());
+        assertTrue(json.get("cpu").get("description").asText().contains("oneDNN"), json.toString());
+        String driver = "no CUDA driver: /none/libcuda.so.1 does not exist; check -Dbelay.cuda.library";
+        assertEquals(driver, json.get("cuda_driver").get("reason").asText());
+        assertFalse(json.get("cuda_driver").has("file"));
+        assertEquals(0, json.get("gpus").size());
+        assertEquals(
+                "no cuBLASLt library: /none/libcublasLt.so.13 does not exist; check -Dbelay.cublas.library",
+                json.get("cublaslt").get("reason").asText());
+        assertEquals(
+                "there are no kernels: /none/belay.fatbin does not exist; check -Dbelay.cuda.kernels",
+                json.get("kernels").get("reason").asText());
+        assertEquals("cpu", json.get("auto").get("device").asText());
+        assertEquals(
+                "no GPU can be used: " + driver, json.get("auto").get("reason").asText());
+    }
+
+    @Test
+    void inWordsEachIsALine() throws Exception {
+        Printed printed = doctor(Map.of(), nothing());
+        assertEquals(0, printed.code(), printed.out());
+        List<String> starts = printed.out().lines().map(line -> line.substring(0, 15)).toList();
+        assertEquals(
+                List.of(
+                        "Java           ",
+                        "CPU            ",
+                        "CUDA driver    ",
+                        "cuBLASLt       ",
+                        "kernels        ",
+                        "--device auto  "),
+                starts,
+                printed.out());
+        assertTrue(printed.out().contains("CUDA driver    no CUDA driver: /none"), printed.out());
+        assertTrue(printed.out().contains("Belay's own kernels instead: no cuBLASLt"), printed.out());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"80, 8.0, A100", "90, 9.0, H100", "100, 10.0, B200"})
+    void theDeviceIsDescribed(String architecture, String capability, String name) throws Exception {
+        Map<String, String> environment = Map.of("SOFTCUDA_ARCH", architecture, "SOFTCUDA_MEMORY", "3G");
+        JsonNode json = doctor(environment, softcuda(ptx), "--json").json();
+        assertEquals("13.0", json.get("cuda_driver").get("version").asText());
+        assertEquals(SOFTCUDA.toString(), json.get("cuda_driver").get("file").asText());
+        JsonNode gpu = json.get("gpus").get(0);
+        assertTrue(gpu.get("name").asText().contains(name), json.toString());
+        assertEquals(capability, gpu.get("compute_capability").asText());
+        assertEquals("GPU-736f6674-6375-6461-0000-000000000001", gpu.get("uuid").asText());
+        assertEquals("0000:5C:00.0", gpu.get("pci").asText());
+        assertEquals(3L << 30, gpu.get("memory_total").asLong());
+        assertEquals(3L << 30, gpu.get("memory_free").asLong());
+        assertTrue(json.get("cublaslt").get("version").asText().matches("13\\.\\d+\\.\\d+"), json.toString());
+        assertEquals("compute_80", json.get("kernels").get("targets").get(0).asText());
+        assertEquals("cuda:0", json.get("auto").get("device").asText());
+    }
+
+    @Test
+    void withoutKernelsAutoTakesTheCpuAndSaysWhy() throws Exception {
+        JsonNode json =
+                doctor(Map.of(), softcuda(Path.of("/none/belay.fatbin")), "--json").json();
+        assertTrue(json.get("gpus").get(0).get("usable").asBoolean());
+        assertEquals("cpu", json.get("auto").get("device").asText());
+        assertEquals(
+                "no GPU can be used: there are no kernels: /none/belay.fatbin does not exist; check -Dbelay.cuda.kernels",
+                json.get("auto").get("reason").asText());
+    }
+}
