@@ -37,6 +37,7 @@ final class CudaQueue implements AutoCloseable {
     private long launchesBefore;
     private long graphLaunches;
     private long waits;
+    private long bytesToHost;
     private boolean holding;
     private boolean pending;
     private boolean closed;
@@ -68,6 +69,11 @@ final class CudaQueue implements AutoCloseable {
     /** Times that the host waited. */
     long waits() {
         return waits;
+    }
+
+    /** Bytes copied from the device. */
+    long bytesToHost() {
+        return bytesToHost;
     }
 
     /** Whether something may not be done yet. */
@@ -197,6 +203,7 @@ final class CudaQueue implements AutoCloseable {
 
     /** Copies device memory to pinned host memory, which is whole after {@link #await}. */
     void download(MemorySegment target, long source) {
+        bytesToHost += target.byteSize();
         copy(Copy.TO_HOST, target.address(), source, target.byteSize());
     }
 

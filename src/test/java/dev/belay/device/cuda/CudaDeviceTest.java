@@ -1,0 +1,257 @@
+package dev.belay.device.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.belay.device.DType;
+import dev.belay.device.DeviceException;
+import dev.belay.device.DeviceMemoryException;
+import dev.belay.device.Sampling;
+import dev.belay.forward.Batch;
+import dev.belay.forward.ForwardPass;
+import dev.belay.forward.Generator;
+import dev.belay.forward.Golden;
+import dev.belay.forward.Hooks;
+import dev.belay.forward.KvCache;
+import dev.belay.hooks.TextSpan;
+import dev.belay.model.Model;
+import dev.belay.model.ModelConfig;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * What the CUDA device promises beyond its numbers: launches, waits and copies are counted, graphs change no bit, and memory that runs
+ * out is told. Its numbers are those of the tests of all devices, which run with {@code -Dbelay.device=cuda}.
+ */
+class CudaDeviceTest {
+    private static final String GRAPHS = "belay.cuda.graphs";
+
+    @BeforeAll
+    static void needsADevice() {
+        CudaAvailability availability = CudaAvailability.get();
+        TestKernels.require(availability.available(), availability.reason());
+    }
+
+    /** A small model on a CUDA device of its own. */
+    private static final class Opened implements AutoCloseable {
+        private final CudaDevice device;
+        private final Model model;
+        private final ForwardPass forward;
+
+        Opened(Path folder, DType dtype, int tokens) {
+            device = CudaDevice.open(dtype, "cuda:0");
+            model = Model.load(folder, device, l -> {});
+            forward = new ForwardPass(model, tokens);
+        }
+
+        static Opened llama(DType dtype) {
+            return new Opened(Golden.path("families/llama"), dtype, 256);
+        }
+
+        ModelConfig config() {
+            return model.config();
+        }
+
+        int[] text(int seed, int tokens) {
+            return new Random(seed).ints(tokens, 5, config().vocabulary()).toArray();
+        }
+
+        /** The tokens that three texts go on with, and then the logits of the last step. */
+        float[] generate(int tokens, Sampling sampling) {
+            List<Generator.Prompt> prompts = new ArrayList<>();
+            for (int i = 0; i < 3; i++) {
+                prompts.add(new Generator.Prompt(i, text(i, 4 + 7 * i), TextSpan.plain(4 + 7 * i)));
+            }
+            List<Integer> chosen = new ArrayList<>();
+            new Generator(forward, null, Generator.Closing.NONE, sampling, tokens, true)
+                    .generate(prompts, (prompt, continuation) -> {
+                        for (int token : continuation.tokens()) {
+                            chosen.add(token);
+                        }
+                    });
+            float[] result = new float[3 * config().vocabulary() + chosen.size()];
+            forward.logits(3).read(0, result, 0, 3 * config().vocabulary());
+            for (int i = 0; i < chosen.size(); i++) {
+                result[3 * config().vocabulary() + i] = chosen.get(i);
+            }
+            return result;
+        }
+
+        @Override
+        public void close() {
+            forward.close();
+            model.close();
+            device.close();
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(DType.class)
+    void graphsGiveTheBitsOfSingleLaunches(DType dtype) {
+        Sampling warm = new Sampling(1.3f, 20, 0.95f, 7);
+        float[] single;
+        System.setProperty(GRAPHS, "false");
+        try (Opened m = Opened.llama(dtype)) {
+            single = m.generate(24, warm);
+            assertEquals(0, m.device.queue().graphLaunches());
+        } finally {
+            System.clearProperty(GRAPHS);
+        }
+        for (int run = 0; run < 2; run++) {
+            try (Opened m = Opened.llama(dtype)) {
+                assertArrayEquals(single, m.generate(24, warm), "run " + run);
+                // Not the first step, which reads the prompts, and not the two that come before a list of commands is known well.
+                assertTrue(m.device.queue().graphLaunches() >= 20, "graphs: " + m.device.queue().graphLaunches());
+            }
+        }
+    }
+
+    /** Nine launches a layer; embedding, final norm, its rounding, the logits and the choice besides; one wait; four bytes a text. */
+    @ParameterizedTest
+    @EnumSource(DType.class)
+    void aDecodeStepHasItsBudget(DType dtype) {
+        try (Opened m = Opened.llama(dtype)) {
+            CudaQueue queue = m.device.queue();
+            m.generate(4, Sampling.GREEDY);
+            long[] before = {queue.launches(), queue.waits(), queue.bytesToHost()};
+            m.generate(8, Sampling.GREEDY);
+            long[] middle = {queue.launches(), queue.waits(), queue.bytesToHost()};
+            m.generate(18, Sampling.GREEDY);
+            long launches = queue.launches() - middle[0] - (middle[0] - before[0]);
+            long waits = queue.waits() - middle[1] - (middle[1] - before[1]);
+            long bytes = queue.bytesToHost() - middle[2] - (middle[2] - before[2]);
+            int steps = 10;
+            assertTrue(launches <= steps * (9L * m.config().layers() + 5), launches + " launches in 10 steps");
+            assertTrue(launches >= steps * 9L * m.config().layers(), launches + " launches in 10 steps");
+            assertEquals(steps, waits);
+            assertEquals(steps * 3L * Integer.BYTES, bytes);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aPrefillHasItsBudget(boolean readsOnly) {
+        try (Opened m = Opened.llama(DType.BF16);
+                KvCache cache = KvCache.passing(m.device, m.config(), 128)) {
+            Batch batch = new Batch();
+            for (int length : new int[] {17, 40, 65}) {
+                batch.addText(m.text(length, length), batch.tokens(), TextSpan.plain(length));
+                batch.readLast();
+            }
+            m.forward.embed(batch, Hooks.none());
+            m.device.queue().await();
+            CudaQueue queue = m.device.queue();
+            long launches = queue.launches();
+            long waits = queue.waits();
+            m.forward.layers(batch, 0, m.config().layers(), null, cache, Hooks.none(), readsOnly);
+            assertEquals(waits, queue.waits());
+            long perLayer = Math.ceilDiv(queue.launches() - launches, m.config().layers());
+            assertTrue(perLayer <= 11 && perLayer >= 8, perLayer + " launches a layer");
+            assertEquals(0, queue.bytesToHost());
+        }
+    }
+
+    @Test
+    void twoRunsGiveIdenticalBits() {
+        for (DType dtype : DType.values()) {
+            float[] first = null;
+            for (int run = 0; run < 2; run++) {
+                try (Opened m = Opened.llama(dtype);
+                        KvCache cache = KvCache.passing(m.device, m.config(), 100)) {
+                    Batch batch = new Batch();
+                    batch.addText(m.text(1, 100), 0, TextSpan.plain(100));
+                    float[] states = new float[100 * m.config().hidden()];
+                    m.forward
+                            .run(batch, m.config().layers(), cache, Hooks.none(), false)
+                            .read(0, states, 0, states.length);
+                    if (run == 0) {
+                        first = states;
+                    }
+                    assertArrayEquals(first, states, dtype + ", run " + run);
+                }
+            }
+        }
+    }
+
+    @Test
+    void memoryThatRunsOutIsTold() {
+        try (CudaDevice device = CudaDevice.open(DType.F32, "cuda")) {
+            DeviceMemoryException e =
+                    assertThrows(DeviceMemoryException.class, () -> device.allocate("a huge one", 1L << 45));
+            assertTrue(e.getMessage().contains("a huge one"), e.getMessage());
+            assertTrue(e.getMessage().contains("CUDA_ERROR_OUT_OF_MEMORY"), e.getMessage());
+            assertTrue(e.getMessage().contains("lower --batch-tokens"), e.getMessage());
+            // The device goes on.
+            try (CudaBuffer buffer = device.allocate("a small one", 3)) {
+                buffer.write(0, new float[] {1, 2, 3}, 0, 3);
+                float[] back = new float[3];
+                buffer.read(0, back, 0, 3);
+                assertArrayEquals(new float[] {1, 2, 3}, back);
+            }
+        }
+    }
+
+    @Test
+    void closedBuffersAreNamed() {
+        try (CudaDevice device = CudaDevice.open(DType.BF16, "cuda")) {
+            CudaBuffer gone = device.allocateRounded("gone", 64);
+            gone.close();
+            gone.close();
+            float[] values = new float[64];
+            DeviceException e = assertThrows(DeviceException.class, () -> gone.read(0, values, 0, 64));
+            assertEquals("buffer 'gone' is closed", e.getMessage());
+        }
+    }
+
+    /** What a freed buffer leaves is given out again. */
+    @Test
+    void memoryIsReused() {
+        try (CudaDevice device = CudaDevice.open(DType.F32, "cuda")) {
+            long address;
+            try (CudaBuffer first = device.allocate("first", 100_000)) {
+                address = first.address();
+            }
+            try (CudaBuffer second = device.allocate("second", 90_000);
+                    CudaBuffer third = device.allocate("third", 90_000)) {
+                assertEquals(address, second.address());
+                assertTrue(third.address() != address);
+            }
+        }
+    }
+
+    /** bfloat16 buffers round to nearest, ties to even; more numbers than one copy takes. */
+    @Test
+    void copiesConvert() {
+        try (CudaDevice device = CudaDevice.open(DType.BF16, "cuda");
+                CudaBuffer wide = device.allocate("wide", 700_001);
+                CudaBuffer narrow = device.allocateRounded("narrow", 700_001)) {
+            Random random = new Random(3);
+            float[] values = new float[700_000];
+            for (int i = 0; i < values.length; i++) {
+                values[i] = random.nextFloat();
+            }
+            values[0] = 1 + 0x1p-8f;
+            values[1] = 1 + 3 * 0x1p-8f;
+            wide.write(1, values, 0, values.length);
+            narrow.write(1, values, 0, values.length);
+            float[] back = new float[values.length];
+            wide.read(1, back, 0, back.length);
+            assertArrayEquals(values, back);
+            narrow.read(1, back, 0, back.length);
+            assertEquals(1f, back[0]);
+            assertEquals(1 + 0x1p-6f, back[1]);
+            for (int i = 2; i < back.length; i++) {
+                assertEquals(values[i], back[i], values[i] * 0x1p-8f);
+            }
+        }
+    }
+}
