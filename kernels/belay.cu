@@ -2,5 +2,6 @@
 #include "attention.cu"
 #include "rmsnorm.cu"
 #include "rope.cu"
+#include "sample.cu"
 #include "scale_heads.cu"
 #include "swiglu.cu"
