@@ -47,20 +47,34 @@ public final class ActivationRecorder implements ActivationCapture {
     @Override
     public int take(HookPoint point, DeviceBuffer values, int width, TokenLayout layout) {
         int taken = 0;
-        for (int t = 0; t < layout.tokens(); t++) {
-            int text = textOfRow.get(layout.row(t));
-            if (!selection.takes(text, layout.position(t))) {
+        for (int t = 0; t < layout.tokens(); ) {
+            int end = t;
+            while (end < layout.tokens() && layout.row(end) == layout.row(t) && takes(layout, end)) {
+                end++;
+            }
+            if (end == t) {
+                t++;
                 continue;
             }
-            Rows rows = recorded.computeIfAbsent(new Key(point, text), k -> new Rows());
-            if (rows.used + width > rows.values.length) {
-                rows.values = Arrays.copyOf(rows.values, Math.max(rows.used + width, 2 * rows.values.length));
-            }
-            values.read((long) t * width, rows.values, rows.used, width);
-            rows.used += width;
-            taken++;
+            copy(new Key(point, textOfRow.get(layout.row(t))), values, t, end - t, width);
+            taken += end - t;
+            t = end;
         }
         return taken;
+    }
+
+    private boolean takes(TokenLayout layout, int token) {
+        return selection.takes(textOfRow.get(layout.row(token)), layout.position(token));
+    }
+
+    private void copy(Key key, DeviceBuffer values, int token, int tokens, int width) {
+        Rows rows = recorded.computeIfAbsent(key, k -> new Rows());
+        int needed = rows.used + tokens * width;
+        if (needed > rows.values.length) {
+            rows.values = Arrays.copyOf(rows.values, Math.max(needed, 2 * rows.values.length));
+        }
+        values.read((long) token * width, rows.values, rows.used, tokens * width);
+        rows.used = needed;
     }
 
     /** What was recorded at a point for a text: [positions taken, width], row-major; empty if nothing. */

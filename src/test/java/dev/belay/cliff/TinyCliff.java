@@ -21,8 +21,8 @@ import java.util.Map;
 final class TinyCliff implements AutoCloseable {
     static final Path FOLDER = Path.of("models/tiny-cliff");
 
-    final Device device = TestDevices.open(DType.F32);
-    final Model model = Model.load(FOLDER, device, l -> {});
+    final Device device;
+    final Model model;
     final SafetensorsFile golden = SafetensorsFile.open(Golden.path("tiny-cliff/golden.safetensors"));
     final ForwardPass forward;
     final LinearProbe probe =
@@ -30,6 +30,13 @@ final class TinyCliff implements AutoCloseable {
     final ProbeScorer scorer;
 
     TinyCliff(int batchTokens) {
+        this(TestDevices.open(DType.F32), batchTokens);
+    }
+
+    /** On a given device, which it takes over. */
+    TinyCliff(Device device, int batchTokens) {
+        this.device = device;
+        model = Model.load(FOLDER, device, l -> {});
         forward = new ForwardPass(model, batchTokens);
         scorer = new ProbeScorer(forward, probe, "golden probe");
     }

@@ -106,6 +106,12 @@ final class CudaKernel {
     }
 
     /** Gives a number as the next argument. */
+    CudaKernel i64(long value) {
+        block.set(JAVA_LONG, next(Type.I64), value);
+        return this;
+    }
+
+    /** Gives a number as the next argument. */
     CudaKernel f32(float value) {
         block.set(JAVA_FLOAT, next(Type.F32), value);
         return this;

@@ -2,6 +2,7 @@ package dev.belay.device.cuda;
 
 import static dev.belay.device.cuda.KernelSignature.Parameter.f32;
 import static dev.belay.device.cuda.KernelSignature.Parameter.i32;
+import static dev.belay.device.cuda.KernelSignature.Parameter.i64;
 import static dev.belay.device.cuda.KernelSignature.Parameter.pointer;
 
 import dev.belay.device.DeviceException;
@@ -59,6 +60,21 @@ final class KernelCatalog {
     static final KernelSignature ATTENTION_96 = attention(96);
     static final KernelSignature ATTENTION_128 = attention(128);
     static final KernelSignature ATTENTION_256 = attention(256);
+    static final KernelSignature GREEDY_F32 =
+            add("belay_greedy_f32", MAX_THREADS, 0, pointer("logits"), i32("vocabulary"), pointer("tokens"));
+    static final KernelSignature SAMPLE_F32 = add(
+            "belay_sample_f32",
+            MAX_THREADS,
+            0,
+            pointer("logits"),
+            i32("vocabulary"),
+            f32("temperature"),
+            i32("topK"),
+            f32("topP"),
+            i64("seed"),
+            pointer("texts"),
+            pointer("positions"),
+            pointer("tokens"));
 
     private KernelCatalog() {}
 
@@ -119,6 +135,11 @@ final class KernelCatalog {
     /** Geometry of attention over tiles of queries, see {@link AttentionTiles}. */
     static LaunchShape attentionShape(int tiles, int heads) {
         return new LaunchShape(tiles, heads, ATTENTION_THREADS);
+    }
+
+    /** Geometry of greedy and sample over logits [rows, V]. */
+    static LaunchShape sampleShape(int rows) {
+        return new LaunchShape(rows, 1, MAX_THREADS);
     }
 
     /**

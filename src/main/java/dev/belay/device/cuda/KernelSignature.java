@@ -15,6 +15,7 @@ record KernelSignature(String name, List<Parameter> parameters, int maxThreads, 
     enum Type {
         POINTER(8),
         I32(4),
+        I64(8),
         F32(4);
 
         private final int bytes;
@@ -37,6 +38,10 @@ record KernelSignature(String name, List<Parameter> parameters, int maxThreads, 
 
         static Parameter i32(String name) {
             return new Parameter(Type.I32, name);
+        }
+
+        static Parameter i64(String name) {
+            return new Parameter(Type.I64, name);
         }
 
         static Parameter f32(String name) {

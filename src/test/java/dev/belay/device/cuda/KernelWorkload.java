@@ -24,6 +24,8 @@ record KernelWorkload(
     private static final int KV_HEADS = 8;
     private static final int HEAD_SIZE = 128;
     private static final int ATTENTION_TOKENS = 512;
+    private static final int SAMPLED_ROWS = 4;
+    private static final int VOCABULARY = 128256;
     /** A byte that makes small float32 and bf16 numbers, 0.01. */
     private static final byte SMALL = 0x3c;
 
@@ -37,6 +39,8 @@ record KernelWorkload(
     record Integers(String name, int... values) implements Argument {}
 
     record I32(int value) implements Argument {}
+
+    record I64(long value) implements Argument {}
 
     record F32(float value) implements Argument {}
 
@@ -65,6 +69,8 @@ record KernelWorkload(
         for (int headSize : new int[] {32, 64, 80, 96, 128, 256}) {
             all.add(attention(headSize));
         }
+        all.add(greedy());
+        all.add(sample());
         return all;
     }
 
@@ -87,6 +93,7 @@ record KernelWorkload(
                     launch.pointer(memory.getLast());
                 }
                 case I32 number -> launch.i32(number.value());
+                case I64 number -> launch.i64(number.value());
                 case F32 number -> launch.f32(number.value());
                 case Null none -> launch.pointer(0);
             }
@@ -277,6 +284,44 @@ record KernelWorkload(
                         new F32((float) (1 / Math.sqrt(headSize))),
                         new Null(),
                         new Numbers("z", queries)));
+    }
+
+    private static KernelWorkload greedy() {
+        return new KernelWorkload(
+                KernelCatalog.GREEDY_F32,
+                "R " + SAMPLED_ROWS + ", V " + VOCABULARY,
+                KernelCatalog.sampleShape(SAMPLED_ROWS),
+                (long) SAMPLED_ROWS * (VOCABULARY + 1) * 4,
+                List.of(logits(), new I32(VOCABULARY), new Numbers("tokens", SAMPLED_ROWS * 4L)));
+    }
+
+    /** Top-k and top-p both act. */
+    private static KernelWorkload sample() {
+        return new KernelWorkload(
+                KernelCatalog.SAMPLE_F32,
+                "R " + SAMPLED_ROWS + ", V " + VOCABULARY + "; top-k 50, top-p 0.9",
+                KernelCatalog.sampleShape(SAMPLED_ROWS),
+                (long) SAMPLED_ROWS * (VOCABULARY + 3) * 4,
+                List.of(
+                        logits(),
+                        new I32(VOCABULARY),
+                        new F32(1),
+                        new I32(50),
+                        new F32(0.9f),
+                        new I64(1),
+                        new Integers("texts", ascending(SAMPLED_ROWS)),
+                        new Integers("positions", ascending(SAMPLED_ROWS)),
+                        new Numbers("tokens", SAMPLED_ROWS * 4L)));
+    }
+
+    /** Between -10 and 10, hardly two equal, in no order. */
+    private static Integers logits() {
+        int[] logits = new int[SAMPLED_ROWS * VOCABULARY];
+        for (int i = 0; i < logits.length; i++) {
+            int token = i % VOCABULARY;
+            logits[i] = Float.floatToIntBits((float) (10 * Math.sin(token * 2.4)));
+        }
+        return new Integers("logits", logits);
     }
 
     private static int[] ascending(int count) {

@@ -1,0 +1,375 @@
+package dev.belay.device.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.belay.forward.Sampler;
+import dev.belay.forward.Sampling;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * The greedy and sample kernels, token for token the CPU's {@link Sampler}: no draw of these fixed seeds falls within rounding of a
+ * bound. What each vocabulary hits:
+ *
+ * <pre>
+ *   1, 2, 31, 33       one warp with logits or two; single numbers an access, but for none
+ *   160, 1024          16-byte accesses, one digit of ids, and two with no logit to spare
+ *   1027, 4099, 9000   single numbers an access, more logits than threads; several rounds of 4 a thread; 16-byte accesses
+ *   32000, 151936      vocabularies of Llama-2 and Qwen2: two and three digits of ids
+ * </pre>
+ */
+class CudaSampleTest {
+    private static final int GUARD = -77;
+
+    private static TestKernels kernels;
+
+    @BeforeAll
+    static void open() {
+        kernels = TestKernels.open();
+    }
+
+    @AfterAll
+    static void close() {
+        if (kernels != null) {
+            kernels.close();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 31, 33, 160, 1024, 1027, 4099, 9000, 32000, 151936})
+    void greedyTakesTheLargest(int vocabulary) {
+        int rows = vocabulary > 30_000 ? 2 : 9;
+        float[] noise = noise(1, rows, vocabulary, 4);
+        float[] ties = rounded(noise(2, rows, vocabulary, 1));
+        for (int skip : new int[] {0, 1}) {
+            assertGreedy(noise, rows, vocabulary, skip);
+            assertGreedy(ties, rows, vocabulary, skip);
+        }
+    }
+
+    /** The largest at every token of a row, alone and as the first of two, for every lane and several rounds of a block. */
+    @Test
+    void greedyFindsEveryPlace() {
+        int vocabulary = 68;
+        float[] logits = new float[2 * vocabulary * vocabulary];
+        for (int r = 0; r < 2 * vocabulary; r++) {
+            Arrays.fill(logits, r * vocabulary, (r + 1) * vocabulary, -3);
+            logits[r * vocabulary + r % vocabulary] = -1;
+            logits[(r + 1) * vocabulary - 1] = r < vocabulary ? logits[(r + 1) * vocabulary - 1] : -1;
+        }
+        assertGreedy(logits, 2 * vocabulary, vocabulary, 0);
+        assertGreedy(logits, 2 * vocabulary, vocabulary, 3);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "1, 1, 0, 1, 20",
+        "1, 1, 1, 0.5, 20",
+        "2, 1, 0, 1, 120",
+        "2, 0.7, 1, 1, 50",
+        "2, 3, 2, 0.9, 120",
+        "31, 1, 0, 1, 120",
+        "31, 2, 5, 1, 120",
+        "31, 2, 0, 0.6, 120",
+        "31, 2, 30, 0.95, 120",
+        "33, 10, 0, 0.999, 120",
+        "160, 1, 0, 1, 120",
+        "160, 1.5, 40, 1, 120",
+        "160, 1.5, 0, 0.9, 120",
+        "160, 1.5, 40, 0.9, 120",
+        "160, 1.5, 160, 0.9, 100",
+        "160, 1.5, 500, 1, 100",
+        "160, 100, 159, 0.99, 120",
+        "1024, 4, 0, 1, 100",
+        "1024, 4, 50, 0.95, 100",
+        "1024, 4, 1000, 1, 100",
+        "1027, 5, 300, 0.8, 100",
+        "4099, 5, 0, 1, 50",
+        "4099, 5, 4098, 0.99, 50",
+        "9000, 5, 0, 0.95, 30",
+        "32000, 4, 0, 1, 12",
+        "32000, 4, 0, 0.9, 12",
+        "32000, 4, 500, 0.9, 12",
+        "151936, 4, 0, 1, 3",
+        "151936, 4, 20000, 0.95, 3"
+    })
+    void drawsTheTokensOfTheCpu(int vocabulary, float temperature, int topK, float topP, int rows) {
+        float[] logits = noise(vocabulary + topK, rows, vocabulary, 4);
+        long[] seeds = rows > 100 ? new long[] {0, -1, 1234567890123456789L} : new long[] {42};
+        for (long seed : seeds) {
+            int[] drawn = assertDrawn(new Sampling(temperature, topK, topP, seed), logits, rows, vocabulary, 0);
+            long kinds = Arrays.stream(drawn).distinct().count();
+            assertTrue(kinds > rows / 4 || vocabulary < 160, "of " + rows + " rows, " + kinds + " tokens");
+        }
+    }
+
+    /** One row of logits, many draws: every token that may come comes, and those between bounds of top-k and top-p only. */
+    @ParameterizedTest
+    @CsvSource({"0, 1", "7, 1", "0, 0.7", "12, 0.7", "20, 0.5"})
+    void drawsTheTokensOfTheCpuManyTimes(int topK, float topP) {
+        int vocabulary = 40;
+        int rows = 800;
+        float[] row = noise(5, 1, vocabulary, 2);
+        int[] drawn = assertDrawn(new Sampling(4, topK, topP, 3), repeated(row, rows), rows, vocabulary, 0);
+        assertTrue(Arrays.stream(drawn).distinct().count() >= 6, "draws differ");
+    }
+
+    /** Equal logits share the place at a bound of top-k, of top-p, of both, and of the draw. */
+    @ParameterizedTest
+    @CsvSource({
+        "31, 0, 1",
+        "31, 10, 1",
+        "31, 0, 0.5",
+        "31, 10, 0.5",
+        "300, 0, 1",
+        "300, 100, 1",
+        "300, 0, 0.9",
+        "300, 77, 0.3",
+        "2050, 0, 1",
+        "2050, 1025, 1",
+        "2050, 0, 0.99",
+        "2050, 1500, 0.5"
+    })
+    void drawsAmongEqualLogits(int vocabulary, int topK, float topP) {
+        int rows = 60;
+        Sampling sampling = new Sampling(2, topK, topP, 11);
+        assertDrawn(sampling, rounded(noise(6, rows, vocabulary, 2)), rows, vocabulary, 0);
+        float[] equal = new float[rows * vocabulary];
+        Arrays.fill(equal, -2.5f);
+        int[] drawn = assertDrawn(sampling, equal, rows, vocabulary, 0);
+        assertTrue(Arrays.stream(drawn).distinct().count() > 4, "equal logits, many tokens");
+        for (int i = 0; i < equal.length; i++) {
+            equal[i] = i % 3 == 0 ? -0.0f : 0;
+        }
+        assertDrawn(sampling, equal, rows, vocabulary, 0);
+    }
+
+    /** Masked tokens, logits near the ends of float32, subnormal ones, and temperatures at which one token or all are alike. */
+    @ParameterizedTest
+    @CsvSource({
+        "1, 0, 1",
+        "1, 5, 1",
+        "1, 0, 0.9",
+        "1, 90, 0.9",
+        "1e-6, 0, 1",
+        "1e-6, 20, 0.9",
+        "1e-44, 0, 1",
+        "1e-44, 20, 0.9",
+        "1e30, 0, 1",
+        "1e30, 20, 0.9",
+        "3e38, 0, 1",
+        "3e38, 60, 0.9"
+    })
+    void drawsFromExtremeLogits(float temperature, int topK, float topP) {
+        int vocabulary = 100;
+        int rows = 60;
+        float[] logits = noise(7, rows, vocabulary, 3);
+        Random random = new Random(8);
+        for (int i = 0; i < logits.length; i++) {
+            int row = i / vocabulary;
+            logits[i] = switch (row % 6) {
+                case 0 -> random.nextInt(4) > 0 ? Float.NEGATIVE_INFINITY : logits[i];
+                case 1 -> random.nextBoolean() ? -Float.MAX_VALUE : logits[i] * 1e37f;
+                case 2 -> logits[i] * Float.MIN_VALUE;
+                case 3 -> i % vocabulary == row % vocabulary ? 5 : Float.NEGATIVE_INFINITY;
+                case 4 -> random.nextBoolean() ? Float.MAX_VALUE : -Float.MAX_VALUE;
+                default -> logits[i] * 10;
+            };
+        }
+        assertDrawn(new Sampling(temperature, topK, topP, 5), logits, rows, vocabulary, 0);
+    }
+
+    /** Weights on both sides of where they are computed in float32, and of where they are no unit any more. */
+    @ParameterizedTest
+    @ValueSource(ints = {18, 20, 22, 30, 40})
+    void drawsAmongSmallWeights(int below) {
+        int vocabulary = 20_000;
+        int rows = 8;
+        float[] logits = noise(9, rows, vocabulary, 1);
+        for (int i = 0; i < logits.length; i++) {
+            logits[i] = i % vocabulary == 7 ? 0 : logits[i] - below;
+        }
+        assertDrawn(new Sampling(1, 0, 1, 5), logits, rows, vocabulary, 0);
+        assertDrawn(new Sampling(1, 3000, 1, 5), logits, rows, vocabulary, 0);
+        assertDrawn(new Sampling(1, 0, 0.999999f, 5), logits, rows, vocabulary, 0);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0, 1", "3, 1", "0, 0.5"})
+    void saysWhereALogitIsNotANumber(int topK, float topP) {
+        for (int vocabulary : new int[] {1, 2, 33, 2048, 5001}) {
+            int rows = 6;
+            float[] logits = noise(10, rows, vocabulary, 1);
+            logits[0] = Float.NaN;
+            logits[vocabulary + vocabulary / 2] = Float.intBitsToFloat(0xffc00001);
+            logits[3 * vocabulary - 1] = Float.NaN;
+            logits[3 * vocabulary] = Float.NEGATIVE_INFINITY;
+            int[] greedy = greedy(logits, rows, vocabulary, 0);
+            int[] drawn = sample(new Sampling(1, topK, topP, 1), logits, rows, vocabulary, 0, shape(rows, 1024));
+            for (int r = 0; r < rows; r++) {
+                assertEquals(r < 3, greedy[r] == -1, "greedy, row " + r + " of " + vocabulary);
+                assertEquals(
+                        r < 3 || r == 3 && vocabulary == 1 && (topK != 0 || topP != 1),
+                        drawn[r] == -1,
+                        "drawn, row " + r + " of " + vocabulary);
+            }
+        }
+    }
+
+    /** Where the largest is infinite, weights are not numbers: the CPU takes the last token in token order, and fails by logit. */
+    @Test
+    void followsTheCpuWhereTheLargestIsInfinite() {
+        int vocabulary = 70;
+        float[] logits = noise(11, 2, vocabulary, 1);
+        logits[50] = Float.POSITIVE_INFINITY;
+        Arrays.fill(logits, vocabulary, 2 * vocabulary, Float.NEGATIVE_INFINITY);
+        assertGreedy(logits, 2, vocabulary, 0);
+        assertArrayEquals(new int[] {50, 0}, greedy(logits, 2, vocabulary, 0));
+        assertDrawn(new Sampling(1, 0, 1, 1), logits, 2, vocabulary, 0);
+        Sampling sorted = new Sampling(1, 5, 0.9f, 1);
+        assertArrayEquals(new int[] {-1, -1}, sample(sorted, logits, 2, vocabulary, 0, shape(2, 1024)));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0, 0, 1", "0, 5, 0.5"})
+    void temperatureZeroIsGreedy(float temperature, int topK, float topP) {
+        float[] logits = noise(12, 30, 500, 1);
+        assertDrawn(new Sampling(temperature, topK, topP, 1), logits, 30, 500, 0);
+    }
+
+    /** Any number of whole warps from 256 threads on gives the same, and so does any start. */
+    @ParameterizedTest
+    @CsvSource({"256, 0", "288, 1", "512, 2", "1024, 3"})
+    void takesAnyBlockAndStart(int threads, int skip) {
+        int rows = 20;
+        int vocabulary = 3000;
+        float[] logits = noise(13, rows, vocabulary, 2);
+        for (Sampling sampling : new Sampling[] {new Sampling(2, 0, 1, 6), new Sampling(2, 400, 0.8f, 6)}) {
+            int[] expected = cpu(sampling, logits, rows, vocabulary);
+            assertArrayEquals(
+                    expected, sample(sampling, logits, rows, vocabulary, skip, shape(rows, threads)), "" + sampling);
+        }
+    }
+
+    private static void assertGreedy(float[] logits, int rows, int vocabulary, int skip) {
+        int[] expected = cpu(Sampling.GREEDY, logits, rows, vocabulary);
+        assertArrayEquals(expected, greedy(logits, rows, vocabulary, skip), rows + " rows of " + vocabulary);
+    }
+
+    private static int[] assertDrawn(Sampling sampling, float[] logits, int rows, int vocabulary, int skip) {
+        int[] expected = cpu(sampling, logits, rows, vocabulary);
+        int[] actual = sample(sampling, logits, rows, vocabulary, skip, KernelCatalog.sampleShape(rows));
+        assertArrayEquals(expected, actual, rows + " rows of " + vocabulary + ", " + sampling);
+        return actual;
+    }
+
+    private static int[] cpu(Sampling sampling, float[] logits, int rows, int vocabulary) {
+        Sampler sampler = new Sampler(sampling);
+        return IntStream.range(0, rows)
+                .map(r -> sampler.next(logits, r * vocabulary, vocabulary, text(r), position(r)))
+                .toArray();
+    }
+
+    private static int[] greedy(float[] logits, int rows, int vocabulary, int skip) {
+        try (TestArray in = kernels.floats("logits", logits, skip);
+                CudaMemory tokens = tokens(rows)) {
+            CudaKernel kernel = kernels.kernel(KernelCatalog.GREEDY_F32);
+            kernel.pointer(in.address()).i32(vocabulary).pointer(tokens);
+            kernels.run(kernel, KernelCatalog.sampleShape(rows));
+            return read(tokens, rows);
+        }
+    }
+
+    private static int[] sample(
+            Sampling sampling, float[] logits, int rows, int vocabulary, int skip, LaunchShape shape) {
+        int[] all = IntStream.range(0, rows).toArray();
+        try (TestArray in = kernels.floats("logits", logits, skip);
+                CudaMemory texts = kernels.ints(
+                        "texts", Arrays.stream(all).map(CudaSampleTest::text).toArray());
+                CudaMemory positions = kernels.ints(
+                        "positions",
+                        Arrays.stream(all).map(CudaSampleTest::position).toArray());
+                CudaMemory tokens = tokens(rows)) {
+            CudaKernel kernel = kernels.kernel(KernelCatalog.SAMPLE_F32);
+            kernel.pointer(in.address())
+                    .i32(vocabulary)
+                    .f32(sampling.temperature())
+                    .i32(sampling.topK())
+                    .f32(sampling.topP())
+                    .i64(sampling.seed())
+                    .pointer(texts)
+                    .pointer(positions)
+                    .pointer(tokens);
+            kernels.run(kernel, shape);
+            return read(tokens, rows);
+        }
+    }
+
+    private static LaunchShape shape(int rows, int threads) {
+        return new LaunchShape(rows, 1, threads);
+    }
+
+    private static int text(int row) {
+        return 3 * row % 101;
+    }
+
+    private static int position(int row) {
+        return 7 + row;
+    }
+
+    private static CudaMemory tokens(int rows) {
+        int[] guarded = new int[rows + 8];
+        Arrays.fill(guarded, GUARD);
+        return kernels.ints("tokens", guarded);
+    }
+
+    private static int[] read(CudaMemory tokens, int rows) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment data = arena.allocate(tokens.bytes());
+            tokens.read(0, data);
+            int[] all = data.toArray(ValueLayout.JAVA_INT);
+            for (int i = rows; i < all.length; i++) {
+                assertEquals(GUARD, all[i], "behind the tokens");
+            }
+            return Arrays.copyOf(all, rows);
+        }
+    }
+
+    private static float[] noise(int seed, int rows, int vocabulary, double deviation) {
+        Random random = new Random(seed);
+        float[] logits = new float[rows * vocabulary];
+        for (int i = 0; i < logits.length; i++) {
+            logits[i] = (float) (deviation * random.nextGaussian());
+        }
+        return logits;
+    }
+
+    /** Whole numbers: many ties. */
+    private static float[] rounded(float[] logits) {
+        float[] rounded = new float[logits.length];
+        for (int i = 0; i < logits.length; i++) {
+            rounded[i] = Math.round(logits[i]);
+        }
+        return rounded;
+    }
+
+    private static float[] repeated(float[] row, int rows) {
+        float[] all = new float[rows * row.length];
+        for (int i = 0; i < all.length; i++) {
+            all[i] = row[i % row.length];
+        }
+        return all;
+    }
+}
