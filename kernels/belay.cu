@@ -5,7 +5,6 @@
 #include "gather.cu"
 #include "qkv.cu"
 #include "rmsnorm.cu"
-#include "rope.cu"
 #include "round.cu"
 #include "sample.cu"
 #include "scale_heads.cu"

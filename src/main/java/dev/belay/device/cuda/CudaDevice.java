@@ -574,9 +574,9 @@ public final class CudaDevice implements Device {
             kernel = kernel(KernelCatalog.SAMPLE_F32);
             kernel.pointer(logitsAddress)
                     .i32(vocabulary)
-                    .f64(sampling.temperature())
+                    .f32(sampling.temperature())
                     .i32(sampling.topK())
-                    .f64(sampling.topP())
+                    .f32(sampling.topP())
                     .i64(sampling.seed())
                     .pointer(staging.ints(texts, rows))
                     .pointer(staging.ints(positions, rows))
