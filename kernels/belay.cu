@@ -3,6 +3,7 @@
 #include "attention.cu"
 #include "embed.cu"
 #include "gather.cu"
+#include "probe.cu"
 #include "qkv.cu"
 #include "rmsnorm.cu"
 #include "round.cu"

@@ -93,7 +93,8 @@ __device__ __forceinline__ void store(bf16* p, const float (&v)[V]) {
 // Reductions, in an order that depends on the number of threads only.
 
 // Sum over the lanes of a warp, in every lane.
-__device__ __forceinline__ float warpSum(float value) {
+template <typename T>
+__device__ __forceinline__ T warpSum(T value) {
 #pragma unroll
     for (int distance = WARP / 2; distance > 0; distance /= 2) {
         value += __shfl_xor_sync(ALL_LANES, value, distance);

@@ -53,6 +53,7 @@ final class KernelCatalog {
     static final KernelSignature GATHER_BF16 = gather("belay_gather_bf16");
     static final KernelSignature ROUND_F32_BF16 = round("belay_round_f32_bf16");
     static final KernelSignature ABLATION_START_F32 = ablationStart("belay_ablation_start_f32");
+    static final KernelSignature PROBE_F32 = probe("belay_probe_f32");
     static final KernelSignature ATTENTION_32 = attention(32);
     static final KernelSignature ATTENTION_64 = attention(64);
     static final KernelSignature ATTENTION_80 = attention(80);
@@ -114,6 +115,11 @@ final class KernelCatalog {
     static LaunchShape ablationStartShape(int groups, int tokens, int width) {
         int rows = Math.multiplyExact(groups, tokens);
         return LaunchShape.split(rows, Math.ceilDiv(width * 4L, VECTOR_BYTES), ABLATION_START_THREADS);
+    }
+
+    /** Geometry of probe over rows [T, D]; that of rmsnorm, whose sums it repeats. */
+    static LaunchShape probeShape(int tokens, int width) {
+        return rmsNormShape(tokens, width);
     }
 
     /** Geometry of attention over tiles of queries, see {@link AttentionTiles}. */
@@ -205,6 +211,20 @@ final class KernelCatalog {
                 pointer("attention"),
                 pointer("norms"),
                 i32("tokens"),
+                i32("width"),
+                pointer("out"));
+    }
+
+    private static KernelSignature probe(String name) {
+        return add(
+                name,
+                MAX_THREADS,
+                0,
+                pointer("x"),
+                pointer("norm"),
+                f32("eps"),
+                pointer("vectors"),
+                i32("count"),
                 i32("width"),
                 pointer("out"));
     }

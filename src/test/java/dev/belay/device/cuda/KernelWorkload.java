@@ -24,6 +24,7 @@ record KernelWorkload(
     private static final int KV_HEADS = 8;
     private static final int HEAD_SIZE = 128;
     private static final int ATTENTION_TOKENS = 512;
+    private static final int PROBES = 8;
     /** A byte that makes small float32 and bf16 numbers, 0.01. */
     private static final byte SMALL = 0x3c;
 
@@ -62,6 +63,7 @@ record KernelWorkload(
         all.add(gather(KernelCatalog.GATHER_BF16, 2));
         all.add(round());
         all.add(ablationStart());
+        all.add(probe());
         for (int headSize : new int[] {32, 64, 80, 96, 128, 256}) {
             all.add(attention(headSize));
         }
@@ -238,6 +240,23 @@ record KernelWorkload(
                         new I32(tokens),
                         new I32(WIDTH),
                         new Numbers("out", HEADS * numbers * 4)));
+    }
+
+    private static KernelWorkload probe() {
+        long numbers = (long) TOKENS * WIDTH;
+        return new KernelWorkload(
+                KernelCatalog.PROBE_F32,
+                "T " + TOKENS + ", D " + WIDTH + ", N " + PROBES + "; normed",
+                KernelCatalog.probeShape(TOKENS, WIDTH),
+                (numbers + (1L + PROBES) * WIDTH + (long) TOKENS * PROBES) * 4,
+                List.of(
+                        new Numbers("x", numbers * 4),
+                        new Numbers("norm", WIDTH * 4L),
+                        new F32(1e-5f),
+                        new Numbers("vectors", (long) PROBES * WIDTH * 4),
+                        new I32(PROBES),
+                        new I32(WIDTH),
+                        new Numbers("out", (long) TOKENS * PROBES * 4)));
     }
 
     /** One text, to bf16. */
