@@ -102,6 +102,18 @@ __device__ __forceinline__ T warpSum(T value) {
     return value;
 }
 
+// Lanes of a group that shares `units` of work: as many, rounded up to a power of two, at most a warp.
+__device__ __forceinline__ int lanesFor(int units) { return units >= WARP ? WARP : 1 << (32 - __clz(units - 1)); }
+
+// Sum over the lanes of a group, a power of two of neighbours, in each of them. All lanes of the warp must be there.
+template <typename T>
+__device__ __forceinline__ T groupSum(T value, int lanes) {
+    for (int distance = lanes / 2; distance > 0; distance /= 2) {
+        value += __shfl_xor_sync(ALL_LANES, value, distance);
+    }
+    return value;
+}
+
 // Sum over the threads of a block of whole warps, in every thread. `partial` is shared memory of its own for each call.
 __device__ __forceinline__ float blockSum(float value, float (&partial)[MAX_WARPS]) {
     const int lane = threadIdx.x % WARP;

@@ -64,6 +64,8 @@ record KernelWorkload(
         all.add(round());
         all.add(ablationStart());
         all.add(probe());
+        all.add(attribution(KernelCatalog.ATTRIBUTION_F32, 4));
+        all.add(attribution(KernelCatalog.ATTRIBUTION_BF16, 2));
         for (int headSize : new int[] {32, 64, 80, 96, 128, 256}) {
             all.add(attention(headSize));
         }
@@ -257,6 +259,21 @@ record KernelWorkload(
                         new I32(PROBES),
                         new I32(WIDTH),
                         new Numbers("out", (long) TOKENS * PROBES * 4)));
+    }
+
+    private static KernelWorkload attribution(KernelSignature kernel, int bytes) {
+        long numbers = (long) TOKENS * HEADS * HEAD_SIZE;
+        return new KernelWorkload(
+                kernel,
+                "T " + TOKENS + ", H " + HEADS + ", HD " + HEAD_SIZE,
+                KernelCatalog.attributionShape(TOKENS, HEADS, HEAD_SIZE),
+                numbers * bytes + HEADS * HEAD_SIZE * 4L + TOKENS * HEADS * 4L,
+                List.of(
+                        new Numbers("z", numbers * bytes),
+                        new Numbers("u", HEADS * HEAD_SIZE * 4L),
+                        new I32(HEADS),
+                        new I32(HEAD_SIZE),
+                        new Numbers("out", TOKENS * HEADS * 4L)));
     }
 
     /** One text, to bf16. */
