@@ -1,8 +1,10 @@
 // All kernels in one translation unit: one fatbin, one module to load.
 #include "ablation_start.cu"
 #include "attention.cu"
+#include "attribution.cu"
 #include "embed.cu"
 #include "gather.cu"
+#include "probe.cu"
 #include "qkv.cu"
 #include "rmsnorm.cu"
 #include "round.cu"

@@ -93,9 +93,22 @@ __device__ __forceinline__ void store(bf16* p, const float (&v)[V]) {
 // Reductions, in an order that depends on the number of threads only.
 
 // Sum over the lanes of a warp, in every lane.
-__device__ __forceinline__ float warpSum(float value) {
+template <typename T>
+__device__ __forceinline__ T warpSum(T value) {
 #pragma unroll
     for (int distance = WARP / 2; distance > 0; distance /= 2) {
+        value += __shfl_xor_sync(ALL_LANES, value, distance);
+    }
+    return value;
+}
+
+// Lanes of a group that shares `units` of work: as many, rounded up to a power of two, at most a warp.
+__device__ __forceinline__ int lanesFor(int units) { return units >= WARP ? WARP : 1 << (32 - __clz(units - 1)); }
+
+// Sum over the lanes of a group, a power of two of neighbours, in each of them. All lanes of the warp must be there.
+template <typename T>
+__device__ __forceinline__ T groupSum(T value, int lanes) {
+    for (int distance = lanes / 2; distance > 0; distance /= 2) {
         value += __shfl_xor_sync(ALL_LANES, value, distance);
     }
     return value;

@@ -142,14 +142,6 @@ __device__ __forceinline__ void finish(const Head<Out>& head, const Unit& u, flo
     }
 }
 
-// Sum over the lanes of a group, in each of them.
-__device__ __forceinline__ float groupSum(float value, int lanes) {
-    for (int distance = lanes / 2; distance > 0; distance /= 2) {
-        value += __shfl_xor_sync(ALL_LANES, value, distance);
-    }
-    return value;
-}
-
 // All heads of a token.
 template <int V, typename Out>
 __device__ __forceinline__ void row(const Arguments<Out>& a) {
@@ -161,7 +153,7 @@ __device__ __forceinline__ void row(const Arguments<Out>& a) {
     const int all = a.heads + 2 * a.kvHeads;
 
     const int units = (a.headSize + 2 * V - 1) / (2 * V);
-    const int lanes = units >= WARP ? WARP : 1 << (32 - __clz(units - 1));
+    const int lanes = lanesFor(units);
     const int groups = THREADS / lanes, group = threadIdx.x / lanes, lane = threadIdx.x % lanes;
 
     // The lane's first unit of every head; there is seldom another.

@@ -6,52 +6,24 @@
 // Geometry    One block a token: grid (T), 32 to 1024 threads, whole warps; 16 numbers a thread is the rule. 128 bytes of shared memory.
 // Memory      x is read once where a row fits the registers of the block: 16 numbers a thread, or 4 where D is no multiple of 4 or an
 //             address none of 16 bytes (then the accesses are of one number). The numbers beyond that are read twice.
-#include "common.cuh"
+#include "rms.cuh"
 
 namespace rmsnorm {
 
-// Vectors of a row that each thread keeps.
-constexpr int KEPT = 4;
+using rms::KEPT;
 
 template <int V, typename Out>
-__device__ __forceinline__ void scaleAndStore(const float (&x)[V], float scale, const float* weight, Out* out, int vector) {
-    float w[V];
-    load(weight + vector * V, w);
-#pragma unroll
-    for (int j = 0; j < V; j++) {
-        w[j] = x[j] * scale * w[j];
-    }
-    store(out + vector * V, w);
-}
-
-template <int V>
-__device__ __forceinline__ float addSquares(const float (&x)[V], float sum) {
-#pragma unroll
-    for (int j = 0; j < V; j++) {
-        sum = fmaf(x[j], x[j], sum);
-    }
-    return sum;
+__device__ __forceinline__ void scaleAndStore(float (&x)[V], float scale, const float* weight, Out* out, int vector) {
+    rms::scaleVector(weight, scale, vector, x);
+    store(out + vector * V, x);
 }
 
 template <int V, typename Out>
 __device__ __forceinline__ void row(const float* x, const float* weight, float eps, int width, Out* out, float (&partial)[MAX_WARPS]) {
     const int vectors = width / V;
     float kept[KEPT][V];
-    float sum = 0.0f;
-#pragma unroll
-    for (int k = 0; k < KEPT; k++) {
-        const int i = threadIdx.x + k * blockDim.x;
-        if (i < vectors) {
-            load(x + i * V, kept[k]);
-            sum = addSquares(kept[k], sum);
-        }
-    }
-    for (int i = threadIdx.x + KEPT * blockDim.x; i < vectors; i += blockDim.x) {
-        float rest[V];
-        load(x + i * V, rest);
-        sum = addSquares(rest, sum);
-    }
-    const float scale = 1.0f / sqrtf(blockSum(sum, partial) / width + eps);
+    rms::keep(x, vectors, kept);
+    const float scale = rms::scaleOf(kept, x, eps, width, partial);
 #pragma unroll
     for (int k = 0; k < KEPT; k++) {
         const int i = threadIdx.x + k * blockDim.x;

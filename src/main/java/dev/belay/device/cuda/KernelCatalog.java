@@ -21,6 +21,7 @@ final class KernelCatalog {
     static final int QKV_THREADS = 128;
     static final int COPY_THREADS = 256;
     static final int ABLATION_START_THREADS = 256;
+    static final int ATTRIBUTION_THREADS = 128;
     static final int ATTENTION_THREADS = 128;
 
     /** Most queries of a row that one block of attention computes. */
@@ -54,6 +55,9 @@ final class KernelCatalog {
     static final KernelSignature GATHER_BF16 = gather("belay_gather_bf16");
     static final KernelSignature ROUND_F32_BF16 = round("belay_round_f32_bf16");
     static final KernelSignature ABLATION_START_F32 = ablationStart("belay_ablation_start_f32");
+    static final KernelSignature PROBE_F32 = probe("belay_probe_f32");
+    static final KernelSignature ATTRIBUTION_F32 = attribution("belay_attribution_f32");
+    static final KernelSignature ATTRIBUTION_BF16 = attribution("belay_attribution_bf16");
     static final KernelSignature ATTENTION_32 = attention(32);
     static final KernelSignature ATTENTION_64 = attention(64);
     static final KernelSignature ATTENTION_80 = attention(80);
@@ -95,8 +99,7 @@ final class KernelCatalog {
 
     /** Geometry of qkv for rows of H heads of queries and KV of keys and of values each. */
     static LaunchShape qkvShape(int tokens, int heads, int kvHeads, int headSize) {
-        int needed = Math.min(WARP, Math.ceilDiv(headSize, QKV_PER_LANE));
-        int lanes = needed == 1 ? 1 : Integer.highestOneBit(needed - 1) << 1;
+        int lanes = lanes(headSize, QKV_PER_LANE);
         int perGroup = tokens < QKV_MANY_TOKENS ? 2 : 4;
         return LaunchShape.split(
                 tokens, Math.ceilDiv((heads + 2L * kvHeads) * lanes, perGroup), QKV_THREADS);
@@ -130,6 +133,22 @@ final class KernelCatalog {
     static LaunchShape ablationStartShape(int groups, int tokens, int width) {
         int rows = Math.multiplyExact(groups, tokens);
         return LaunchShape.split(rows, Math.ceilDiv(width * 4L, VECTOR_BYTES), ABLATION_START_THREADS);
+    }
+
+    /** Geometry of probe over rows [T, D]; that of rmsnorm, whose sums it repeats. */
+    static LaunchShape probeShape(int tokens, int width) {
+        return rmsNormShape(tokens, width);
+    }
+
+    /** Geometry of attribution over z[T, H, HD]. */
+    static LaunchShape attributionShape(int tokens, int heads, int headSize) {
+        return LaunchShape.split(tokens, (long) heads * lanes(headSize, PER_THREAD), ATTRIBUTION_THREADS);
+    }
+
+    /** Lanes of the group that shares a head: a power of two, at most a warp. */
+    private static int lanes(int headSize, int perLane) {
+        int needed = Math.min(WARP, Math.ceilDiv(headSize, perLane));
+        return needed == 1 ? 1 : Integer.highestOneBit(needed - 1) << 1;
     }
 
     /** Geometry of attention over tiles of queries, see {@link AttentionTiles}. */
@@ -227,6 +246,32 @@ final class KernelCatalog {
                 pointer("norms"),
                 i32("tokens"),
                 i32("width"),
+                pointer("out"));
+    }
+
+    private static KernelSignature probe(String name) {
+        return add(
+                name,
+                MAX_THREADS,
+                0,
+                pointer("x"),
+                pointer("norm"),
+                f32("eps"),
+                pointer("vectors"),
+                i32("count"),
+                i32("width"),
+                pointer("out"));
+    }
+
+    private static KernelSignature attribution(String name) {
+        return add(
+                name,
+                ATTRIBUTION_THREADS,
+                0,
+                pointer("z"),
+                pointer("u"),
+                i32("heads"),
+                i32("headSize"),
                 pointer("out"));
     }
 

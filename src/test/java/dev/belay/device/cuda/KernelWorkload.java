@@ -26,6 +26,7 @@ record KernelWorkload(
     private static final int ATTENTION_TOKENS = 512;
     private static final int SAMPLED_ROWS = 4;
     private static final int VOCABULARY = 128256;
+    private static final int PROBES = 8;
     /** A byte that makes small float32 and bf16 numbers, 0.01. */
     private static final byte SMALL = 0x3c;
 
@@ -66,6 +67,9 @@ record KernelWorkload(
         all.add(gather(KernelCatalog.GATHER_BF16, 2));
         all.add(round());
         all.add(ablationStart());
+        all.add(probe());
+        all.add(attribution(KernelCatalog.ATTRIBUTION_F32, 4));
+        all.add(attribution(KernelCatalog.ATTRIBUTION_BF16, 2));
         for (int headSize : new int[] {32, 64, 80, 96, 128, 256}) {
             all.add(attention(headSize));
         }
@@ -245,6 +249,38 @@ record KernelWorkload(
                         new I32(tokens),
                         new I32(WIDTH),
                         new Numbers("out", HEADS * numbers * 4)));
+    }
+
+    private static KernelWorkload probe() {
+        long numbers = (long) TOKENS * WIDTH;
+        return new KernelWorkload(
+                KernelCatalog.PROBE_F32,
+                "T " + TOKENS + ", D " + WIDTH + ", N " + PROBES + "; normed",
+                KernelCatalog.probeShape(TOKENS, WIDTH),
+                (numbers + (1L + PROBES) * WIDTH + (long) TOKENS * PROBES) * 4,
+                List.of(
+                        new Numbers("x", numbers * 4),
+                        new Numbers("norm", WIDTH * 4L),
+                        new F32(1e-5f),
+                        new Numbers("vectors", (long) PROBES * WIDTH * 4),
+                        new I32(PROBES),
+                        new I32(WIDTH),
+                        new Numbers("out", (long) TOKENS * PROBES * 4)));
+    }
+
+    private static KernelWorkload attribution(KernelSignature kernel, int bytes) {
+        long numbers = (long) TOKENS * HEADS * HEAD_SIZE;
+        return new KernelWorkload(
+                kernel,
+                "T " + TOKENS + ", H " + HEADS + ", HD " + HEAD_SIZE,
+                KernelCatalog.attributionShape(TOKENS, HEADS, HEAD_SIZE),
+                numbers * bytes + HEADS * HEAD_SIZE * 4L + TOKENS * HEADS * 4L,
+                List.of(
+                        new Numbers("z", numbers * bytes),
+                        new Numbers("u", HEADS * HEAD_SIZE * 4L),
+                        new I32(HEADS),
+                        new I32(HEAD_SIZE),
+                        new Numbers("out", TOKENS * HEADS * 4L)));
     }
 
     /** One text, to bf16. */
