@@ -48,6 +48,8 @@ final class KernelCatalog {
     static final KernelSignature ATTENTION_96 = attention(96);
     static final KernelSignature ATTENTION_128 = attention(128);
     static final KernelSignature ATTENTION_256 = attention(256);
+    static final KernelSignature ATTENTION_ANY_F32 = attentionAny("belay_attention_any_f32");
+    static final KernelSignature ATTENTION_ANY_BF16 = attentionAny("belay_attention_any_bf16");
 
     private KernelCatalog() {}
 
@@ -76,7 +78,7 @@ final class KernelCatalog {
         return LaunchShape.split(tokens, Math.ceilDiv((long) width * bytes, VECTOR_BYTES), SWIGLU_THREADS);
     }
 
-    /** Geometry of attention over tiles of queries, see {@link AttentionTiles}. */
+    /** Geometry of attention, for one head size or any, over tiles of queries, see {@link AttentionTiles}. */
     static LaunchShape attentionShape(int tiles, int heads) {
         return new LaunchShape(tiles, heads, ATTENTION_THREADS);
     }
@@ -173,6 +175,35 @@ final class KernelCatalog {
                 i32("kvHeads"),
                 i32("window"),
                 f32("scale"),
+                pointer("setOfToken"),
+                pointer("factors"),
+                pointer("zFloat"),
+                pointer("zBf16"));
+    }
+
+    private static KernelSignature attentionAny(String name) {
+        return add(
+                name,
+                ATTENTION_THREADS,
+                0,
+                pointer("q"),
+                pointer("prefixKeys"),
+                pointer("prefixValues"),
+                pointer("ownKeys"),
+                pointer("ownValues"),
+                pointer("rowStart"),
+                pointer("positions"),
+                pointer("prefixStart"),
+                pointer("prefixLength"),
+                pointer("ownStart"),
+                pointer("tiles"),
+                i32("heads"),
+                i32("kvHeads"),
+                i32("headSize"),
+                i32("window"),
+                f32("scale"),
+                pointer("setOfToken"),
+                pointer("factors"),
                 pointer("zFloat"),
                 pointer("zBf16"));
     }
