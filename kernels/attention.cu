@@ -1,19 +1,21 @@
-// z[t, h, :] = sum_j softmax_j(scale * q[t, h] . k[j, g]) v[j, g] with g = h / (H / KV), over the keys j that token t sees: positions
-// 0 .. position(t) of its row, or the last `window` of them. Flash attention: no score leaves the block.
+// z[t, h, :] = factor * sum_j softmax_j(scale * q[t, h] . k[j, g]) v[j, g] with g = h / (H / KV), over the keys j that token t sees:
+// positions 0 .. position(t) of its row, or the last `window` of them. Flash attention: no score leaves the block.
 //
 // Shapes      q bf16 [T, H, HD]; keys and values bf16 [slots, KV, HD], twice: position j of row r is slot prefixStart[r] + j of the prefix
 //             caches where j < prefixLength[r], else ownStart[r] + j - prefixLength[r] of the own caches. rowStart int [rows + 1]: row r
 //             holds the tokens rowStart[r] .. rowStart[r + 1] - 1, positions int [T] ascending in a row. tiles int2 [grid.x] = (row, first
 //             token): the up to 64 tokens of a row that a block computes. zFloat f32 and zBf16 bf16 [T, H, HD]: either may be null.
 //             HD of 32, 64, 80, 96, 128 or 256, by entry point; all bf16 start at multiples of 16 bytes, zFloat of 8. window 0 = all.
+//             setOfToken int [T] and factors f32 [sets, H], or both null: factor = factors[setOfToken[t], h], or 1 for a set of -1.
 // Numbers     Products of bf16 summed in float32 by the tensor core; softmax online in float32, base 2, with ex2.approx (relative error
 //             2^-22, far below that of the weights, which round to bf16 before they multiply the values; the sum that divides is of the
-//             unrounded ones). z rounds once from float32. The other tokens of a batch do not change a bit of a token's z, as long
-//             as their keys and values are finite. scale > 0.
+//             unrounded ones). z rounds once from float32, after the factor; a factor of 0 gives exactly +0, one of 1 changes no bit. The
+//             other tokens of a batch do not change a bit of a token's z, as long as their keys and values are finite. scale > 0.
 // Geometry    grid (tiles, H), 128 threads: each warp holds 16 tokens of one head. The host orders tiles by work, the longest first.
 // Memory      Dynamic shared memory: the queries, and two tiles of keys and of values, so that one is fetched with cp.async while the
 //             other multiplies; see attention::Tile. Rows are padded by 16 bytes: an odd number of 16-byte units, so that the eight rows
 //             of an ldmatrix and the eight of a store of z lie in different banks. Keys and values are read once a block.
+#include "attention.cuh"
 #include "common.cuh"
 #include "mma.cuh"
 
@@ -38,6 +40,8 @@ struct Arguments {
     const int2* tiles;
     int heads, kvHeads, window;
     float scale;
+    const int* setOfToken;
+    const float* factors;
     float* zFloat;
     bf16* zBf16;
 };
@@ -311,10 +315,12 @@ __device__ __forceinline__ void kernel(const Arguments& a) {
 #pragma unroll
     for (int row = 0; row < 2; row++) {
         const float inverse = 1.0f / rowSum(softmax.sum[row]);
+        const int token = w.firstToken + min(w.tokens - 1, firstQuery + lane / 4 + row * 8);
+        const float factor = headFactor(a.setOfToken, a.factors, token, blockIdx.y, a.heads);
 #pragma unroll
         for (int n = 0; n < HD / 8; n++) {
-            z[n][2 * row] *= inverse;
-            z[n][2 * row + 1] *= inverse;
+            z[n][2 * row] = timesFactor(z[n][2 * row] * inverse, factor);
+            z[n][2 * row + 1] = timesFactor(z[n][2 * row + 1] * inverse, factor);
         }
     }
     if (a.zFloat != nullptr) {
@@ -331,9 +337,9 @@ __device__ __forceinline__ void kernel(const Arguments& a) {
     extern "C" __global__ void __launch_bounds__(attention::THREADS) belay_attention_hd##HD##_bf16(                                       \
         const bf16* q, const bf16* prefixKeys, const bf16* prefixValues, const bf16* ownKeys, const bf16* ownValues, const int* rowStart, \
         const int* positions, const int* prefixStart, const int* prefixLength, const int* ownStart, const int2* tiles, int heads,         \
-        int kvHeads, int window, float scale, float* zFloat, bf16* zBf16) {                                                               \
+        int kvHeads, int window, float scale, const int* setOfToken, const float* factors, float* zFloat, bf16* zBf16) {                  \
         attention::kernel<HD>({q, prefixKeys, prefixValues, ownKeys, ownValues, rowStart, positions, prefixStart, prefixLength, ownStart, \
-                               tiles, heads, kvHeads, window, scale, zFloat, zBf16});                                                     \
+                               tiles, heads, kvHeads, window, scale, setOfToken, factors, zFloat, zBf16});                                \
     }
 
 ATTENTION(32)

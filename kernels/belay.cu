@@ -1,6 +1,7 @@
 // All kernels in one translation unit: one fatbin, one module to load.
 #include "ablation_start.cu"
 #include "attention.cu"
+#include "attention_any.cu"
 #include "attribution.cu"
 #include "embed.cu"
 #include "gather.cu"

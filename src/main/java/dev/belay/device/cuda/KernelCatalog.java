@@ -79,6 +79,8 @@ final class KernelCatalog {
             pointer("texts"),
             pointer("positions"),
             pointer("tokens"));
+    static final KernelSignature ATTENTION_ANY_F32 = attentionAny("belay_attention_any_f32");
+    static final KernelSignature ATTENTION_ANY_BF16 = attentionAny("belay_attention_any_bf16");
 
     private KernelCatalog() {}
 
@@ -151,7 +153,7 @@ final class KernelCatalog {
         return needed == 1 ? 1 : Integer.highestOneBit(needed - 1) << 1;
     }
 
-    /** Geometry of attention over tiles of queries, see {@link AttentionTiles}. */
+    /** Geometry of attention, for one head size or any, over tiles of queries, see {@link AttentionTiles}. */
     static LaunchShape attentionShape(int tiles, int heads) {
         return new LaunchShape(tiles, heads, ATTENTION_THREADS);
     }
@@ -295,6 +297,35 @@ final class KernelCatalog {
                 i32("kvHeads"),
                 i32("window"),
                 f32("scale"),
+                pointer("setOfToken"),
+                pointer("factors"),
+                pointer("zFloat"),
+                pointer("zBf16"));
+    }
+
+    private static KernelSignature attentionAny(String name) {
+        return add(
+                name,
+                ATTENTION_THREADS,
+                0,
+                pointer("q"),
+                pointer("prefixKeys"),
+                pointer("prefixValues"),
+                pointer("ownKeys"),
+                pointer("ownValues"),
+                pointer("rowStart"),
+                pointer("positions"),
+                pointer("prefixStart"),
+                pointer("prefixLength"),
+                pointer("ownStart"),
+                pointer("tiles"),
+                i32("heads"),
+                i32("kvHeads"),
+                i32("headSize"),
+                i32("window"),
+                f32("scale"),
+                pointer("setOfToken"),
+                pointer("factors"),
                 pointer("zFloat"),
                 pointer("zBf16"));
     }

@@ -1,18 +1,56 @@
 package dev.belay.device.cuda;
 
+import dev.belay.Closeness;
 import dev.belay.Closeness.Expected;
 import dev.belay.device.AttentionShape;
 import dev.belay.device.TokenLayout;
 import dev.belay.device.cpu.OpData;
+import dev.belay.device.cuda.TestArray.Kind;
 import java.util.Arrays;
 
 /**
- * A batch for attention, its numbers all bfloat16, and what attention makes of it in float64. Slots that no row owns hold NaN: a key
- * too many shows. Rows may share a prefix.
+ * A batch for attention, and what attention makes of it in float64. Slots that no row owns hold NaN: a key too many shows. Rows may
+ * share a prefix.
  */
 final class AttentionCase {
-    /** Slots of either cache. */
+    /** Slots of either cache, at least. */
     static final int SLOTS = 700;
+
+    /** How the numbers of a kernel round. */
+    @FunctionalInterface
+    interface Arithmetic {
+        /**
+         * The tensor core. It sums 16 products at a time, with the sum so far, and may cut instead of round: each step is off by at most
+         * 2⁻²² of m = Σ |terms|, so that a score is off by (HD/16 + 2) · 2⁻²² · m, its rounding in base 2 included. That is a relative
+         * error of the weight, once in itself and once in the sum that divides it; ex2 adds 2⁻²² to both. A weight rounds to bf16, 2⁻⁸,
+         * where it multiplies a value, and not in the sum. Adding up K keys 16 at a time, and shrinking what was added tile by tile, is
+         * off by at most (K/16 + K/32 + 4) · 2⁻²²; the sum of the weights by K/4 · 2⁻²⁴ + 2⁻²².
+         */
+        Arithmetic TENSOR = (headSize, magnitude, keys) -> {
+            double steps = 2 * (headSize / 16.0 + 2) * magnitude + 2 + keys / 16 + keys / 32 + 4 + keys / 16 + 1;
+            return TestArray.BF16_UNIT + steps * 0x1p-22;
+        };
+
+        /**
+         * Float32, in units of 2⁻²⁴. A score of HD terms is off by HD + 3 of m = Σ |terms|, its rounding in base 2 included: a relative
+         * error of the weight, once in itself and once in the sum that divides it. exp2f adds 4 (2 ulp) to both, and shrinking a sum, by
+         * exp2f of a rounded difference, 6 for each of the up to K/32 + 2 tiles, to both. Adding up 32 values and then the tiles is off
+         * by 32 + K/32 + 2, the weights likewise; quotient and product add 3.
+         */
+        Arithmetic FLOAT = (headSize, magnitude, keys) -> {
+            double tiles = keys / 32 + 2;
+            return Closeness.UNIT * (2 * ((headSize + 3) * magnitude + 4 + 6 * tiles + 32 + tiles) + 3);
+        };
+
+        /**
+         * Bound of the error of a number of z, relative to Σ weight · |value|.
+         *
+         * @param headSize HD
+         * @param magnitude largest Σ |terms| of a score
+         * @param keys that the token sees
+         */
+        double relative(int headSize, double magnitude, double keys);
+    }
 
     final TokenLayout layout;
     final AttentionShape shape;
@@ -23,14 +61,27 @@ final class AttentionCase {
 
     final float[][] own;
 
+    private final Kind kind;
+
+    /** All numbers are bfloat16. */
     AttentionCase(TokenLayout layout, AttentionShape shape, int window) {
+        this(layout, shape, window, Kind.BF16);
+    }
+
+    /** All numbers are of a kind. */
+    AttentionCase(TokenLayout layout, AttentionShape shape, int window, Kind kind) {
         this.layout = layout;
         this.shape = shape;
         this.window = window;
-        q = OpData.rounded(OpData.outliers(4, layout.tokens(), shape.queryWidth()));
+        this.kind = kind;
+        q = rounded(OpData.outliers(4, layout.tokens(), shape.queryWidth()));
         int width = shape.kvWidth();
-        prefix = new float[][] {unowned(width), unowned(width)};
-        own = new float[][] {unowned(width), unowned(width)};
+        int slots = SLOTS;
+        for (int t = 0; t < layout.tokens(); t++) {
+            slots = Math.max(slots, layout.slot(t) + 1);
+        }
+        prefix = new float[][] {unowned(slots, width), unowned(slots, width)};
+        own = new float[][] {unowned(slots, width), unowned(slots, width)};
         for (int r = 0; r < layout.rows(); r++) {
             if (layout.rowStart(r) < layout.rowEnd(r)) {
                 int length = layout.position(layout.rowEnd(r) - 1) + 1 - layout.prefixLength(r);
@@ -53,21 +104,25 @@ final class AttentionCase {
         }
     }
 
-    private static float[] unowned(int width) {
-        float[] values = new float[SLOTS * width];
+    private float[] rounded(float[] values) {
+        return kind == Kind.BF16 ? OpData.rounded(values) : values;
+    }
+
+    private static float[] unowned(int slots, int width) {
+        float[] values = new float[slots * width];
         Arrays.fill(values, Float.NaN);
         return values;
     }
 
-    private static void fill(float[][] keysAndValues, int slot, int slots, int width) {
+    private void fill(float[][] keysAndValues, int slot, int slots, int width) {
         for (int i = 0; i < 2; i++) {
-            float[] data = OpData.rounded(OpData.normal(31L * slot + i, slots * width));
+            float[] data = rounded(OpData.normal(31L * slot + i, slots * width));
             System.arraycopy(data, 0, keysAndValues[i], slot * width, data.length);
         }
     }
 
-    /** z[T, H · HD]; the scale of each number is the bound of its error, see {@link #head}. */
-    Expected expected() {
+    /** z[T, H · HD]; the scale of each number is the bound of its error. */
+    Expected expected(Arithmetic arithmetic) {
         Expected result = new Expected(new double[q.length], new double[q.length]);
         for (int t = 0; t < layout.tokens(); t++) {
             int row = layout.row(t);
@@ -81,20 +136,14 @@ final class AttentionCase {
                 slot[j] = shared ? layout.prefixStart(row) + j : layout.ownStart(row) + j - layout.prefixLength(row);
             }
             for (int h = 0; h < shape.heads(); h++) {
-                head(t, h, source, slot, first, result);
+                head(t, h, source, slot, first, arithmetic, result);
             }
         }
         return result;
     }
 
-    /**
-     * One head of one token. The tensor core sums 16 products at a time, with the sum so far, and may cut instead of round: each step
-     * is off by at most 2⁻²² of m = Σ |terms|, so that a score is off by (HD/16 + 2) · 2⁻²² · m, its rounding in base 2 included. That
-     * is a relative error of the weight, once in itself and once in the sum that divides it; ex2 adds 2⁻²² to both. A weight rounds to
-     * bf16, 2⁻⁸, where it multiplies a value, and not in the sum. Adding up K keys 16 at a time, and shrinking what was added tile by
-     * tile, is off by at most (K/16 + K/32 + 4) · 2⁻²²; the sum of the weights by K/4 · 2⁻²⁴ + 2⁻²². All relative to Σ weight · |value|.
-     */
-    private void head(int t, int h, float[][][] source, int[] slot, int first, Expected result) {
+    /** One head of one token. */
+    private void head(int t, int h, float[][][] source, int[] slot, int first, Arithmetic arithmetic, Expected result) {
         int size = shape.headSize();
         int query = t * shape.queryWidth() + h * size;
         int kvHead = h / (shape.heads() / shape.kvHeads()) * size;
@@ -118,9 +167,7 @@ final class AttentionCase {
             scores[j] = Math.exp(scores[j] - max);
             sum += scores[j];
         }
-        double keys = end - first;
-        double steps = 2 * (size / 16.0 + 2) * magnitude + 2 + keys / 16 + keys / 32 + 4 + keys / 16 + 1;
-        double relative = TestArray.BF16_UNIT + steps * 0x1p-22;
+        double relative = arithmetic.relative(size, magnitude, end - first);
         for (int j = first; j < end; j++) {
             int value = slot[j] * shape.kvWidth() + kvHead;
             for (int i = 0; i < size; i++) {

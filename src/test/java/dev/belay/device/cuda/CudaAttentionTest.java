@@ -7,6 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import dev.belay.Closeness;
 import dev.belay.Closeness.Expected;
 import dev.belay.device.TokenLayout;
+import dev.belay.device.cpu.OpData;
+import dev.belay.device.cuda.AttentionCase.Arithmetic;
+import dev.belay.device.cuda.AttentionRun.Result;
 import dev.belay.device.cuda.TestArray.Kind;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterAll;
@@ -66,7 +69,7 @@ class CudaAttentionTest {
     }
 
     /** Rows with a prefix of their own or a shared one, rows that go on at a later position, one of one token, one of none. */
-    private static TokenLayout raggedRows() {
+    static TokenLayout raggedRows() {
         TokenLayout layout = new TokenLayout();
         addRow(layout, 100, 16, 0, 16, 20);
         addRow(layout, 0, 0, 40, 0, 33);
@@ -148,10 +151,21 @@ class CudaAttentionTest {
         assertArrayEquals(together.bf16(), run(again, false, true).bf16(), "bfloat16 alone");
     }
 
-    private record Result(float[] f32, float[] bf16) {}
+    /** Factors of heads: exactly +0 for 0, the same bits for 1 and for no set, one product else. */
+    @ParameterizedTest
+    @ValueSource(ints = {32, 256})
+    void factorsOfHeads(int headSize) {
+        AttentionCase text = new AttentionCase(raggedRows(), shape(4, 2, headSize), 0);
+        float[] plain = run(text, true, true).f32();
+        try (AttentionRun run = new AttentionRun(kernels, text, Kind.BF16, 0)) {
+            Result scaled = run.prefill(KernelCatalog.attentionOf(headSize), true, true, true);
+            AttentionRun.assertScaled(text, plain, scaled.f32());
+            assertArrayEquals(OpData.rounded(scaled.f32()), scaled.bf16());
+        }
+    }
 
     private static void check(AttentionCase text, String what) {
-        Expected expected = text.expected();
+        Expected expected = text.expected(Arithmetic.TENSOR);
         Result z = run(text, true, true);
         int width = text.shape.queryWidth();
         Closeness.assertClose(expected, z.f32(), 0, 1, width, what + ", " + text.shape + " to float32");
@@ -164,50 +178,8 @@ class CudaAttentionTest {
     }
 
     private static Result run(AttentionCase text, boolean f32, boolean bf16) {
-        TokenLayout layout = text.layout;
-        int rows = layout.rows();
-        int[] rowStart = new int[rows + 1];
-        int[] prefixStart = new int[rows];
-        int[] prefixLength = new int[rows];
-        int[] ownStart = new int[rows];
-        for (int r = 0; r < rows; r++) {
-            rowStart[r] = layout.rowStart(r);
-            rowStart[r + 1] = layout.rowEnd(r);
-            prefixStart[r] = layout.prefixStart(r);
-            prefixLength[r] = layout.prefixLength(r);
-            ownStart[r] = layout.ownStart(r);
-        }
-        int[] positions = new int[layout.tokens()];
-        Arrays.setAll(positions, layout::position);
-        int[] tiles = AttentionTiles.of(layout, text.window);
-        try (TestArray q = kernels.bf16("q", text.q, 0);
-                TestArray prefixKeys = kernels.bf16("prefix keys", text.prefix[0], 0);
-                TestArray prefixValues = kernels.bf16("prefix values", text.prefix[1], 0);
-                TestArray ownKeys = kernels.bf16("own keys", text.own[0], 0);
-                TestArray ownValues = kernels.bf16("own values", text.own[1], 0);
-                CudaMemory starts = kernels.ints("rowStart", rowStart);
-                CudaMemory places = kernels.ints("positions", positions);
-                CudaMemory prefixStarts = kernels.ints("prefixStart", prefixStart);
-                CudaMemory prefixLengths = kernels.ints("prefixLength", prefixLength);
-                CudaMemory ownStarts = kernels.ints("ownStart", ownStart);
-                CudaMemory blocks = kernels.ints("tiles", tiles);
-                TestArray zFloat = kernels.output(Kind.F32, text.q.length, 0);
-                TestArray zBf16 = kernels.output(Kind.BF16, text.q.length, 0)) {
-            CudaKernel kernel = kernels.kernel(KernelCatalog.attentionOf(text.shape.headSize()));
-            kernel.pointer(q.address()).pointer(prefixKeys.address()).pointer(prefixValues.address());
-            kernel.pointer(ownKeys.address()).pointer(ownValues.address());
-            kernel.pointer(starts)
-                    .pointer(places)
-                    .pointer(prefixStarts)
-                    .pointer(prefixLengths)
-                    .pointer(ownStarts);
-            kernel.pointer(blocks)
-                    .i32(text.shape.heads())
-                    .i32(text.shape.kvHeads())
-                    .i32(text.window);
-            kernel.f32(text.shape.scale()).pointer(f32 ? zFloat.address() : 0).pointer(bf16 ? zBf16.address() : 0);
-            kernels.run(kernel, KernelCatalog.attentionShape(tiles.length / 2, text.shape.heads()));
-            return new Result(zFloat.values(), zBf16.values());
+        try (AttentionRun run = new AttentionRun(kernels, text, Kind.BF16, 0)) {
+            return run.prefill(KernelCatalog.attentionOf(text.shape.headSize()), false, f32, bf16);
         }
     }
 }

@@ -71,10 +71,12 @@ record KernelWorkload(
         all.add(attribution(KernelCatalog.ATTRIBUTION_F32, 4));
         all.add(attribution(KernelCatalog.ATTRIBUTION_BF16, 2));
         for (int headSize : new int[] {32, 64, 80, 96, 128, 256}) {
-            all.add(attention(headSize));
+            all.add(attention(KernelCatalog.attentionOf(headSize), headSize, 2));
         }
         all.add(greedy());
         all.add(sample());
+        all.add(attention(KernelCatalog.ATTENTION_ANY_F32, HEAD_SIZE, 4));
+        all.add(attention(KernelCatalog.ATTENTION_ANY_BF16, HEAD_SIZE, 2));
         return all;
     }
 
@@ -283,8 +285,8 @@ record KernelWorkload(
                         new Numbers("out", TOKENS * HEADS * 4L)));
     }
 
-    /** One text, to bf16. */
-    private static KernelWorkload attention(int headSize) {
+    /** One text, to numbers of the inputs' size. */
+    private static KernelWorkload attention(KernelSignature kernel, int headSize, int bytes) {
         TokenLayout layout = new TokenLayout();
         layout.addRow(0, 0, 0);
         for (int t = 0; t < ATTENTION_TOKENS; t++) {
@@ -293,33 +295,41 @@ record KernelWorkload(
         int[] tiles = AttentionTiles.of(layout, 0);
         int heads = headSize > HEAD_SIZE ? HEADS / 2 : HEADS;
         int kvHeads = headSize > HEAD_SIZE ? KV_HEADS / 2 : KV_HEADS;
-        long queries = (long) ATTENTION_TOKENS * heads * headSize * 2;
-        long keys = (long) ATTENTION_TOKENS * kvHeads * headSize * 2;
+        long queries = (long) ATTENTION_TOKENS * heads * headSize * bytes;
+        long keys = (long) ATTENTION_TOKENS * kvHeads * headSize * bytes;
         Numbers noPrefix = new Numbers("no prefix", 16);
+        List<Argument> arguments = new ArrayList<>(List.of(
+                new Numbers("q", queries),
+                noPrefix,
+                noPrefix,
+                new Numbers("keys", keys),
+                new Numbers("values", keys),
+                new Integers("rowStart", 0, ATTENTION_TOKENS),
+                new Integers("positions", ascending(ATTENTION_TOKENS)),
+                new Integers("prefixStart", 0),
+                new Integers("prefixLength", 0),
+                new Integers("ownStart", 0),
+                new Integers("tiles", tiles),
+                new I32(heads),
+                new I32(kvHeads)));
+        if (kernel == KernelCatalog.ATTENTION_ANY_F32 || kernel == KernelCatalog.ATTENTION_ANY_BF16) {
+            arguments.add(new I32(headSize));
+        }
+        Numbers z = new Numbers("z", queries);
+        arguments.addAll(List.of(
+                new I32(0),
+                new F32((float) (1 / Math.sqrt(headSize))),
+                new Null(),
+                new Null(),
+                bytes == 4 ? z : new Null(),
+                bytes == 4 ? new Null() : z));
         return new KernelWorkload(
-                KernelCatalog.attentionOf(headSize),
-                "T " + ATTENTION_TOKENS + ", H " + heads + ", KV " + kvHeads + ", HD " + headSize
-                        + ", one text to bf16",
+                kernel,
+                "T " + ATTENTION_TOKENS + ", H " + heads + ", KV " + kvHeads + ", HD " + headSize + ", one text to "
+                        + (bytes == 4 ? "f32" : "bf16"),
                 KernelCatalog.attentionShape(tiles.length / 2, heads),
                 2 * queries + 2 * keys + (tiles.length + ATTENTION_TOKENS + 5) * 4L,
-                List.of(
-                        new Numbers("q", queries),
-                        noPrefix,
-                        noPrefix,
-                        new Numbers("keys", keys),
-                        new Numbers("values", keys),
-                        new Integers("rowStart", 0, ATTENTION_TOKENS),
-                        new Integers("positions", ascending(ATTENTION_TOKENS)),
-                        new Integers("prefixStart", 0),
-                        new Integers("prefixLength", 0),
-                        new Integers("ownStart", 0),
-                        new Integers("tiles", tiles),
-                        new I32(heads),
-                        new I32(kvHeads),
-                        new I32(0),
-                        new F32((float) (1 / Math.sqrt(headSize))),
-                        new Null(),
-                        new Numbers("z", queries)));
+                arguments);
     }
 
     private static KernelWorkload greedy() {

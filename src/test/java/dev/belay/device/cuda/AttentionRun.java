@@ -1,0 +1,147 @@
+package dev.belay.device.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+
+
+import dev.belay.device.TokenLayout;
+import dev.belay.device.cuda.TestArray.Kind;
+import java.util.Arrays;
+
+/** An {@link AttentionCase} in device memory, and its way through the kernels. */
+final class AttentionRun implements AutoCloseable {
+    /** Sets of head factors in {@link #factors}. */
+    static final int SETS = 3;
+
+    private final TestKernels kernels;
+    private final AttentionCase text;
+    private final Kind kind;
+    private final int skip;
+    private final TestArray q;
+    private final TestArray prefixKeys;
+    private final TestArray prefixValues;
+    private final TestArray ownKeys;
+    private final TestArray ownValues;
+    private final CudaMemory positions;
+    private final CudaMemory prefixStart;
+    private final CudaMemory prefixLength;
+    private final CudaMemory ownStart;
+
+    /**
+     * Copies a batch to the device.
+     *
+     * @param skip numbers between a multiple of 256 bytes and the start of each array
+     */
+    AttentionRun(TestKernels kernels, AttentionCase text, Kind kind, int skip) {
+        this.kernels = kernels;
+        this.text = text;
+        this.kind = kind;
+        this.skip = skip;
+        TokenLayout layout = text.layout;
+        q = kernels.array("q", kind, text.q, skip);
+        prefixKeys = kernels.array("prefix keys", kind, text.prefix[0], skip);
+        prefixValues = kernels.array("prefix values", kind, text.prefix[1], skip);
+        ownKeys = kernels.array("own keys", kind, text.own[0], skip);
+        ownValues = kernels.array("own values", kind, text.own[1], skip);
+        int[] places = new int[layout.tokens()];
+        Arrays.setAll(places, layout::position);
+        positions = kernels.ints("positions", places);
+        int[] numbers = new int[layout.rows()];
+        Arrays.setAll(numbers, layout::prefixStart);
+        prefixStart = kernels.ints("prefixStart", numbers);
+        Arrays.setAll(numbers, layout::prefixLength);
+        prefixLength = kernels.ints("prefixLength", numbers);
+        Arrays.setAll(numbers, layout::ownStart);
+        ownStart = kernels.ints("ownStart", numbers);
+    }
+
+    /** z[T, H · HD] in either type; NaN where it was not asked for. */
+    record Result(float[] f32, float[] bf16) {}
+
+    /** The set of each token: none, 0, 1, 2, none, ... */
+    static int[] sets(int tokens) {
+        int[] sets = new int[tokens];
+        Arrays.setAll(sets, t -> t % (SETS + 1) - 1);
+        return sets;
+    }
+
+    /** {@link #SETS} sets of H factors: all 1; some 0; plain ones. */
+    static float[] factors(int heads) {
+        float[] factors = new float[SETS * heads];
+        for (int h = 0; h < heads; h++) {
+            factors[h] = 1;
+            factors[heads + h] = h % 2 == 0 ? 0 : 1;
+            factors[2 * heads + h] = h % 2 == 0 ? 0.3f : -1.7f;
+        }
+        return factors;
+    }
+
+    /** With {@link #sets} and {@link #factors}, a factor of 0 gives exactly +0, one of 1 and no set the same bits, others one product. */
+    static void assertScaled(AttentionCase text, float[] plain, float[] scaled) {
+        int width = text.shape.queryWidth();
+        int heads = text.shape.heads();
+        int[] sets = sets(text.layout.tokens());
+        float[] factors = factors(heads);
+        for (int i = 0; i < plain.length; i++) {
+            int set = sets[i / width];
+            float factor = set < 0 ? 1 : factors[set * heads + i % width / text.shape.headSize()];
+            float expected = factor == 0 ? 0 : plain[i] * factor;
+            assertEquals(
+                    Float.floatToRawIntBits(expected),
+                    Float.floatToRawIntBits(scaled[i]),
+                    "[" + i / width + ", " + i % width + "] times " + factor);
+        }
+    }
+
+    /**
+     * A launch over tiles of queries: of {@code attention_any}, or of the kernel for a head size.
+     *
+     * @param scaled whether with {@link #sets} and {@link #factors}
+     * @param f32 whether z is wanted in float32
+     * @param bf16 whether z is wanted in bfloat16
+     */
+    Result prefill(KernelSignature signature, boolean scaled, boolean f32, boolean bf16) {
+        TokenLayout layout = text.layout;
+        int[] rowStart = new int[layout.rows() + 1];
+        for (int r = 0; r < layout.rows(); r++) {
+            rowStart[r + 1] = layout.rowEnd(r);
+        }
+        int[] tiles = AttentionTiles.of(layout, text.window);
+        int heads = text.shape.heads();
+        boolean any = signature == KernelCatalog.ATTENTION_ANY_F32 || signature == KernelCatalog.ATTENTION_ANY_BF16;
+        try (CudaMemory starts = kernels.ints("rowStart", rowStart);
+                CudaMemory blocks = kernels.ints("tiles", tiles);
+                CudaMemory sets = kernels.ints("setOfToken", sets(layout.tokens()));
+                TestArray factors = kernels.floats("factors", factors(heads));
+                TestArray zFloat = kernels.output(Kind.F32, text.q.length, skip);
+                TestArray zBf16 = kernels.output(Kind.BF16, text.q.length, skip)) {
+            CudaKernel kernel = data(kernels.kernel(signature));
+            kernel.pointer(starts).pointer(positions);
+            kernel.pointer(prefixStart).pointer(prefixLength).pointer(ownStart);
+            kernel.pointer(blocks).i32(heads).i32(text.shape.kvHeads());
+            if (any) {
+                kernel.i32(text.shape.headSize());
+            }
+            kernel.i32(text.window).f32(text.shape.scale());
+            kernel.pointer(scaled ? sets.address() : 0).pointer(scaled ? factors.address() : 0);
+            kernel.pointer(f32 ? zFloat.address() : 0).pointer(bf16 ? zBf16.address() : 0);
+            kernels.run(kernel, KernelCatalog.attentionShape(tiles.length / 2, heads));
+            return new Result(zFloat.values(), zBf16.values());
+        }
+    }
+
+    private CudaKernel data(CudaKernel kernel) {
+        kernel.pointer(q.address()).pointer(prefixKeys.address()).pointer(prefixValues.address());
+        return kernel.pointer(ownKeys.address()).pointer(ownValues.address());
+    }
+
+    @Override
+    public void close() {
+        for (TestArray array : new TestArray[] {q, prefixKeys, prefixValues, ownKeys, ownValues}) {
+            array.close();
+        }
+        for (CudaMemory memory : new CudaMemory[] {positions, prefixStart, prefixLength, ownStart}) {
+            memory.close();
+        }
+    }
+}
