@@ -1,5 +1,6 @@
 // All kernels in one translation unit: one fatbin, one module to load.
 #include "attention.cu"
+#include "matmul.cu"
 #include "rmsnorm.cu"
 #include "rope.cu"
 #include "scale_heads.cu"
