@@ -45,8 +45,11 @@ class CudaMatmulTest {
     private static CudaProducts own;
     private static CudaProducts library;
 
-    /** A product on the device: what lies between the columns and the stride of inputs is NaN. */
-    private record Case(Shape shape, int aSkip, int wSkip, int outSkip, boolean bias) {
+    /**
+     * A product on the device: what lies between the columns and the stride of inputs is NaN. Whole numbers are so small that every sum
+     * of products is exact, in any order.
+     */
+    private record Case(Shape shape, int aSkip, int wSkip, int outSkip, boolean bias, boolean whole) {
         private static final int SEED = 11;
 
         float[] a() {
@@ -58,16 +61,26 @@ class CudaMatmulTest {
         }
 
         float[] before() {
-            return OpData.normal(SEED + 2, shape.tokens() * shape.outStride());
+            return numbers(SEED + 2, shape.tokens() * shape.outStride());
         }
 
         float[] biases() {
-            return OpData.normal(SEED + 3, shape.rows());
+            return numbers(SEED + 3, shape.rows());
         }
 
         private float[] values(int seed, int rows) {
-            float[] values = OpData.outliers(seed, rows, shape.columns());
+            float[] values = numbers(seed, rows * shape.columns());
             return shape.dtype() == DType.BF16 ? OpData.rounded(values) : values;
+        }
+
+        private float[] numbers(int seed, int count) {
+            float[] values = OpData.normal(seed, count);
+            if (whole) {
+                for (int i = 0; i < count; i++) {
+                    values[i] = Math.round(4 * values[i]);
+                }
+            }
+            return values;
         }
 
         Kind kind() {
@@ -106,11 +119,12 @@ class CudaMatmulTest {
          * round once on their own.
          */
         double tolerance() {
-            return (2.0 * shape.columns() + 3) * UNIT;
+            return whole ? 0 : (2.0 * shape.columns() + 3) * UNIT;
         }
 
         String what() {
-            return shape + ", starts " + aSkip + ", " + wSkip + ", " + outSkip + (bias ? ", bias" : "");
+            return shape + ", starts " + aSkip + ", " + wSkip + ", " + outSkip + (bias ? ", bias" : "")
+                    + (whole ? ", whole numbers" : "");
         }
     }
 
@@ -167,10 +181,12 @@ class CudaMatmulTest {
                 int outStride = rows + (accumulate ? 3 : 0);
                 Shape shape = new Shape(
                         tokens, rows, columns, columns + extra, columns + 2 * extra, outStride, dtype, accumulate);
-                Case product = new Case(shape, skip, 2 * skip, accumulate ? 1 : 0, false);
-                Expected expected = product.expected();
-                for (CudaProducts products : List.of(own, library)) {
-                    check(product, expected, run(product, products), products.description());
+                for (boolean whole : new boolean[] {false, true}) {
+                    Case product = new Case(shape, skip, 2 * skip, accumulate ? 1 : 0, false, whole);
+                    Expected expected = product.expected();
+                    for (CudaProducts products : List.of(own, library)) {
+                        check(product, expected, run(product, products), products.description());
+                    }
                 }
             }
         }
@@ -185,8 +201,10 @@ class CudaMatmulTest {
                 for (boolean accumulate : new boolean[] {false, true}) {
                     Shape shape = new Shape(
                             tokens, rows, columns, columns + 8, columns, rows + rows % 2, typeOf(kernel), accumulate);
-                    Case product = new Case(shape, skip, skip, skip, true);
-                    check(product, product.expected(), run(product, kernel), kernel.name());
+                    for (boolean whole : new boolean[] {false, true}) {
+                        Case product = new Case(shape, skip, skip, skip, true, whole);
+                        check(product, product.expected(), run(product, kernel), kernel.name());
+                    }
                 }
             }
         }
@@ -219,7 +237,7 @@ class CudaMatmulTest {
     void alignmentDoesNotChangeTheBits() {
         for (KernelSignature kernel : products()) {
             Case aligned = plain(6, 70, 600, typeOf(kernel));
-            Case odd = new Case(aligned.shape(), 1, 3, 0, false);
+            Case odd = new Case(aligned.shape(), 1, 3, 0, false, false);
             assertArrayEquals(run(aligned, kernel), run(odd, kernel), kernel.name());
         }
     }
@@ -279,7 +297,7 @@ class CudaMatmulTest {
     }
 
     private static Case plain(int tokens, int rows, int columns, DType dtype) {
-        return new Case(new Shape(tokens, rows, columns, columns, columns, rows, dtype, false), 0, 0, 0, false);
+        return new Case(new Shape(tokens, rows, columns, columns, columns, rows, dtype, false), 0, 0, 0, false, false);
     }
 
     private static void check(Case product, Expected expected, float[] actual, String by) {
