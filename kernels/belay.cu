@@ -5,6 +5,7 @@
 #include "attribution.cu"
 #include "embed.cu"
 #include "gather.cu"
+#include "matmul.cu"
 #include "probe.cu"
 #include "qkv.cu"
 #include "rmsnorm.cu"

@@ -6,17 +6,25 @@
 
 __device__ __forceinline__ uint32_t sharedAddress(const void* p) { return static_cast<uint32_t>(__cvta_generic_to_shared(p)); }
 
-// Copies 16 bytes to shared memory behind the back of the thread, or zeroes them where `fill` is false (nothing is read then).
-__device__ __forceinline__ void copyAsync16(uint32_t target, const void* source, bool fill) {
-    const int bytes = fill ? 16 : 0;
+// Copies the first `bytes` of 16 bytes to shared memory behind the back of the thread and zeroes the rest (which is not read).
+__device__ __forceinline__ void copyAsync16(uint32_t target, const void* source, int bytes) {
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(target), "l"(__cvta_generic_to_global(source)), "r"(bytes)
                  : "memory");
 }
+
+// Copies 16 bytes, or zeroes them where `fill` is false (nothing is read then).
+__device__ __forceinline__ void copyAsync16(uint32_t target, const void* source, bool fill) { copyAsync16(target, source, fill ? 16 : 0); }
 
 __device__ __forceinline__ void commitCopies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 
 // Waits for all copies that this thread has committed.
 __device__ __forceinline__ void awaitCopies() { asm volatile("cp.async.wait_group 0;" ::: "memory"); }
+
+// Waits for all but the last GROUPS groups of copies that this thread has committed.
+template <int GROUPS>
+__device__ __forceinline__ void awaitCopiesBut() {
+    asm volatile("cp.async.wait_group %0;" ::"n"(GROUPS) : "memory");
+}
 
 // Four 8x8 matrices of 16-bit numbers; lane l gives the address of row l % 8 of matrix l / 8 and gets of matrix i in r[i] the numbers
 // 2 (l % 4) and the next of row l / 4.

@@ -1,12 +1,17 @@
 package dev.belay.device.cuda;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.SymbolLookup;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * A shared library of CUDA, loaded into this class loader, where the bindings look their symbols up.
@@ -18,8 +23,11 @@ record CudaLibrary(Path file, String reason) {
     /** Names the driver library: a path, or a name that the dynamic linker finds. */
     static final String DRIVER_PROPERTY = "belay.cuda.library";
 
-    /** Names the cuBLASLt library in the same way. */
+    /** Names the cuBLASLt library in the same way; {@link #NONE} for none. */
     static final String PRODUCTS_PROPERTY = "belay.cublas.library";
+
+    /** What a property says where no library is to be loaded. */
+    static final String NONE = "none";
 
     private static final class Driver {
         static final CudaLibrary LOADED = find(
@@ -35,8 +43,8 @@ record CudaLibrary(Path file, String reason) {
                 "cuBLASLt library",
                 "cublasLtCreate",
                 PRODUCTS_PROPERTY,
-                productNames(System.getenv("CUDA_HOME")),
-                "install cuBLAS 13 or set CUDA_HOME");
+                productNames(System.getenv(), Path.of("/")),
+                "install cuBLAS 13 (pip install nvidia-cublas) or set CUDA_HOME");
     }
 
     /** The driver, libcuda; loaded once. */
@@ -54,24 +62,77 @@ record CudaLibrary(Path file, String reason) {
         return file != null;
     }
 
-    /** Where cuBLASLt may be: the toolkit that {@code home} names (it may be null), then what the dynamic linker knows. */
-    static List<String> productNames(String home) {
+    /**
+     * Where cuBLASLt may be: for version 13, then 12, the toolkit that CUDA_HOME names, what the dynamic linker knows, and the folders into
+     * which pip and conda install it, as far as there are such files.
+     *
+     * @param environment the environment's variables
+     * @param root the root of the file system
+     */
+    static List<String> productNames(Map<String, String> environment, Path root) {
+        List<Path> folders = packageFolders(environment, root);
         List<String> names = new ArrayList<>();
         for (String version : List.of("13", "12")) {
             String name = "libcublasLt.so." + version;
-            if (home != null && !home.isEmpty()) {
-                names.add(Path.of(home, "lib64", name).toString());
-                names.add(Path.of(home, "targets", "x86_64-linux", "lib", name).toString());
-            }
+            variable(environment, "CUDA_HOME").ifPresent(home -> {
+                names.add(home.resolve("lib64").resolve(name).toString());
+                names.add(home.resolve("targets/x86_64-linux/lib").resolve(name).toString());
+            });
             names.add(name);
+            folders.stream()
+                    .map(folder -> folder.resolve(name))
+                    .filter(Files::isRegularFile)
+                    .forEach(file -> names.add(file.toString()));
         }
         return names;
+    }
+
+    /** The folders of libraries in conda's environment and in Python's packages: the environments in use, the user's, the system's. */
+    private static List<Path> packageFolders(Map<String, String> environment, Path root) {
+        List<Path> folders = new ArrayList<>();
+        List<Path> libraries = new ArrayList<>();
+        variable(environment, "VIRTUAL_ENV").ifPresent(home -> libraries.add(home.resolve("lib")));
+        variable(environment, "CONDA_PREFIX").ifPresent(home -> {
+            folders.add(home.resolve("lib"));
+            libraries.add(home.resolve("lib"));
+        });
+        variable(environment, "HOME").ifPresent(home -> libraries.add(home.resolve(".local/lib")));
+        libraries.add(root.resolve("usr/local/lib"));
+        libraries.add(root.resolve("usr/lib"));
+        for (Path python : libraries.stream().flatMap(CudaLibrary::pythons).toList()) {
+            for (String packages : List.of("site-packages", "dist-packages")) {
+                folders.add(python.resolve(packages).resolve("nvidia/cu13/lib"));
+                folders.add(python.resolve(packages).resolve("nvidia/cublas/lib"));
+            }
+        }
+        return folders;
+    }
+
+    /** The folders python3 and python3.* in a folder, which need not exist, by name. */
+    private static Stream<Path> pythons(Path folder) {
+        try (DirectoryStream<Path> found = Files.newDirectoryStream(folder, "{python3,python3.*}")) {
+            List<Path> pythons = new ArrayList<>();
+            found.forEach(pythons::add);
+            return pythons.stream().sorted();
+        } catch (IOException | DirectoryIteratorException e) {
+            return Stream.empty();
+        }
+    }
+
+    /** The folder that a variable names, if it is set. */
+    private static Optional<Path> variable(Map<String, String> environment, String name) {
+        return Optional.ofNullable(environment.get(name))
+                .filter(value -> !value.isEmpty())
+                .map(Path::of);
     }
 
     /** Loads what {@code property} names, else the first of {@code names} that is there and has {@code symbol}. */
     static CudaLibrary find(String what, String symbol, String property, List<String> names, String advice) {
         String chosen = System.getProperty(property);
         boolean named = chosen != null && !chosen.isEmpty();
+        if (NONE.equals(chosen)) {
+            return none("no " + what + ": -D" + property + "=" + NONE + " turns it off");
+        }
         List<String> candidates = named ? List.of(chosen) : names;
         List<String> problems = new ArrayList<>();
         for (String candidate : candidates) {

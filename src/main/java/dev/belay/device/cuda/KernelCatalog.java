@@ -5,6 +5,7 @@ import static dev.belay.device.cuda.KernelSignature.Parameter.i32;
 import static dev.belay.device.cuda.KernelSignature.Parameter.i64;
 import static dev.belay.device.cuda.KernelSignature.Parameter.pointer;
 
+import dev.belay.device.DType;
 import dev.belay.device.DeviceException;
 import dev.belay.device.cuda.KernelSignature.Parameter;
 import java.util.ArrayList;
@@ -26,6 +27,13 @@ final class KernelCatalog {
 
     /** Most queries of a row that one block of attention computes. */
     static final int ATTENTION_QUERIES = 64;
+
+    /** Most tokens that the matvec kernels take. */
+    static final int MATVEC_TOKENS = 8;
+
+    private static final int MATMUL_TILE = 128;
+    private static final int MATMUL_SMALL_TILE = 64;
+    private static final int MATVEC_THREADS = 256;
 
     private static final int MAX_THREADS = 1024;
     private static final int WARP = 32;
@@ -81,6 +89,12 @@ final class KernelCatalog {
             pointer("tokens"));
     static final KernelSignature ATTENTION_ANY_F32 = attentionAny("belay_attention_any_f32");
     static final KernelSignature ATTENTION_ANY_BF16 = attentionAny("belay_attention_any_bf16");
+    static final KernelSignature MATMUL_BF16_F32 = matmul("belay_matmul_bf16_f32", MATMUL_TILE, 256);
+    static final KernelSignature MATMUL_SMALL_BF16_F32 = matmul("belay_matmul_small_bf16_f32", MATMUL_SMALL_TILE, 128);
+    static final KernelSignature MATMUL_F32 = matmul("belay_matmul_f32", MATMUL_TILE, 256);
+    static final KernelSignature MATMUL_SMALL_F32 = matmul("belay_matmul_small_f32", MATMUL_SMALL_TILE, 64);
+    static final KernelSignature MATVEC_BF16_F32 = matrixProduct("belay_matvec_bf16_f32", MATVEC_THREADS, 0);
+    static final KernelSignature MATVEC_F32 = matrixProduct("belay_matvec_f32", MATVEC_THREADS, 0);
 
     private KernelCatalog() {}
 
@@ -180,6 +194,27 @@ final class KernelCatalog {
                 throw new DeviceException("no CUDA attention kernel for heads of size " + headSize
                         + ": there are kernels for 32, 64, 80, 96, 128 and 256; use --device cpu");
         };
+    }
+
+    /** The kernel in tiles for a product of {@code type}; large tiles where they keep all of a GPU's multiprocessors busy. */
+    static KernelSignature matmulOf(DType type, int tokens, int rows, int multiprocessors) {
+        long blocks = (long) Math.ceilDiv(tokens, MATMUL_TILE) * Math.ceilDiv(rows, MATMUL_TILE);
+        if (tokens > MATMUL_SMALL_TILE && blocks >= multiprocessors) {
+            return type == DType.BF16 ? MATMUL_BF16_F32 : MATMUL_F32;
+        }
+        return type == DType.BF16 ? MATMUL_SMALL_BF16_F32 : MATMUL_SMALL_F32;
+    }
+
+    /** Geometry of a matmul kernel to [T, rows]. */
+    static LaunchShape matmulShape(KernelSignature kernel, int tokens, int rows) {
+        int tile = kernel == MATMUL_BF16_F32 || kernel == MATMUL_F32 ? MATMUL_TILE : MATMUL_SMALL_TILE;
+        return new LaunchShape(Math.ceilDiv(tokens, tile), Math.ceilDiv(rows, tile), kernel.maxThreads());
+    }
+
+    /** Geometry of a matvec kernel to [T, rows], T at most {@link #MATVEC_TOKENS}. */
+    static LaunchShape matvecShape(int tokens, int rows) {
+        int block = tokens <= 2 ? 16 : tokens <= 4 ? 32 : 64;
+        return new LaunchShape(Math.ceilDiv(rows, block), 1, MATVEC_THREADS);
     }
 
     private static KernelSignature rmsNorm(String name) {
@@ -334,6 +369,29 @@ final class KernelCatalog {
     private static int attentionBytes(int headSize) {
         int keys = headSize > 128 ? 32 : 64;
         return (ATTENTION_QUERIES + 4 * keys) * (headSize + 8) * Short.BYTES;
+    }
+
+    /** Four stages of 64 bytes of each row of two tiles; matmul::Tile in matmul.cu. */
+    private static KernelSignature matmul(String name, int tile, int threads) {
+        return matrixProduct(name, threads, 4 * 2 * tile * 64);
+    }
+
+    private static KernelSignature matrixProduct(String name, int threads, int sharedBytes) {
+        return add(
+                name,
+                threads,
+                sharedBytes,
+                pointer("a"),
+                i32("aStride"),
+                pointer("weights"),
+                i32("wStride"),
+                pointer("bias"),
+                pointer("out"),
+                i32("outStride"),
+                i32("tokens"),
+                i32("rows"),
+                i32("columns"),
+                i32("accumulate"));
     }
 
     private static KernelSignature add(String name, int maxThreads, int sharedBytes, Parameter... parameters) {

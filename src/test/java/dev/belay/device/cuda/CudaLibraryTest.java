@@ -4,8 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -56,7 +59,15 @@ class CudaLibraryTest {
     }
 
     @Test
-    void theToolkitComesBeforeTheSystem() {
+    void thePropertyTurnsALibraryOff() {
+        System.setProperty(PROPERTY, "none");
+        assertEquals(
+                "no library: -Dbelay.test.library=none turns it off",
+                find(List.of("libm.so.6"), "cos").reason());
+    }
+
+    @Test
+    void theToolkitComesBeforeTheSystem(@TempDir Path root) {
         assertEquals(
                 List.of(
                         "/opt/cuda/lib64/libcublasLt.so.13",
@@ -65,8 +76,33 @@ class CudaLibraryTest {
                         "/opt/cuda/lib64/libcublasLt.so.12",
                         "/opt/cuda/targets/x86_64-linux/lib/libcublasLt.so.12",
                         "libcublasLt.so.12"),
-                CudaLibrary.productNames("/opt/cuda"));
-        assertEquals(List.of("libcublasLt.so.13", "libcublasLt.so.12"), CudaLibrary.productNames(null));
+                CudaLibrary.productNames(Map.of("CUDA_HOME", "/opt/cuda"), root));
+        assertEquals(
+                List.of("libcublasLt.so.13", "libcublasLt.so.12"),
+                CudaLibrary.productNames(Map.of("CUDA_HOME", ""), root));
+    }
+
+    @Test
+    void pythonsPackagesComeAfterTheSystem(@TempDir Path root) throws IOException {
+        String conda = file(root, "conda/lib/libcublasLt.so.12");
+        String virtual = file(root, "venv/lib/python3.12/site-packages/nvidia/cu13/lib/libcublasLt.so.13");
+        String user = file(root, "home/.local/lib/python3.11/site-packages/nvidia/cublas/lib/libcublasLt.so.12");
+        String local = file(root, "usr/local/lib/python3.10/dist-packages/nvidia/cublas/lib/libcublasLt.so.13");
+        String system = file(root, "usr/lib/python3/dist-packages/nvidia/cublas/lib/libcublasLt.so.13");
+        file(root, "usr/lib/python2.7/site-packages/nvidia/cublas/lib/libcublasLt.so.13");
+        Map<String, String> environment = Map.of(
+                "VIRTUAL_ENV", root.resolve("venv").toString(),
+                "CONDA_PREFIX", root.resolve("conda").toString(),
+                "HOME", root.resolve("home").toString());
+        assertEquals(
+                List.of("libcublasLt.so.13", virtual, local, system, "libcublasLt.so.12", conda, user),
+                CudaLibrary.productNames(environment, root));
+    }
+
+    private static String file(Path root, String name) throws IOException {
+        Path file = root.resolve(name);
+        Files.createDirectories(file.getParent());
+        return Files.createFile(file).toString();
     }
 
     private static CudaLibrary find(List<String> names, String symbol) {

@@ -77,6 +77,12 @@ record KernelWorkload(
         all.add(sample());
         all.add(attention(KernelCatalog.ATTENTION_ANY_F32, HEAD_SIZE, 4));
         all.add(attention(KernelCatalog.ATTENTION_ANY_BF16, HEAD_SIZE, 2));
+        all.add(product(KernelCatalog.MATMUL_BF16_F32, 256, 2048, 1024, 2));
+        all.add(product(KernelCatalog.MATMUL_SMALL_BF16_F32, 64, WIDTH, 2048, 2));
+        all.add(product(KernelCatalog.MATMUL_F32, 256, 2048, 1024, 4));
+        all.add(product(KernelCatalog.MATMUL_SMALL_F32, 64, WIDTH, 2048, 4));
+        all.add(product(KernelCatalog.MATVEC_BF16_F32, 8, FEED_FORWARD, WIDTH, 2));
+        all.add(product(KernelCatalog.MATVEC_F32, 8, FEED_FORWARD, WIDTH, 4));
         return all;
     }
 
@@ -368,6 +374,30 @@ record KernelWorkload(
             logits[i] = Float.floatToIntBits((float) (10 * Math.sin(token * 2.4)));
         }
         return new Integers("logits", logits);
+    }
+
+    private static KernelWorkload product(KernelSignature kernel, int tokens, int rows, int columns, int bytes) {
+        long a = (long) tokens * columns * bytes;
+        long weights = (long) rows * columns * bytes;
+        long out = (long) tokens * rows * 4;
+        boolean tiles = kernel.sharedBytes() > 0;
+        return new KernelWorkload(
+                kernel,
+                "T " + tokens + ", rows " + rows + ", columns " + columns,
+                tiles ? KernelCatalog.matmulShape(kernel, tokens, rows) : KernelCatalog.matvecShape(tokens, rows),
+                a + weights + out,
+                List.of(
+                        new Numbers("a", a),
+                        new I32(columns),
+                        new Numbers("weights", weights),
+                        new I32(columns),
+                        new Null(),
+                        new Numbers("out", out),
+                        new I32(rows),
+                        new I32(tokens),
+                        new I32(rows),
+                        new I32(columns),
+                        new I32(0)));
     }
 
     private static int[] ascending(int count) {

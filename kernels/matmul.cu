@@ -1,0 +1,448 @@
+// out[t, r] = sum_c a[t, c] w[r, c] (+ bias[r]) (+ out[t, r]): the matrix product of activations and weights.
+//
+// Shapes      a f32 or bf16 [T, aStride >= columns], w of the same type [rows, wStride >= columns], bias f32 [rows] or null, out f32
+//             [T, outStride >= rows]; accumulate 0 or 1 says whether out is added to. Any sizes, strides and starts; what lies between
+//             columns and a stride is not read. The matvec kernels take up to 8 tokens, the others any number.
+// Numbers     f32: products and sums with fma in float32, columns in ascending order. bf16: exact products, summed in float32 by the
+//             tensor core, 16 columns at a time in ascending order. The matvec kernels sum in parts: warp i of 8 the columns of every
+//             eighth 128 bytes, within them (f32) each lane of a row its own 16 bytes, and add the parts in a fixed order. The order
+//             depends on the columns only: the same two rows give the same bits whatever T, rows, strides and starts are, alike in both
+//             tile sizes of a type. Between the matvec kernel and the tiles of a type only the order of sums differs. Then the bias is
+//             added, then what out held.
+// Geometry    matmul: a block computes tiles of tokens x rows, 128 x 128 with 256 threads or 64 x 64 with 128 (bf16) or 64 (f32): grid
+//             (token tiles, row tiles), so that blocks that run together share weights. matvec: 256 threads compute 16 rows for up to 2
+//             tokens, 32 for up to 4, 64 for up to 8: grid (row groups).
+// Memory      matmul: 64 bytes of each row of a tile at a time in dynamic shared memory, 4 stages with cp.async, see matmul::Tile. Rows
+//             are not padded; unit u of 16 bytes of row r lies at u ^ (r / 2 % 4), so that 8 units in a row of rows, which is what an
+//             ldmatrix, a copy and a quarter of a warp's float4 loads touch at once, lie in different banks. Where a start or a stride
+//             is no multiple of 16 bytes, numbers are fetched one by one.
+//             matvec: every weight is read once, in 16-byte loads, 8 in flight a thread; a is read once a block: T / 16, 1 / 8 or 1 / 8
+//             of the weights' bytes at most. Where a start or a stride, or the columns, are no multiple of 16 bytes, numbers are read
+//             one by one. Partial sums in up to 17 KB of shared memory, rows padded to distinct banks.
+#include "common.cuh"
+#include "mma.cuh"
+
+namespace matmul {
+
+template <typename T>
+struct Arguments {
+    const T* a;
+    int aStride;
+    const T* weights;
+    int wStride;
+    const float* bias;
+    float* out;
+    int outStride;
+    int tokens, rows, columns;
+    int accumulate;
+};
+
+template <typename T>
+__device__ __forceinline__ float finished(const Arguments<T>& p, int row, float sum, const float* target) {
+    if (p.bias != nullptr) {
+        sum += p.bias[row];
+    }
+    return p.accumulate != 0 ? sum + *target : sum;
+}
+
+template <typename T>
+__device__ __forceinline__ void finish(const Arguments<T>& p, int token, int row, float sum) {
+    float* target = p.out + static_cast<size_t>(token) * p.outStride + row;
+    *target = finished(p, row, sum, target);
+}
+
+// Whether every row begins at a multiple of 16 bytes.
+template <typename T>
+__device__ __forceinline__ bool alignedRows(const T* matrix, int stride) {
+    return stride % PER_16_BYTES<T> == 0 && aligned16(matrix);
+}
+
+// The first `count` of 16 bytes' worth of numbers, zeros for the others, read one by one.
+__device__ __forceinline__ uint4 gather(const bf16* p, int count) {
+    const uint16_t* bits = reinterpret_cast<const uint16_t*>(p);
+    uint32_t pairs[4];
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        const uint32_t low = 2 * i < count ? bits[2 * i] : 0;
+        const uint32_t high = 2 * i + 1 < count ? bits[2 * i + 1] : 0;
+        pairs[i] = low | high << 16;
+    }
+    return make_uint4(pairs[0], pairs[1], pairs[2], pairs[3]);
+}
+
+__device__ __forceinline__ uint4 gather(const float* p, int count) {
+    const uint32_t* bits = reinterpret_cast<const uint32_t*>(p);
+    return make_uint4(0 < count ? bits[0] : 0, 1 < count ? bits[1] : 0, 2 < count ? bits[2] : 0, 3 < count ? bits[3] : 0);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------------------
+// Tiles.
+
+constexpr int STAGES = 4;
+// Bytes of a row in a stage, and 16-byte units of it.
+constexpr int ROW_BYTES = 64;
+constexpr int UNITS = ROW_BYTES / 16;
+
+// A block's part of out. A stage holds 64 bytes of each of the tokens' rows of a, then of the rows of weights.
+template <int SIZE>
+struct Tile {
+    static constexpr int WEIGHTS = SIZE * ROW_BYTES;
+    static constexpr int STAGE = 2 * WEIGHTS;
+};
+
+// Where unit `unit` of row `row` lies in a stage's matrix.
+__device__ __forceinline__ int place(int row, int unit) { return row * ROW_BYTES + ((unit ^ (row >> 1)) % UNITS) * 16; }
+
+// Starts the copy of 64 bytes of ROWS rows of a matrix from (first, column) on, zeros behind the last row and column.
+template <int ROWS, int THREADS, typename T>
+__device__ __forceinline__ void fetch(const T* matrix, int stride, int first, int end, int column, int columns, bool aligned, char* target) {
+    constexpr int PER = PER_16_BYTES<T>;
+#pragma unroll
+    for (int i = threadIdx.x; i < ROWS * UNITS; i += THREADS) {
+        const int row = first + i / UNITS, from = column + i % UNITS * PER;
+        const int count = row < end ? min(max(columns - from, 0), PER) : 0;
+        const T* source = matrix + (count > 0 ? static_cast<size_t>(row) * stride + from : 0);
+        char* unit = target + place(i / UNITS, i % UNITS);
+        if (aligned) {
+            copyAsync16(sharedAddress(unit), source, count * static_cast<int>(sizeof(T)));
+        } else {
+            *reinterpret_cast<uint4*>(unit) = gather(source, count);
+        }
+    }
+}
+
+// Calls multiply(stage) for each 64 bytes of the columns in turn, with the stage in shared memory.
+template <int SIZE, int THREADS, typename T, typename Multiply>
+__device__ __forceinline__ void forEachStage(const Arguments<T>& p, int firstToken, int firstRow, char* shared, Multiply multiply) {
+    constexpr int COLUMNS = ROW_BYTES / sizeof(T);
+    const bool alignedA = alignedRows(p.a, p.aStride), alignedWeights = alignedRows(p.weights, p.wStride);
+    const int stages = (p.columns + COLUMNS - 1) / COLUMNS;
+    const auto start = [&](int i) {
+        if (i < stages) {
+            char* stage = shared + i % STAGES * Tile<SIZE>::STAGE;
+            fetch<SIZE, THREADS>(p.a, p.aStride, firstToken, p.tokens, i * COLUMNS, p.columns, alignedA, stage);
+            fetch<SIZE, THREADS>(p.weights, p.wStride, firstRow, p.rows, i * COLUMNS, p.columns, alignedWeights,
+                                 stage + Tile<SIZE>::WEIGHTS);
+        }
+        commitCopies();
+    };
+#pragma unroll 1
+    for (int i = 0; i < STAGES - 1; i++) {
+        start(i);
+    }
+#pragma unroll 1
+    for (int i = 0; i < stages; i++) {
+        // This stage has come for all threads, and all are done with the one before, whose place the next one takes.
+        awaitCopiesBut<STAGES - 2>();
+        __syncthreads();
+        start(i + STAGES - 1);
+        multiply(shared + i % STAGES * Tile<SIZE>::STAGE);
+    }
+}
+
+// Writes the sums of two neighbouring rows, as one 8-byte access where `pairs` says that all are aligned to that.
+template <typename T>
+__device__ __forceinline__ void finishPair(const Arguments<T>& p, int token, int row, float first, float second, bool pairs) {
+    if (pairs && row + 1 < p.rows) {
+        float2* target = reinterpret_cast<float2*>(p.out + static_cast<size_t>(token) * p.outStride + row);
+        const float2 before = p.accumulate != 0 ? *target : make_float2(0.0f, 0.0f);
+        *target = make_float2(finished(p, row, first, &before.x), finished(p, row + 1, second, &before.y));
+    } else {
+        if (row < p.rows) {
+            finish(p, token, row, first);
+        }
+        if (row + 1 < p.rows) {
+            finish(p, token, row + 1, second);
+        }
+    }
+}
+
+// bf16: WARPS_T x WARPS_R warps, each with M x N products of 16 tokens and 8 rows.
+template <int SIZE, int WARPS_T, int WARPS_R>
+__device__ __forceinline__ void tile(const Arguments<bf16>& p) {
+    constexpr int THREADS = WARPS_T * WARPS_R * WARP, M = SIZE / WARPS_T / 16, N = SIZE / WARPS_R / 8;
+    extern __shared__ __align__(16) char stages[];
+    const int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
+    const int firstToken = blockIdx.x * SIZE, firstRow = blockIdx.y * SIZE;
+    const int warpToken = warp / WARPS_R * M * 16, warpRow = warp % WARPS_R * N * 8;
+    // Where this lane's rows of the four matrices of an ldmatrix begin, for columns 0-15 and 16-31 of a stage: of a the matrices are
+    // (rows 0-7, 8-15) of columns 0-7, then of 8-15; of weights (columns 0-7, 8-15) of rows 0-7, then of 8-15.
+    int ofA[2], ofWeights[2];
+#pragma unroll
+    for (int k = 0; k < 2; k++) {
+        ofA[k] = place(warpToken + lane % 16, 2 * k + lane / 16);
+        ofWeights[k] = Tile<SIZE>::WEIGHTS + place(warpRow + lane % 8 + lane / 16 * 8, 2 * k + lane / 8 % 2);
+    }
+    float sums[M][N][4] = {};
+    forEachStage<SIZE, THREADS>(p, firstToken, firstRow, stages, [&](const char* stage) {
+        const uint32_t address = sharedAddress(stage);
+#pragma unroll
+        for (int k = 0; k < 2; k++) {
+            uint32_t a[M][4];
+#pragma unroll
+            for (int m = 0; m < M; m++) {
+                loadMatrices(address + ofA[k] + m * 16 * ROW_BYTES, a[m]);
+            }
+#pragma unroll
+            for (int n = 0; n < N; n += 2) {
+                uint32_t b[4];
+                loadMatrices(address + ofWeights[k] + n * 8 * ROW_BYTES, b);
+#pragma unroll
+                for (int m = 0; m < M; m++) {
+                    multiplyAdd(sums[m][n], a[m], b[0], b[1]);
+                    multiplyAdd(sums[m][n + 1], a[m], b[2], b[3]);
+                }
+            }
+        }
+    });
+    const bool pairs = p.outStride % 2 == 0 && reinterpret_cast<uintptr_t>(p.out) % sizeof(float2) == 0;
+#pragma unroll
+    for (int m = 0; m < M; m++) {
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            const int token = firstToken + warpToken + m * 16 + half * 8 + lane / 4;
+            if (token < p.tokens) {
+#pragma unroll
+                for (int n = 0; n < N; n++) {
+                    const int row = firstRow + warpRow + n * 8 + lane % 4 * 2;
+                    finishPair(p, token, row, sums[m][n][2 * half], sums[m][n][2 * half + 1], pairs);
+                }
+            }
+        }
+    }
+}
+
+// f32: each of SIZE / 8 x SIZE / 8 threads has 8 tokens and 8 rows, SIZE / 8 apart. A warp is 4 of them along tokens, 8 along rows.
+template <int SIZE>
+__device__ __forceinline__ void tile(const Arguments<float>& p) {
+    constexpr int EACH = 8, STEP = SIZE / EACH, THREADS = STEP * STEP, WARPS_R = STEP / 8;
+    extern __shared__ __align__(16) char stages[];
+    const int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
+    const int firstToken = blockIdx.x * SIZE, firstRow = blockIdx.y * SIZE;
+    const int ownToken = warp / WARPS_R * 4 + lane / 8, ownRow = warp % WARPS_R * 8 + lane % 8;
+    float sums[EACH][EACH] = {};
+    forEachStage<SIZE, THREADS>(p, firstToken, firstRow, stages, [&](const char* stage) {
+#pragma unroll
+        for (int unit = 0; unit < UNITS; unit++) {
+            const char* a = stage + place(ownToken, unit);
+            const char* weights = stage + Tile<SIZE>::WEIGHTS + place(ownRow, unit);
+            float4 w[EACH];
+#pragma unroll
+            for (int r = 0; r < EACH; r++) {
+                w[r] = *reinterpret_cast<const float4*>(weights + r * STEP * ROW_BYTES);
+            }
+#pragma unroll
+            for (int t = 0; t < EACH; t++) {
+                const float4 x = *reinterpret_cast<const float4*>(a + t * STEP * ROW_BYTES);
+#pragma unroll
+                for (int r = 0; r < EACH; r++) {
+                    float sum = fmaf(x.x, w[r].x, sums[t][r]);
+                    sum = fmaf(x.y, w[r].y, sum);
+                    sum = fmaf(x.z, w[r].z, sum);
+                    sums[t][r] = fmaf(x.w, w[r].w, sum);
+                }
+            }
+        }
+    });
+#pragma unroll
+    for (int t = 0; t < EACH; t++) {
+        const int token = firstToken + ownToken + t * STEP;
+#pragma unroll
+        for (int r = 0; r < EACH; r++) {
+            const int row = firstRow + ownRow + r * STEP;
+            if (token < p.tokens && row < p.rows) {
+                finish(p, token, row, sums[t][r]);
+            }
+        }
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------------------
+// Few tokens. Lane l of a warp has row l / 4 of each 8 rows and unit l % 4 of each 64 bytes of columns. On the tensor core, 16 rows are
+// the first operand and 8 tokens the second; which 16 columns a product takes is a permutation alike for both.
+
+constexpr int VEC_WARPS = 8;
+constexpr int VEC_THREADS = VEC_WARPS * WARP;
+// 64-byte chunks of columns that a warp takes in a row.
+constexpr int CHUNKS = 2;
+
+// Sums of the warps; the padding puts the rows of neighbouring tokens into different banks.
+template <int ROWS, int TOKENS>
+using Partial = float[VEC_WARPS][TOKENS][ROWS + 4];
+
+// First column of this warp's chunk number `chunk`.
+template <typename T>
+__device__ __forceinline__ int chunkColumn(int chunk) {
+    return ((chunk / CHUNKS * VEC_WARPS + static_cast<int>(threadIdx.x) / WARP) * CHUNKS + chunk % CHUNKS) * (ROW_BYTES / sizeof(T));
+}
+
+// The first `count` numbers of 16 bytes, zeros for the others. VECTOR: all or none.
+template <bool VECTOR, typename T>
+__device__ __forceinline__ uint4 unitOf(const T* p, int count) {
+    if constexpr (VECTOR) {
+        return count > 0 ? *reinterpret_cast<const uint4*>(p) : make_uint4(0, 0, 0, 0);
+    } else {
+        return gather(p, count);
+    }
+}
+
+// This lane's units of ROWS rows and of the columns from `column` on.
+template <int ROWS, bool VECTOR, typename T>
+__device__ __forceinline__ void loadWeights(const Arguments<T>& p, int column, uint4 (&w)[ROWS / 8]) {
+#pragma unroll
+    for (int r = 0; r < ROWS / 8; r++) {
+        const int row = blockIdx.x * ROWS + r * 8 + threadIdx.x % WARP / 4;
+        w[r] = unitOf<VECTOR>(p.weights + static_cast<size_t>(row) * p.wStride + column, row < p.rows ? p.columns - column : 0);
+    }
+}
+
+// Adds the warps' sums up.
+template <int ROWS, int TOKENS, typename T>
+__device__ __forceinline__ void finishPartial(const Arguments<T>& p, const Partial<ROWS, TOKENS>& partial) {
+    __syncthreads();
+    for (int i = threadIdx.x; i < p.tokens * ROWS; i += VEC_THREADS) {
+        const int token = i / ROWS, row = i % ROWS;
+        if (blockIdx.x * ROWS + row < p.rows) {
+            float sum = 0.0f;
+#pragma unroll
+            for (int warp = 0; warp < VEC_WARPS; warp++) {
+                sum += partial[warp][token][row];
+            }
+            finish(p, token, blockIdx.x * ROWS + row, sum);
+        }
+    }
+}
+
+template <int ROWS, int TOKENS, bool VECTOR>
+__device__ __forceinline__ void vector(const Arguments<bf16>& p, char* shared) {
+    constexpr int FLIGHT = VECTOR ? 64 / ROWS : 1, ALL_TOKENS = 8;
+    const int lane = threadIdx.x % WARP, quad = lane / 4, unit = lane % 4;
+    float sums[ROWS / 16][4] = {};
+#pragma unroll 1
+    for (int chunk = 0; chunkColumn<bf16>(chunk) < p.columns; chunk += FLIGHT) {
+        uint4 w[FLIGHT][ROWS / 8], x[FLIGHT];
+#pragma unroll
+        for (int i = 0; i < FLIGHT; i++) {
+            const int column = chunkColumn<bf16>(chunk + i) + unit * PER_16_BYTES<bf16>;
+            loadWeights<ROWS, VECTOR>(p, column, w[i]);
+            x[i] = unitOf<VECTOR>(p.a + static_cast<size_t>(quad) * p.aStride + column, quad < p.tokens ? p.columns - column : 0);
+        }
+#pragma unroll
+        for (int i = 0; i < FLIGHT; i++) {
+#pragma unroll
+            for (int m = 0; m < ROWS / 16; m++) {
+                const uint4 upper = w[i][2 * m], lower = w[i][2 * m + 1];
+                multiplyAdd(sums[m], {upper.x, lower.x, upper.y, lower.y}, x[i].x, x[i].y);
+                multiplyAdd(sums[m], {upper.z, lower.z, upper.w, lower.w}, x[i].z, x[i].w);
+            }
+        }
+    }
+    auto& partial = *reinterpret_cast<Partial<ROWS, ALL_TOKENS>*>(shared);
+#pragma unroll
+    for (int m = 0; m < ROWS / 16; m++) {
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            partial[threadIdx.x / WARP][unit * 2 + i % 2][m * 16 + i / 2 * 8 + quad] = sums[m][i];
+        }
+    }
+    finishPartial<ROWS, ALL_TOKENS>(p, partial);
+}
+
+template <int ROWS, int TOKENS, bool VECTOR>
+__device__ __forceinline__ void vector(const Arguments<float>& p, char* shared) {
+    constexpr int FLIGHT = VECTOR ? 64 / ROWS : 1;
+    const int lane = threadIdx.x % WARP, quad = lane / 4, unit = lane % 4;
+    float sums[TOKENS][ROWS / 8] = {};
+#pragma unroll 1
+    for (int chunk = 0; chunkColumn<float>(chunk) < p.columns; chunk += FLIGHT) {
+        uint4 w[FLIGHT][ROWS / 8];
+#pragma unroll
+        for (int i = 0; i < FLIGHT; i++) {
+            loadWeights<ROWS, VECTOR>(p, chunkColumn<float>(chunk + i) + unit * PER_16_BYTES<float>, w[i]);
+        }
+#pragma unroll
+        for (int i = 0; i < FLIGHT; i++) {
+            const int column = chunkColumn<float>(chunk + i) + unit * PER_16_BYTES<float>;
+#pragma unroll
+            for (int t = 0; t < TOKENS; t++) {
+                const uint4 x = unitOf<VECTOR>(p.a + static_cast<size_t>(t) * p.aStride + column, t < p.tokens ? p.columns - column : 0);
+#pragma unroll
+                for (int r = 0; r < ROWS / 8; r++) {
+                    float sum = fmaf(__uint_as_float(x.x), __uint_as_float(w[i][r].x), sums[t][r]);
+                    sum = fmaf(__uint_as_float(x.y), __uint_as_float(w[i][r].y), sum);
+                    sum = fmaf(__uint_as_float(x.z), __uint_as_float(w[i][r].z), sum);
+                    sums[t][r] = fmaf(__uint_as_float(x.w), __uint_as_float(w[i][r].w), sum);
+                }
+            }
+        }
+    }
+    auto& partial = *reinterpret_cast<Partial<ROWS, TOKENS>*>(shared);
+#pragma unroll
+    for (int t = 0; t < TOKENS; t++) {
+#pragma unroll
+        for (int r = 0; r < ROWS / 8; r++) {
+            float sum = sums[t][r];
+            sum += __shfl_xor_sync(ALL_LANES, sum, 1);
+            sum += __shfl_xor_sync(ALL_LANES, sum, 2);
+            if (unit == t % 4) {
+                partial[threadIdx.x / WARP][t][r * 8 + quad] = sum;
+            }
+        }
+    }
+    finishPartial<ROWS, TOKENS>(p, partial);
+}
+
+template <int ROWS, int TOKENS, typename T>
+__device__ __forceinline__ void vectorOrNumbers(const Arguments<T>& p, char* shared) {
+    if (alignedRows(p.a, p.aStride) && alignedRows(p.weights, p.wStride) && p.columns % PER_16_BYTES<T> == 0) {
+        vector<ROWS, TOKENS, true>(p, shared);
+    } else {
+        vector<ROWS, TOKENS, false>(p, shared);
+    }
+}
+
+template <typename T>
+__device__ __forceinline__ void vectorKernel(const Arguments<T>& p) {
+    __shared__ __align__(16) char shared[sizeof(Partial<64, 8>)];
+    if (p.tokens <= 2) {
+        vectorOrNumbers<16, 2>(p, shared);
+    } else if (p.tokens <= 4) {
+        vectorOrNumbers<32, 4>(p, shared);
+    } else {
+        vectorOrNumbers<64, 8>(p, shared);
+    }
+}
+
+}  // namespace matmul
+
+// The parameters of all these kernels, and the same as arguments.
+#define MATMUL_PARAMETERS(T)                                                                                                      \
+    const T *__restrict__ a, int aStride, const T *__restrict__ weights, int wStride, const float *__restrict__ bias, float *out, \
+        int outStride, int tokens, int rows, int columns, int accumulate
+#define MATMUL_ARGUMENTS \
+    { a, aStride, weights, wStride, bias, out, outStride, tokens, rows, columns, accumulate }
+
+extern "C" __global__ void __launch_bounds__(256, 2) belay_matmul_bf16_f32(MATMUL_PARAMETERS(bf16)) {
+    matmul::tile<128, 2, 4>(MATMUL_ARGUMENTS);
+}
+
+extern "C" __global__ void __launch_bounds__(128) belay_matmul_small_bf16_f32(MATMUL_PARAMETERS(bf16)) {
+    matmul::tile<64, 2, 2>(MATMUL_ARGUMENTS);
+}
+
+extern "C" __global__ void __launch_bounds__(256, 2) belay_matmul_f32(MATMUL_PARAMETERS(float)) { matmul::tile<128>(MATMUL_ARGUMENTS); }
+
+extern "C" __global__ void __launch_bounds__(64, 8) belay_matmul_small_f32(MATMUL_PARAMETERS(float)) {
+    matmul::tile<64>(MATMUL_ARGUMENTS);
+}
+
+extern "C" __global__ void __launch_bounds__(matmul::VEC_THREADS, 2) belay_matvec_bf16_f32(MATMUL_PARAMETERS(bf16)) {
+    matmul::vectorKernel<bf16>(MATMUL_ARGUMENTS);
+}
+
+extern "C" __global__ void __launch_bounds__(matmul::VEC_THREADS, 2) belay_matvec_f32(MATMUL_PARAMETERS(float)) {
+    matmul::vectorKernel<float>(MATMUL_ARGUMENTS);
+}
+
+#undef MATMUL_PARAMETERS
+#undef MATMUL_ARGUMENTS
