@@ -177,6 +177,14 @@ final class KernelCatalog {
         return new LaunchShape(rows, 1, MAX_THREADS);
     }
 
+    /** Whether there is a kernel with tensor cores for heads of this size, see {@link #attentionOf}. */
+    static boolean hasAttentionOf(int headSize) {
+        return switch (headSize) {
+            case 32, 64, 80, 96, 128, 256 -> true;
+            default -> false;
+        };
+    }
+
     /**
      * The attention kernel for a head size.
      *
