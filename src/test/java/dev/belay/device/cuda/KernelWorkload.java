@@ -24,6 +24,8 @@ record KernelWorkload(
     private static final int KV_HEADS = 8;
     private static final int HEAD_SIZE = 128;
     private static final int ATTENTION_TOKENS = 512;
+    private static final int DECODE_ROWS = 8;
+    private static final int DECODE_KEYS = 1024;
     /** A byte that makes small float32 and bf16 numbers, 0.01. */
     private static final byte SMALL = 0x3c;
 
@@ -63,6 +65,8 @@ record KernelWorkload(
         }
         all.add(attention(KernelCatalog.ATTENTION_ANY_F32, HEAD_SIZE, 4));
         all.add(attention(KernelCatalog.ATTENTION_ANY_BF16, HEAD_SIZE, 2));
+        all.add(attentionDecode(KernelCatalog.ATTENTION_DECODE_F32, 4));
+        all.add(attentionDecode(KernelCatalog.ATTENTION_DECODE_BF16, 2));
         return all;
     }
 
@@ -235,6 +239,48 @@ record KernelWorkload(
                 KernelCatalog.attentionShape(tiles.length / 2, heads),
                 2 * queries + 2 * keys + (tiles.length + ATTENTION_TOKENS + 5) * 4L,
                 arguments);
+    }
+
+    /** One token of each of some texts. */
+    private static KernelWorkload attentionDecode(KernelSignature kernel, int bytes) {
+        int width = HEADS * HEAD_SIZE;
+        long slots = (long) DECODE_ROWS * DECODE_KEYS;
+        long keys = slots * KV_HEADS * HEAD_SIZE * bytes;
+        long z = (long) DECODE_ROWS * width * bytes;
+        int[] positions = new int[DECODE_ROWS];
+        Arrays.fill(positions, DECODE_KEYS - 1);
+        int[] ownStart = ascending(DECODE_ROWS);
+        Arrays.setAll(ownStart, r -> r * DECODE_KEYS);
+        Numbers noPrefix = new Numbers("no prefix", 16);
+        return new KernelWorkload(
+                kernel,
+                "T " + DECODE_ROWS + ", H " + HEADS + ", KV " + KV_HEADS + ", HD " + HEAD_SIZE + ", " + DECODE_KEYS
+                        + " keys each",
+                KernelCatalog.decodeShape(DECODE_ROWS, KV_HEADS, DECODE_KEYS),
+                2 * z + 2 * keys + 5 * DECODE_ROWS * 4L,
+                List.of(
+                        new Numbers("q", z),
+                        noPrefix,
+                        noPrefix,
+                        new Numbers("keys", keys),
+                        new Numbers("values", keys),
+                        new Integers("rowOfToken", ascending(DECODE_ROWS)),
+                        new Integers("positions", positions),
+                        new Integers("prefixStart", new int[DECODE_ROWS]),
+                        new Integers("prefixLength", new int[DECODE_ROWS]),
+                        new Integers("ownStart", ownStart),
+                        new I32(HEADS),
+                        new I32(KV_HEADS),
+                        new I32(HEAD_SIZE),
+                        new I32(0),
+                        new F32((float) (1 / Math.sqrt(HEAD_SIZE))),
+                        new Null(),
+                        new Null(),
+                        new Numbers(
+                                "workspace",
+                                KernelCatalog.decodeWorkspaceBytes(DECODE_ROWS, HEADS, HEAD_SIZE, DECODE_KEYS)),
+                        new Integers("counters", new int[KernelCatalog.decodeCounters(DECODE_ROWS, KV_HEADS)]),
+                        new Numbers("z", z)));
     }
 
     private static int[] ascending(int count) {
