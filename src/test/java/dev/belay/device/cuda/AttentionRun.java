@@ -3,8 +3,6 @@ package dev.belay.device.cuda;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-
-
 import dev.belay.device.TokenLayout;
 import dev.belay.device.cuda.TestArray.Kind;
 import java.util.Arrays;
