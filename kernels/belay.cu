@@ -2,6 +2,7 @@
 #include "ablation_start.cu"
 #include "attention.cu"
 #include "attention_any.cu"
+#include "attention_decode.cu"
 #include "attribution.cu"
 #include "embed.cu"
 #include "gather.cu"

@@ -319,10 +319,57 @@ public final class CudaDevice implements Device {
         boolean inside = scales != null && !renormalizes(scales);
         long sets = inside ? setsOf(scales, tokens) : 0;
         long factors = inside ? factorsOf(scales, shape.heads()) : 0;
-        prefill(q, mirror, shape, prefix, own, window, sets, factors, z);
+        if (layout.rows() == tokens) {
+            decode(q, mirror, tokens, shape, prefix, own, window, sets, factors, z);
+        } else {
+            prefill(q, mirror, shape, prefix, own, window, sets, factors, z);
+        }
         if (scales != null && !inside) {
             scaleHeads(z, scales, tokens, shape.heads(), shape.headSize());
         }
+    }
+
+    /** Every row has one token. */
+    private void decode(
+            DeviceBuffer q,
+            LayoutMirror mirror,
+            int tokens,
+            AttentionShape shape,
+            KeyValues prefix,
+            KeyValues own,
+            int window,
+            long sets,
+            long factors,
+            DeviceBuffer z) {
+        int keys = mirror.keysBound();
+        long workspace = scratch(
+                "partial sums of attention",
+                KernelCatalog.decodeWorkspaceBytes(tokens, shape.heads(), shape.headSize(), keys),
+                false);
+        long counters = scratch(
+                "counters of attention",
+                KernelCatalog.decodeCounters(tokens, shape.kvHeads()) * (long) Integer.BYTES,
+                true);
+        CudaKernel kernel = kernel(
+                dtype == DType.F32 ? KernelCatalog.ATTENTION_DECODE_F32 : KernelCatalog.ATTENTION_DECODE_BF16);
+        kernel.pointer(rounded(q).address());
+        caches(kernel, prefix, own)
+                .pointer(mirror.rowOfToken())
+                .pointer(mirror.positions())
+                .pointer(mirror.prefixStart())
+                .pointer(mirror.prefixLength())
+                .pointer(mirror.ownStart())
+                .i32(shape.heads())
+                .i32(shape.kvHeads())
+                .i32(shape.headSize())
+                .i32(window)
+                .f32(shape.scale())
+                .pointer(sets)
+                .pointer(factors)
+                .pointer(workspace)
+                .pointer(counters)
+                .pointer(rounded(z).address());
+        queue.launch(kernel, KernelCatalog.decodeShape(tokens, shape.kvHeads(), keys));
     }
 
     private void prefill(

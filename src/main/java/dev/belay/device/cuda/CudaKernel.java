@@ -144,7 +144,7 @@ final class CudaKernel {
                 function,
                 shape.gridX(),
                 shape.gridY(),
-                1,
+                shape.gridZ(),
                 shape.threads(),
                 1,
                 1,

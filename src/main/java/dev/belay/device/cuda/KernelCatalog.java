@@ -34,6 +34,13 @@ final class KernelCatalog {
     private static final int MATMUL_TILE = 128;
     private static final int MATMUL_SMALL_TILE = 64;
     private static final int MATVEC_THREADS = 256;
+    /** Keys of the smallest range that a block of decoding attention takes, and the most ranges of a token. */
+    static final int DECODE_RANGE = 256;
+
+    static final int DECODE_RANGES = 64;
+
+    /** Blocks that decoding attention starts at most because of long texts: a few times what a large GPU holds at a time. */
+    private static final int DECODE_BLOCKS = 2048;
 
     private static final int MAX_THREADS = 1024;
     private static final int WARP = 32;
@@ -95,6 +102,8 @@ final class KernelCatalog {
     static final KernelSignature MATMUL_SMALL_F32 = matmul("belay_matmul_small_f32", MATMUL_SMALL_TILE, 64);
     static final KernelSignature MATVEC_BF16_F32 = matrixProduct("belay_matvec_bf16_f32", MATVEC_THREADS, 0);
     static final KernelSignature MATVEC_F32 = matrixProduct("belay_matvec_f32", MATVEC_THREADS, 0);
+    static final KernelSignature ATTENTION_DECODE_F32 = attentionDecode("belay_attention_decode_f32");
+    static final KernelSignature ATTENTION_DECODE_BF16 = attentionDecode("belay_attention_decode_bf16");
 
     private KernelCatalog() {}
 
@@ -183,6 +192,31 @@ final class KernelCatalog {
             case 32, 64, 80, 96, 128, 256 -> true;
             default -> false;
         };
+    }
+
+    /**
+     * Geometry of decoding attention. Any gives the same bits.
+     *
+     * @param maxKeys keys that a token sees, at most; tokens may see fewer
+     */
+    static LaunchShape decodeShape(int tokens, int kvHeads, int maxKeys) {
+        int ranges = Math.clamp(Math.ceilDiv(maxKeys, DECODE_RANGE), 1, DECODE_RANGES);
+        long wanted = Math.ceilDiv(DECODE_BLOCKS, (long) tokens * kvHeads);
+        return new LaunchShape(tokens, kvHeads, (int) Math.min(ranges, wanted), ATTENTION_THREADS);
+    }
+
+    /**
+     * Bytes of the workspace of decoding attention, for any launch with at most as many tokens and keys: a record for each token, head
+     * and range of keys. A window may begin inside a range, so that there is one range more than its keys fill.
+     */
+    static long decodeWorkspaceBytes(int tokens, int heads, int headSize, int maxKeys) {
+        long ranges = Math.clamp(Math.ceilDiv(maxKeys, DECODE_RANGE) + 1L, 1, DECODE_RANGES);
+        return ranges * tokens * heads * (Math.ceilDiv(headSize, 4) * 4 + 4) * Float.BYTES;
+    }
+
+    /** Number of counters (int32) of decoding attention; zero before the first launch, and again after each. */
+    static int decodeCounters(int tokens, int kvHeads) {
+        return Math.multiplyExact(tokens, kvHeads);
     }
 
     /**
@@ -371,6 +405,33 @@ final class KernelCatalog {
                 pointer("factors"),
                 pointer("zFloat"),
                 pointer("zBf16"));
+    }
+
+    private static KernelSignature attentionDecode(String name) {
+        return add(
+                name,
+                ATTENTION_THREADS,
+                0,
+                pointer("q"),
+                pointer("prefixKeys"),
+                pointer("prefixValues"),
+                pointer("ownKeys"),
+                pointer("ownValues"),
+                pointer("rowOfToken"),
+                pointer("positions"),
+                pointer("prefixStart"),
+                pointer("prefixLength"),
+                pointer("ownStart"),
+                i32("heads"),
+                i32("kvHeads"),
+                i32("headSize"),
+                i32("window"),
+                f32("scale"),
+                pointer("setOfToken"),
+                pointer("factors"),
+                pointer("workspace"),
+                pointer("counters"),
+                pointer("z"));
     }
 
     /** The queries and two stages of keys and values, bf16, in rows padded by 16 bytes; attention::Tile in attention.cu. */

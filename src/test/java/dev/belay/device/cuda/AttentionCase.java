@@ -35,11 +35,12 @@ final class AttentionCase {
          * Float32, in units of 2⁻²⁴. A score of HD terms is off by HD + 3 of m = Σ |terms|, its rounding in base 2 included: a relative
          * error of the weight, once in itself and once in the sum that divides it. exp2f adds 4 (2 ulp) to both, and shrinking a sum, by
          * exp2f of a rounded difference, 6 for each of the up to K/32 + 2 tiles, to both. Adding up 32 values and then the tiles is off
-         * by 32 + K/32 + 2, the weights likewise; quotient and product add 3.
+         * by 32 + K/32 + 2, the weights likewise; quotient and product add 3. Decoding adds up to 64 values of a piece of 256 keys one
+         * by one, then 8 warps and groups of lanes, then the pieces: at most 40 more than that, and no more shrinking.
          */
         Arithmetic FLOAT = (headSize, magnitude, keys) -> {
             double tiles = keys / 32 + 2;
-            return Closeness.UNIT * (2 * ((headSize + 3) * magnitude + 4 + 6 * tiles + 32 + tiles) + 3);
+            return Closeness.UNIT * (2 * ((headSize + 3) * magnitude + 4 + 6 * tiles + 32 + 40 + tiles) + 3);
         };
 
         /**

@@ -1,8 +1,7 @@
 package dev.belay.device.cuda;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-
-
 
 import dev.belay.device.TokenLayout;
 import dev.belay.device.cuda.TestArray.Kind;
@@ -128,6 +127,53 @@ final class AttentionRun implements AutoCloseable {
             kernels.run(kernel, KernelCatalog.attentionShape(tiles.length / 2, heads));
             return new Result(zFloat.values(), zBf16.values());
         }
+    }
+
+    /**
+     * Launches of {@code attention_decode}, one after the other with the same counters, all with the same result.
+     *
+     * @param scaled whether with {@link #sets} and {@link #factors}
+     * @param maxKeys for how many keys the grid is laid out
+     * @param launches how many times
+     * @return z[T, H · HD], of the inputs' type
+     */
+    float[] decode(boolean scaled, int maxKeys, int launches) {
+        int heads = text.shape.heads();
+        int kvHeads = text.shape.kvHeads();
+        int headSize = text.shape.headSize();
+        int tokens = text.layout.tokens();
+        int[] rows = new int[tokens];
+        Arrays.setAll(rows, text.layout::row);
+        boolean f32 = kind == Kind.F32;
+        int counters = KernelCatalog.decodeCounters(tokens, kvHeads);
+        long workspaceBytes = KernelCatalog.decodeWorkspaceBytes(tokens, heads, headSize, maxKeys);
+        float[] result = null;
+        try (CudaMemory rowOfToken = kernels.ints("rowOfToken", rows);
+                CudaMemory sets = kernels.ints("setOfToken", sets(tokens));
+                TestArray factors = kernels.floats("factors", factors(heads));
+                CudaMemory counts = kernels.ints("counters", new int[counters])) {
+            for (int i = 0; i < launches; i++) {
+                try (CudaMemory workspace = kernels.context().allocate("workspace", workspaceBytes);
+                        TestArray z = kernels.output(kind, text.q.length, skip)) {
+                    CudaKernel kernel = data(kernels.kernel(
+                            f32 ? KernelCatalog.ATTENTION_DECODE_F32 : KernelCatalog.ATTENTION_DECODE_BF16));
+                    kernel.pointer(rowOfToken).pointer(positions);
+                    kernel.pointer(prefixStart).pointer(prefixLength).pointer(ownStart);
+                    kernel.i32(heads).i32(kvHeads).i32(headSize).i32(text.window);
+                    kernel.f32(text.shape.scale());
+                    kernel.pointer(scaled ? sets.address() : 0).pointer(scaled ? factors.address() : 0);
+                    kernel.pointer(workspace).pointer(counts).pointer(z.address());
+                    kernels.run(kernel, KernelCatalog.decodeShape(tokens, kvHeads, maxKeys));
+                    float[] again = z.values();
+                    if (result != null) {
+                        assertArrayEquals(result, again, "launch " + i);
+                    }
+                    result = again;
+                }
+            }
+            assertArrayEquals(new int[counters], kernels.ints(counts, counters), "counters after the launches");
+        }
+        return result;
     }
 
     private CudaKernel data(CudaKernel kernel) {

@@ -76,7 +76,11 @@ class CudaAttentionAnyTest {
             TokenLayout layout = new TokenLayout();
             addRow(layout, 0, 0, 3, 0, tokens);
             for (Kind kind : Kind.values()) {
-                check(new AttentionCase(layout, shape(heads, kvHeads, headSize), 0, kind), kind, skip, tokens + " tokens");
+                check(
+                        new AttentionCase(layout, shape(heads, kvHeads, headSize), 0, kind),
+                        kind,
+                        skip,
+                        tokens + " tokens");
             }
         }
     }
@@ -149,8 +153,7 @@ class CudaAttentionAnyTest {
     @Test
     void factorsOfHeads() {
         for (int headSize : new int[] {33, 160}) {
-            AttentionCase text =
-                    new AttentionCase(CudaAttentionTest.raggedRows(), shape(4, 2, headSize), 0, Kind.F32);
+            AttentionCase text = new AttentionCase(CudaAttentionTest.raggedRows(), shape(4, 2, headSize), 0, Kind.F32);
             float[] plain = run(text, Kind.F32, 0, false, true, true).f32();
             Result scaled = run(text, Kind.F32, 0, true, true, true);
             AttentionRun.assertScaled(text, plain, scaled.f32());
@@ -163,8 +166,10 @@ class CudaAttentionAnyTest {
     void eitherResultAlone() {
         AttentionCase text = new AttentionCase(CudaAttentionTest.raggedRows(), shape(2, 2, 40), 0, Kind.BF16);
         Result both = run(text, Kind.BF16, 0, false, true, true);
-        assertArrayEquals(both.f32(), run(text, Kind.BF16, 0, false, true, false).f32());
-        assertArrayEquals(both.bf16(), run(text, Kind.BF16, 0, false, false, true).bf16());
+        assertArrayEquals(
+                both.f32(), run(text, Kind.BF16, 0, false, true, false).f32());
+        assertArrayEquals(
+                both.bf16(), run(text, Kind.BF16, 0, false, false, true).bf16());
         assertEquals(Float.NaN, run(text, Kind.BF16, 0, false, true, false).bf16()[0]);
     }
 

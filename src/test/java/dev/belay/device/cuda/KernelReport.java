@@ -111,7 +111,7 @@ final class KernelReport {
             row(
                     w.kernel().name(),
                     w.work(),
-                    shape.gridX() + " × " + shape.gridY(),
+                    shape.gridX() + " × " + shape.gridY() + (shape.gridZ() > 1 ? " × " + shape.gridZ() : ""),
                     shape.threads(),
                     w.kernel().sharedBytes());
         }

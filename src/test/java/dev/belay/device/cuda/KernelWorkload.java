@@ -27,6 +27,8 @@ record KernelWorkload(
     private static final int SAMPLED_ROWS = 4;
     private static final int VOCABULARY = 128256;
     private static final int PROBES = 8;
+    private static final int DECODE_ROWS = 8;
+    private static final int DECODE_KEYS = 1024;
     /** A byte that makes small float32 and bf16 numbers, 0.01. */
     private static final byte SMALL = 0x3c;
 
@@ -83,6 +85,8 @@ record KernelWorkload(
         all.add(product(KernelCatalog.MATMUL_SMALL_F32, 64, WIDTH, 2048, 4));
         all.add(product(KernelCatalog.MATVEC_BF16_F32, 8, FEED_FORWARD, WIDTH, 2));
         all.add(product(KernelCatalog.MATVEC_F32, 8, FEED_FORWARD, WIDTH, 4));
+        all.add(attentionDecode(KernelCatalog.ATTENTION_DECODE_F32, 4));
+        all.add(attentionDecode(KernelCatalog.ATTENTION_DECODE_BF16, 2));
         return all;
     }
 
@@ -398,6 +402,46 @@ record KernelWorkload(
                         new I32(rows),
                         new I32(columns),
                         new I32(0)));
+    /** One token of each of some texts. */
+    private static KernelWorkload attentionDecode(KernelSignature kernel, int bytes) {
+        int width = HEADS * HEAD_SIZE;
+        long slots = (long) DECODE_ROWS * DECODE_KEYS;
+        long keys = slots * KV_HEADS * HEAD_SIZE * bytes;
+        long z = (long) DECODE_ROWS * width * bytes;
+        int[] positions = new int[DECODE_ROWS];
+        Arrays.fill(positions, DECODE_KEYS - 1);
+        int[] ownStart = ascending(DECODE_ROWS);
+        Arrays.setAll(ownStart, r -> r * DECODE_KEYS);
+        Numbers noPrefix = new Numbers("no prefix", 16);
+        return new KernelWorkload(
+                kernel,
+                "T " + DECODE_ROWS + ", H " + HEADS + ", KV " + KV_HEADS + ", HD " + HEAD_SIZE + ", " + DECODE_KEYS
+                        + " keys each",
+                KernelCatalog.decodeShape(DECODE_ROWS, KV_HEADS, DECODE_KEYS),
+                2 * z + 2 * keys + 5 * DECODE_ROWS * 4L,
+                List.of(
+                        new Numbers("q", z),
+                        noPrefix,
+                        noPrefix,
+                        new Numbers("keys", keys),
+                        new Numbers("values", keys),
+                        new Integers("rowOfToken", ascending(DECODE_ROWS)),
+                        new Integers("positions", positions),
+                        new Integers("prefixStart", new int[DECODE_ROWS]),
+                        new Integers("prefixLength", new int[DECODE_ROWS]),
+                        new Integers("ownStart", ownStart),
+                        new I32(HEADS),
+                        new I32(KV_HEADS),
+                        new I32(HEAD_SIZE),
+                        new I32(0),
+                        new F32((float) (1 / Math.sqrt(HEAD_SIZE))),
+                        new Null(),
+                        new Null(),
+                        new Numbers(
+                                "workspace",
+                                KernelCatalog.decodeWorkspaceBytes(DECODE_ROWS, HEADS, HEAD_SIZE, DECODE_KEYS)),
+                        new Integers("counters", new int[KernelCatalog.decodeCounters(DECODE_ROWS, KV_HEADS)]),
+                        new Numbers("z", z)));
     }
 
     private static int[] ascending(int count) {

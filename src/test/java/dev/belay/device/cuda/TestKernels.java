@@ -102,6 +102,15 @@ final class TestKernels implements AutoCloseable {
         return memory;
     }
 
+    /** The first {@code count} integers of device memory. */
+    int[] ints(CudaMemory memory, int count) {
+        try (var arena = java.lang.foreign.Arena.ofConfined()) {
+            MemorySegment data = arena.allocate(java.lang.foreign.ValueLayout.JAVA_INT, count);
+            memory.read(0, data);
+            return data.toArray(java.lang.foreign.ValueLayout.JAVA_INT);
+        }
+    }
+
     @Override
     public void close() {
         try (context) {
