@@ -16,9 +16,9 @@
 //             are not padded; unit u of 16 bytes of row r lies at u ^ (r / 2 % 4), so that 8 units in a row of rows, which is what an
 //             ldmatrix, a copy and a quarter of a warp's float4 loads touch at once, lie in different banks. Where a start or a stride
 //             is no multiple of 16 bytes, numbers are fetched one by one.
-//             matvec: every weight is read once, in 16-byte loads, 8 in flight a thread; a is read once a block: T / 16, 1 / 8 or 1 / 8
-//             of the weights' bytes at most. Where a start or a stride, or the columns, are no multiple of 16 bytes, numbers are read
-//             one by one. Partial sums in up to 17 KB of shared memory, rows padded to distinct banks.
+//             matvec: every weight is read once, in 16-byte loads, 8 in flight a thread; a is read once a block, which is at most an
+//             eighth of the bytes of its weights. Where a start or a stride, or the columns, are no multiple of 16 bytes, numbers are
+//             read one by one. Partial sums in up to 17 KB of shared memory, rows padded to distinct banks.
 #include "common.cuh"
 #include "mma.cuh"
 
@@ -93,36 +93,50 @@ struct Tile {
 // Where unit `unit` of row `row` lies in a stage's matrix.
 __device__ __forceinline__ int place(int row, int unit) { return row * ROW_BYTES + ((unit ^ (row >> 1)) % UNITS) * 16; }
 
-// Starts the copy of 64 bytes of ROWS rows of a matrix from (first, column) on, zeros behind the last row and column.
+// Brings a matrix's rows of a tile into its stages: each thread one unit of every STEP-th row. Past the last row the last one comes again:
+// what it gives is not stored.
 template <int ROWS, int THREADS, typename T>
-__device__ __forceinline__ void fetch(const T* matrix, int stride, int first, int end, int column, int columns, bool aligned, char* target) {
-    constexpr int PER = PER_16_BYTES<T>;
+struct Feed {
+    static constexpr int STEP = THREADS / UNITS, EACH = ROWS / STEP;
+    const T* source[EACH];
+    bool aligned;
+
+    __device__ __forceinline__ Feed(const T* matrix, int stride, int first, int end) : aligned(alignedRows(matrix, stride)) {
 #pragma unroll
-    for (int i = threadIdx.x; i < ROWS * UNITS; i += THREADS) {
-        const int row = first + i / UNITS, from = column + i % UNITS * PER;
-        const int count = row < end ? min(max(columns - from, 0), PER) : 0;
-        const T* source = matrix + (count > 0 ? static_cast<size_t>(row) * stride + from : 0);
-        char* unit = target + place(i / UNITS, i % UNITS);
-        if (aligned) {
-            copyAsync16(sharedAddress(unit), source, count * static_cast<int>(sizeof(T)));
-        } else {
-            *reinterpret_cast<uint4*>(unit) = gather(source, count);
+        for (int i = 0; i < EACH; i++) {
+            const int row = min(first + static_cast<int>(threadIdx.x) / UNITS + i * STEP, end - 1);
+            source[i] = matrix + static_cast<size_t>(row) * stride + threadIdx.x % UNITS * PER_16_BYTES<T>;
         }
     }
-}
 
-// Calls multiply(stage) for each 64 bytes of the columns in turn, with the stage in shared memory.
+    // Starts the copy of the columns from `column` on to this thread's place in a stage: `count` numbers, and zeros.
+    __device__ __forceinline__ void start(int column, int count, char* target) const {
+        const uint32_t address = sharedAddress(target);
+#pragma unroll
+        for (int i = 0; i < EACH; i++) {
+            if (aligned) {
+                copyAsync16(address + i * STEP * ROW_BYTES, source[i] + column, count * static_cast<int>(sizeof(T)));
+            } else {
+                *reinterpret_cast<uint4*>(target + i * STEP * ROW_BYTES) = gather(source[i] + column, count);
+            }
+        }
+    }
+};
+
+// Calls multiply(offset) for each 64 bytes of the columns in turn, with the offset of their stage in shared memory.
 template <int SIZE, int THREADS, typename T, typename Multiply>
 __device__ __forceinline__ void forEachStage(const Arguments<T>& p, int firstToken, int firstRow, char* shared, Multiply multiply) {
-    constexpr int COLUMNS = ROW_BYTES / sizeof(T);
-    const bool alignedA = alignedRows(p.a, p.aStride), alignedWeights = alignedRows(p.weights, p.wStride);
-    const int stages = (p.columns + COLUMNS - 1) / COLUMNS;
+    constexpr int COLUMNS = ROW_BYTES / sizeof(T), PER = PER_16_BYTES<T>;
+    const Feed<SIZE, THREADS, T> a(p.a, p.aStride, firstToken, p.tokens), weights(p.weights, p.wStride, firstRow, p.rows);
+    char* target = shared + place(threadIdx.x / UNITS, threadIdx.x % UNITS);
+    const int ownColumns = p.columns - static_cast<int>(threadIdx.x) % UNITS * PER;
     const auto start = [&](int i) {
-        if (i < stages) {
-            char* stage = shared + i % STAGES * Tile<SIZE>::STAGE;
-            fetch<SIZE, THREADS>(p.a, p.aStride, firstToken, p.tokens, i * COLUMNS, p.columns, alignedA, stage);
-            fetch<SIZE, THREADS>(p.weights, p.wStride, firstRow, p.rows, i * COLUMNS, p.columns, alignedWeights,
-                                 stage + Tile<SIZE>::WEIGHTS);
+        const int column = i * COLUMNS;
+        if (column < p.columns) {
+            const int count = min(max(ownColumns - column, 0), PER);
+            char* place = target + i % STAGES * Tile<SIZE>::STAGE;
+            a.start(column, count, place);
+            weights.start(column, count, place + Tile<SIZE>::WEIGHTS);
         }
         commitCopies();
     };
@@ -131,12 +145,12 @@ __device__ __forceinline__ void forEachStage(const Arguments<T>& p, int firstTok
         start(i);
     }
 #pragma unroll 1
-    for (int i = 0; i < stages; i++) {
+    for (int i = 0; i * COLUMNS < p.columns; i++) {
         // This stage has come for all threads, and all are done with the one before, whose place the next one takes.
         awaitCopiesBut<STAGES - 2>();
         __syncthreads();
         start(i + STAGES - 1);
-        multiply(shared + i % STAGES * Tile<SIZE>::STAGE);
+        multiply(i % STAGES * Tile<SIZE>::STAGE);
     }
 }
 
@@ -174,8 +188,8 @@ __device__ __forceinline__ void tile(const Arguments<bf16>& p) {
         ofWeights[k] = Tile<SIZE>::WEIGHTS + place(warpRow + lane % 8 + lane / 16 * 8, 2 * k + lane / 8 % 2);
     }
     float sums[M][N][4] = {};
-    forEachStage<SIZE, THREADS>(p, firstToken, firstRow, stages, [&](const char* stage) {
-        const uint32_t address = sharedAddress(stage);
+    forEachStage<SIZE, THREADS>(p, firstToken, firstRow, stages, [&](int stage) {
+        const uint32_t address = sharedAddress(stages) + stage;
 #pragma unroll
         for (int k = 0; k < 2; k++) {
             uint32_t a[M][4];
@@ -220,12 +234,14 @@ __device__ __forceinline__ void tile(const Arguments<float>& p) {
     const int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
     const int firstToken = blockIdx.x * SIZE, firstRow = blockIdx.y * SIZE;
     const int ownToken = warp / WARPS_R * 4 + lane / 8, ownRow = warp % WARPS_R * 8 + lane % 8;
+    const int ofA = place(ownToken, 0), ofWeights = Tile<SIZE>::WEIGHTS + place(ownRow, 0);
     float sums[EACH][EACH] = {};
-    forEachStage<SIZE, THREADS>(p, firstToken, firstRow, stages, [&](const char* stage) {
+    forEachStage<SIZE, THREADS>(p, firstToken, firstRow, stages, [&](int stage) {
 #pragma unroll
         for (int unit = 0; unit < UNITS; unit++) {
-            const char* a = stage + place(ownToken, unit);
-            const char* weights = stage + Tile<SIZE>::WEIGHTS + place(ownRow, unit);
+            // Unit u of a row lies at the place of unit 0 with u * 16 exclusively or'ed in.
+            const char* a = stages + ((stage + ofA) ^ unit * 16);
+            const char* weights = stages + ((stage + ofWeights) ^ unit * 16);
             float4 w[EACH];
 #pragma unroll
             for (int r = 0; r < EACH; r++) {
@@ -430,11 +446,9 @@ extern "C" __global__ void __launch_bounds__(128) belay_matmul_small_bf16_f32(MA
     matmul::tile<64, 2, 2>(MATMUL_ARGUMENTS);
 }
 
-extern "C" __global__ void __launch_bounds__(256, 2) belay_matmul_f32(MATMUL_PARAMETERS(float)) { matmul::tile<128>(MATMUL_ARGUMENTS); }
+extern "C" __global__ void __launch_bounds__(256) belay_matmul_f32(MATMUL_PARAMETERS(float)) { matmul::tile<128>(MATMUL_ARGUMENTS); }
 
-extern "C" __global__ void __launch_bounds__(64, 8) belay_matmul_small_f32(MATMUL_PARAMETERS(float)) {
-    matmul::tile<64>(MATMUL_ARGUMENTS);
-}
+extern "C" __global__ void __launch_bounds__(64) belay_matmul_small_f32(MATMUL_PARAMETERS(float)) { matmul::tile<64>(MATMUL_ARGUMENTS); }
 
 extern "C" __global__ void __launch_bounds__(matmul::VEC_THREADS, 2) belay_matvec_bf16_f32(MATMUL_PARAMETERS(bf16)) {
     matmul::vectorKernel<bf16>(MATMUL_ARGUMENTS);

@@ -36,8 +36,8 @@ final class CublasLtProducts implements CudaProducts {
             .downcallHandle(
                     Cublas.cublasLtMatmul$address(),
                     FunctionDescriptor.of(
-                            JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS, JAVA_LONG, ADDRESS, ADDRESS, JAVA_LONG,
-                            ADDRESS, JAVA_LONG, ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS));
+                            JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS, JAVA_LONG, ADDRESS, ADDRESS,
+                            JAVA_LONG, ADDRESS, JAVA_LONG, ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS));
 
     /** A shape and the alignments, in bytes, of a, w and out. */
     private record Key(Shape shape, int a, int weights, int out) {}
@@ -190,7 +190,12 @@ final class CublasLtProducts implements CudaProducts {
 
     /** Puts the heuristic's first algorithm into {@code result}; false if it knows none. */
     private boolean choose(
-            Key key, MemorySegment operation, MemorySegment w, MemorySegment a, MemorySegment out, MemorySegment result) {
+            Key key,
+            MemorySegment operation,
+            MemorySegment w,
+            MemorySegment a,
+            MemorySegment out,
+            MemorySegment result) {
         try (Arena local = Arena.ofConfined()) {
             MemorySegment created = local.allocate(ADDRESS);
             check(Cublas.cublasLtMatmulPreferenceCreate(created), "cublasLtMatmulPreferenceCreate", key.shape());
@@ -241,9 +246,8 @@ final class CublasLtProducts implements CudaProducts {
     }
 
     private static DeviceException failure(int status, String call, String subject) {
-        String name = Cublas.cublasLtGetStatusName(status)
-                .reinterpret(Long.MAX_VALUE)
-                .getString(0);
+        String name =
+                Cublas.cublasLtGetStatusName(status).reinterpret(Long.MAX_VALUE).getString(0);
         return new DeviceException(call + "(" + subject + ") failed: " + name + " (" + status
                 + "); -Dbelay.cublas.library=none computes without cuBLASLt");
     }

@@ -32,9 +32,10 @@ interface CudaProducts extends AutoCloseable {
             boolean accumulate) {
         public Shape {
             if (tokens < 1 || rows < 1 || columns < 1 || aStride < columns || wStride < columns || outStride < rows) {
-                throw new DeviceException("a product of " + tokens + " × " + columns + " (stride " + aStride + ") and " + rows
-                        + " × " + columns + " (stride " + wStride + ") with out stride " + outStride
-                        + " is impossible: sizes are at least 1, strides at least what a row holds");
+                throw new DeviceException(
+                        "a product of " + tokens + " × " + columns + " (stride " + aStride + ") and " + rows
+                                + " × " + columns + " (stride " + wStride + ") with out stride " + outStride
+                                + " is impossible: sizes are at least 1, strides at least what a row holds");
             }
         }
 

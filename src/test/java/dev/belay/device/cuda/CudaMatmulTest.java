@@ -194,7 +194,8 @@ class CudaMatmulTest {
 
     /** Every kernel, the large tiles too, which need more blocks than tests have time for; with a bias. */
     @ParameterizedTest
-    @CsvSource({"1, 40, 96, 0", "3, 70, 264, 0", "8, 130, 520, 1", "8, 64, 32, 0", "140, 150, 104, 0", "129, 129, 70, 1"})
+    @CsvSource({"1, 40, 96, 0", "3, 70, 264, 0", "8, 130, 520, 1", "8, 64, 32, 0", "140, 150, 104, 0", "129, 129, 70, 1"
+    })
     void everyKernelAddsABias(int tokens, int rows, int columns, int skip) {
         for (KernelSignature kernel : products()) {
             if (kernel.sharedBytes() > 0 || tokens <= KernelCatalog.MATVEC_TOKENS) {
@@ -229,7 +230,9 @@ class CudaMatmulTest {
         boolean half = dtype == DType.BF16;
         assertArrayEquals(
                 run(plain(140, 200, 257, dtype), half ? KernelCatalog.MATMUL_BF16_F32 : KernelCatalog.MATMUL_F32),
-                run(plain(140, 200, 257, dtype), half ? KernelCatalog.MATMUL_SMALL_BF16_F32 : KernelCatalog.MATMUL_SMALL_F32));
+                run(
+                        plain(140, 200, 257, dtype),
+                        half ? KernelCatalog.MATMUL_SMALL_BF16_F32 : KernelCatalog.MATMUL_SMALL_F32));
     }
 
     /** Where numbers are fetched one by one, they are summed as where they come in units of 16 bytes. */
@@ -266,8 +269,7 @@ class CudaMatmulTest {
     @Test
     void aFailureNamesTheProductAndTheStatus() {
         Plan plan = library.plan(plain(12, 16, 32, DType.BF16).shape(), 1L << 20, 1L << 20, 1L << 20);
-        DeviceException e =
-                assertThrows(DeviceException.class, () -> plan.launch(0, 0, 0, CudaKernel.DEFAULT_STREAM));
+        DeviceException e = assertThrows(DeviceException.class, () -> plan.launch(0, 0, 0, CudaKernel.DEFAULT_STREAM));
         assertTrue(e.getMessage().startsWith("cublasLtMatmul(Shape[tokens=12, rows=16, columns=32,"), e.getMessage());
         assertTrue(e.getMessage().contains("CUBLAS_STATUS_INVALID_VALUE (7)"), e.getMessage());
     }
@@ -302,12 +304,15 @@ class CudaMatmulTest {
 
     private static void check(Case product, Expected expected, float[] actual, String by) {
         String what = product.what() + " by " + by;
-        Closeness.assertClose(expected, actual, 0, product.tolerance(), product.shape().rows(), what);
+        Closeness.assertClose(
+                expected, actual, 0, product.tolerance(), product.shape().rows(), what);
     }
 
     private static float[] run(Case product, CudaProducts products) {
-        return run(product, (a, weights, bias, out) -> products.plan(product.shape(), a, weights, out)
-                .launch(a, weights, out, CudaKernel.DEFAULT_STREAM));
+        return run(
+                product,
+                (a, weights, bias, out) -> products.plan(product.shape(), a, weights, out)
+                        .launch(a, weights, out, CudaKernel.DEFAULT_STREAM));
     }
 
     private static float[] run(Case product, KernelSignature signature) {
@@ -316,18 +321,20 @@ class CudaMatmulTest {
         LaunchShape grid = signature.sharedBytes() > 0
                 ? KernelCatalog.matmulShape(signature, shape.tokens(), shape.rows())
                 : KernelCatalog.matvecShape(shape.tokens(), shape.rows());
-        return run(product, (a, weights, bias, out) -> kernel.pointer(a)
-                .i32(shape.aStride())
-                .pointer(weights)
-                .i32(shape.wStride())
-                .pointer(bias)
-                .pointer(out)
-                .i32(shape.outStride())
-                .i32(shape.tokens())
-                .i32(shape.rows())
-                .i32(shape.columns())
-                .i32(shape.accumulate() ? 1 : 0)
-                .launch(grid, CudaKernel.DEFAULT_STREAM));
+        return run(
+                product,
+                (a, weights, bias, out) -> kernel.pointer(a)
+                        .i32(shape.aStride())
+                        .pointer(weights)
+                        .i32(shape.wStride())
+                        .pointer(bias)
+                        .pointer(out)
+                        .i32(shape.outStride())
+                        .i32(shape.tokens())
+                        .i32(shape.rows())
+                        .i32(shape.columns())
+                        .i32(shape.accumulate() ? 1 : 0)
+                        .launch(grid, CudaKernel.DEFAULT_STREAM));
     }
 
     /** out [T, rows]; fails if anything between its rows and its stride changed. */
