@@ -16,7 +16,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Command lines that cannot be understood, help and versions: nothing here opens a model. */
 class CommandLineTest {
-    private static final String COMMANDS = "demo,doctor,info,probe,trace,heads,ablate,generate,judge,select,capture,verify";
+    private static final String COMMANDS =
+            "demo,doctor,info,probe,trace,heads,ablate,generate,judge,select,capture,verify";
 
     @Test
     void withoutACommandHelpIsShown() {

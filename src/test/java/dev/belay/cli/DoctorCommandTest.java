@@ -64,7 +64,8 @@ class DoctorCommandTest {
     }
 
     private static List<String> softcuda(Path kernels) {
-        assumeTrue(Files.exists(SOFTCUDA) && Files.exists(SOFTCUBLAS), "softcuda is not built: make -C native/softcuda");
+        assumeTrue(
+                Files.exists(SOFTCUDA) && Files.exists(SOFTCUBLAS), "softcuda is not built: make -C native/softcuda");
         return List.of(
                 "belay.cuda.library=" + SOFTCUDA,
                 "belay.cublas.library=" + SOFTCUBLAS,
@@ -102,7 +103,8 @@ class DoctorCommandTest {
     void inWordsEachIsALine() throws Exception {
         Printed printed = doctor(Map.of(), nothing());
         assertEquals(0, printed.code(), printed.out());
-        List<String> starts = printed.out().lines().map(line -> line.substring(0, 15)).toList();
+        List<String> starts =
+                printed.out().lines().map(line -> line.substring(0, 15)).toList();
         assertEquals(
                 List.of(
                         "Java           ",
@@ -138,8 +140,8 @@ class DoctorCommandTest {
 
     @Test
     void withoutKernelsAutoTakesTheCpuAndSaysWhy() throws Exception {
-        JsonNode json =
-                doctor(Map.of(), softcuda(Path.of("/none/belay.fatbin")), "--json").json();
+        JsonNode json = doctor(Map.of(), softcuda(Path.of("/none/belay.fatbin")), "--json")
+                .json();
         assertTrue(json.get("gpus").get(0).get("usable").asBoolean());
         assertEquals("cpu", json.get("auto").get("device").asText());
         assertEquals(

@@ -24,8 +24,8 @@ public record CudaDeviceChoice(int number, String uuid) {
     public static CudaDeviceChoice parse(String text) {
         Matcher form = FORM.matcher(text);
         if (!form.matches()) {
-            throw new DeviceException(
-                    "unknown CUDA device '" + text + "': use cuda, cuda:n or cuda:GPU-uuid, as nvidia-smi -L prints it");
+            throw new DeviceException("unknown CUDA device '" + text
+                    + "': use cuda, cuda:n or cuda:GPU-uuid, as nvidia-smi -L prints it");
         }
         return new CudaDeviceChoice(
                 form.group(1) == null ? -1 : Integer.parseInt(form.group(1)),

@@ -45,8 +45,9 @@ public record CudaSystem(Path driver, int version, List<CudaDeviceInfo> devices,
     static CudaSystem of(Path driver, int version, List<CudaDeviceInfo> devices) {
         String problem = null;
         if (version < LOWEST_VERSION) {
-            problem = "the driver " + driver + " is for CUDA " + versionText(version) + ", but Belay needs one for CUDA "
-                    + versionText(LOWEST_VERSION) + " or later; install a newer NVIDIA driver";
+            problem =
+                    "the driver " + driver + " is for CUDA " + versionText(version) + ", but Belay needs one for CUDA "
+                            + versionText(LOWEST_VERSION) + " or later; install a newer NVIDIA driver";
         } else if (devices.stream().allMatch(device -> device.problem() != null)) {
             problem = devices.getFirst().problem()
                     + (devices.size() == 1 ? "" : "; the other devices are not new enough either");

@@ -15,8 +15,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Which device a name means, and which is refused, on machines made up; none of these needs CUDA. */
 class CudaDeviceChoiceTest {
     private static final Path DRIVER = Path.of("/lib/libcuda.so.1");
-    private static final CudaDeviceInfo OLD =
-            new CudaDeviceInfo(0, "Tesla T4", "GPU-11111111-0000-0000-0000-000000000000", 75, "0000:01:00.0", 16L << 30);
+    private static final CudaDeviceInfo OLD = new CudaDeviceInfo(
+            0, "Tesla T4", "GPU-11111111-0000-0000-0000-000000000000", 75, "0000:01:00.0", 16L << 30);
     private static final CudaDeviceInfo FIRST = new CudaDeviceInfo(
             1, "NVIDIA A100", "GPU-5c3a0000-0000-0000-0000-000000000001", 80, "0000:02:00.0", 80L << 30);
     private static final CudaDeviceInfo SECOND = new CudaDeviceInfo(
@@ -38,7 +38,17 @@ class CudaDeviceChoiceTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"", "cpu", "cuda:", "cuda:-1", "cuda:12345", "cuda:x", "cuda:GPU-", "cuda:gpu-5", "cuda:GPU-x", "CUDA"
+            strings = {
+                "",
+                "cpu",
+                "cuda:",
+                "cuda:-1",
+                "cuda:12345",
+                "cuda:x",
+                "cuda:GPU-",
+                "cuda:gpu-5",
+                "cuda:GPU-x",
+                "CUDA"
             })
     void otherNamesAreRefused(String name) {
         assertEquals(

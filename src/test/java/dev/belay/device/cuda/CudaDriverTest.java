@@ -120,9 +120,7 @@ class CudaDriverTest {
     void theKernelsOfTheProcessAreThoseOfTheCatalog() {
         TestKernels.require(KernelImage.problem() == null, KernelImage.problem());
         try (CudaModule module = kernels.context().loadKernels()) {
-            assertEquals(
-                    new TreeSet<>(kernels.module().kernelNames()),
-                    new TreeSet<>(module.kernelNames()));
+            assertEquals(new TreeSet<>(kernels.module().kernelNames()), new TreeSet<>(module.kernelNames()));
         }
     }
 

@@ -76,6 +76,9 @@ class KernelImageTest {
     }
 
     private static void entry(ByteBuffer fatbin, int at, int kind, int architecture, long bytes) {
-        fatbin.putShort(at, (short) kind).putInt(at + 4, 64).putLong(at + 8, bytes).putInt(at + 28, architecture);
+        fatbin.putShort(at, (short) kind)
+                .putInt(at + 4, 64)
+                .putLong(at + 8, bytes)
+                .putInt(at + 28, architecture);
     }
 }
