@@ -28,8 +28,8 @@ constexpr int DIGITS = 1 << DIGIT_BITS;
 constexpr int COPIES = 8;
 // Logits that a thread asks for at a time.
 constexpr int AHEAD = 4;
-// Weights whose exponent is below this are computed in float32: they are less than 2^-28, so that its 2^-22 of them matters no more
-// than the rounding to units.
+// Weights whose exponent is below this are computed in float32: they are less than 2^-28, so that errors of 2^-22 of each add up to
+// less than 2^-32 of the largest for V = 2^18.
 constexpr float FLOAT_BELOW = -20.0f;
 constexpr uint32_t NOT_A_NUMBER = 0xffffffffu;
 

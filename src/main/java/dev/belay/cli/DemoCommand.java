@@ -47,6 +47,12 @@ final class DemoCommand implements Callable<Integer> {
     private int batchTokens;
 
     @Option(
+            names = "--profile",
+            paramLabel = "F.json",
+            description = "write the time, FLOPs and bytes of every operation to a Chrome trace for Perfetto")
+    private Path profile;
+
+    @Option(
             names = "--out",
             paramLabel = "DIR",
             defaultValue = "runs/demo",
@@ -63,6 +69,7 @@ final class DemoCommand implements Callable<Integer> {
         options.device = device;
         options.dtype = dtype;
         options.batchTokens = batchTokens;
+        options.profile = profile;
         OutputFile.check(folder.resolve("report.html"));
         try (Session session = Session.openForText(options)) {
             DemoRun run = new DemoRun(session, options.folder.resolve("data"), folder, out);

@@ -27,6 +27,9 @@ final class InfoCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        if (options.profile != null) {
+            throw new UsageException("--profile is for commands that compute; info does not");
+        }
         ModelConfig c = ModelConfig.read(options.folder);
         try (SafetensorsModel tensors = SafetensorsModel.open(options.folder)) {
             String fingerprint = ModelFingerprint.of(options.folder);

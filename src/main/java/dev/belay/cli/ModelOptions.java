@@ -37,6 +37,12 @@ final class ModelOptions {
             description = "most tokens in one batch (default ${DEFAULT-VALUE}); bounds memory")
     int batchTokens;
 
+    @Option(
+            names = "--profile",
+            paramLabel = "F.json",
+            description = "write the time, FLOPs and bytes of every operation to a Chrome trace for Perfetto")
+    Path profile;
+
     /** The number type asked for, or bf16. */
     DType dtype() {
         return dtype == null ? DType.BF16 : dtype;

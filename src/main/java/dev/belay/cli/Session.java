@@ -3,8 +3,10 @@ package dev.belay.cli;
 import dev.belay.BelayException;
 import dev.belay.device.Device;
 import dev.belay.device.Devices;
+import dev.belay.device.ProfiledDevice;
 import dev.belay.forward.ForwardPass;
 import dev.belay.forward.TextRunner;
+import dev.belay.io.OutputFile;
 import dev.belay.io.Resources;
 import dev.belay.model.Model;
 import dev.belay.model.ModelConfig;
@@ -30,6 +32,9 @@ final class Session implements AutoCloseable {
     private Session(ModelOptions options, boolean withText) {
         this.options = options;
         ModelConfig config = options.config();
+        if (options.profile != null) {
+            OutputFile.check(options.profile);
+        }
         try (Progress progress = new Progress("loading " + options.folder, config.layers())) {
             if (withText) {
                 template();
@@ -38,7 +43,8 @@ final class Session implements AutoCloseable {
             if (options.device.equals("auto") && Progress.onTerminal()) {
                 System.err.println("belay: on " + Devices.automaticReason());
             }
-            device = opened.own(Devices.open(options.device, options.dtype()));
+            Device own = opened.own(Devices.open(options.device, options.dtype()));
+            device = options.profile == null ? own : opened.own(new ProfiledDevice(own, options.profile));
             model = opened.own(Model.load(options.folder, device, progress::at));
         } catch (RuntimeException | Error e) {
             close();

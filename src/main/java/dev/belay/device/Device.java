@@ -136,6 +136,11 @@ public interface Device extends AutoCloseable {
     /** out[t] = x[t, :] · vector for T rows, accumulated in float64. */
     void dot(DeviceBuffer x, DeviceBuffer vector, int tokens, int width, float[] out);
 
+    /** A clock for this device's operations. This one is for devices whose operations have ended when their call returns. */
+    default DeviceClock clock() {
+        return new HostClock();
+    }
+
     @Override
     void close();
 }

@@ -81,6 +81,7 @@ class CommandLineTest {
                 "info m --batch-tokens 0 | '0' is not a whole number from 1",
                 "info m --batch-tokens 1.5 | '1.5' is not a whole number from 1",
                 "info m --batch-tokens 9999999999 | '9999999999' is not a whole number from 1",
+                "info m --profile p | --profile is for commands that compute; info does not",
                 "info m --device gpu | unknown device 'gpu': use cpu, cuda, cuda:n, cuda:GPU-uuid or auto",
                 "info m --device cuda: | unknown device 'cuda:'",
                 "info m --device cuda:GPU-x | unknown device 'cuda:GPU-x': use cpu, cuda, cuda:n, cuda:GPU-uuid or auto",

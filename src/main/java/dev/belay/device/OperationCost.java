@@ -1,0 +1,102 @@
+package dev.belay.device;
+
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * What an operation has to do at least, whatever the device: arithmetic, and memory with every input read once and every output
+ * written once. Activations count as float32; a function such as exp counts as one operation.
+ *
+ * @param flops additions, multiplications, quotients and functions
+ * @param bytes read and written
+ */
+record OperationCost(double flops, double bytes) {
+    private static final int F32 = Float.BYTES;
+
+    static OperationCost embed(int tokens, int width, long rowBytes) {
+        return new OperationCost(0, (double) tokens * (rowBytes + (long) width * F32));
+    }
+
+    /** Squares and their sum, and two products a number. */
+    static OperationCost rmsNorm(int tokens, int width) {
+        double numbers = (double) tokens * width;
+        return new OperationCost(4 * numbers, (2 * numbers + width) * F32);
+    }
+
+    /** A product and a sum for each weight and token. */
+    static OperationCost product(int tokens, int rows, int columns, long weightBytes, boolean accumulate) {
+        double outputs = (double) tokens * rows * (accumulate ? 2 : 1);
+        double inputs = (double) tokens * columns;
+        return new OperationCost(2.0 * tokens * rows * columns, weightBytes + (inputs + outputs) * F32);
+    }
+
+    /** Four products and two sums a pair of rotated dimensions; {@code width} numbers a token are read and written. */
+    static OperationCost rotation(int tokens, int heads, int width, int rotarySize) {
+        double numbers = 2.0 * width + rotarySize;
+        return new OperationCost(3.0 * tokens * heads * rotarySize, tokens * numbers * F32);
+    }
+
+    /**
+     * Two products and two sums for each number of a query and each key that it sees. Keys and values of a row are read once, those of
+     * a prefix once for all its rows.
+     */
+    static OperationCost attention(TokenLayout layout, AttentionShape shape, int window) {
+        double pairs = 0;
+        double ownKeys = 0;
+        Map<Integer, Integer> prefixKeys = new HashMap<>();
+        for (int r = 0; r < layout.rows(); r++) {
+            int start = layout.rowStart(r);
+            int end = layout.rowEnd(r);
+            if (start == end) {
+                continue;
+            }
+            for (int t = start; t < end; t++) {
+                int keys = layout.position(t) + 1;
+                pairs += window == 0 ? keys : Math.min(keys, window);
+            }
+            int first = window == 0 ? 0 : Math.max(0, layout.position(start) + 1 - window);
+            int prefix = layout.prefixLength(r);
+            ownKeys += layout.position(end - 1) + 1 - Math.max(first, prefix);
+            if (first < prefix) {
+                prefixKeys.merge(layout.prefixStart(r), prefix - first, Math::max);
+            }
+        }
+        double keys = ownKeys + prefixKeys.values().stream().mapToInt(i -> i).sum();
+        double bytes = 2 * F32 * (keys * shape.kvWidth() + (double) layout.tokens() * shape.queryWidth());
+        return new OperationCost(4 * pairs * shape.queryWidth(), bytes);
+    }
+
+    /** A product a number, and where the norm is kept two sums of squares and another product. */
+    static OperationCost scaleHeads(HeadScaleTable table, int tokens, int width) {
+        double flops = 0;
+        int scaled = 0;
+        for (int t = 0; t < tokens; t++) {
+            int set = table.setOf(t);
+            if (set != HeadScaleTable.NONE) {
+                scaled++;
+                flops += (table.renormalize(set) ? 6.0 : 1.0) * width;
+            }
+        }
+        return new OperationCost(flops, 2.0 * scaled * width * F32);
+    }
+
+    /** gate / (1 + exp(-gate)) · up. */
+    static OperationCost swiglu(int tokens, int width) {
+        double numbers = (double) tokens * width;
+        return new OperationCost(5 * numbers, 3 * numbers * F32);
+    }
+
+    static OperationCost gather(int count, int width) {
+        return new OperationCost(0, 2.0 * count * width * F32);
+    }
+
+    static OperationCost ablationStart(int groups, int tokens, int width) {
+        double numbers = (double) tokens * width;
+        return new OperationCost(3 * groups * numbers, (2 * numbers + 2 * groups * numbers) * F32);
+    }
+
+    static OperationCost dot(int tokens, int width) {
+        double numbers = (double) tokens * width;
+        return new OperationCost(2 * numbers, (numbers + width + tokens) * F32);
+    }
+}

@@ -1,0 +1,233 @@
+package dev.belay.device;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * A device that has another one do the work and records each operation: when, how long, for which layer, and what it had to do. Its
+ * {@link #close()} writes the profile, see {@link ProfileTrace}.
+ */
+public final class ProfiledDevice implements Device {
+    private static final int NO_LAYER = -1;
+    private static final Pattern OF_LAYER = Pattern.compile("layers\\.(\\d{1,9})\\.(.+)");
+    private static final Pattern AROUND = Pattern.compile("^model\\.|\\.weight$");
+    /** Marks that the clock holds at most before they are asked for. */
+    private static final int MOST_MARKS = 4096;
+
+    private final Device device;
+    private final Path file;
+    private final DevicePeaks peaks;
+    private final DeviceClock clock;
+    private final Map<String, Weights> known = new HashMap<>();
+    private final List<Pending> pending = new ArrayList<>();
+    private final List<ProfiledOperation> operations = new ArrayList<>();
+    private int layer = NO_LAYER;
+
+    /** A weight matrix's place in the model. */
+    private record Weights(String part, int layer) {
+        static Weights of(String name) {
+            String stem = AROUND.matcher(name).replaceAll("");
+            Matcher matcher = OF_LAYER.matcher(stem);
+            return matcher.matches()
+                    ? new Weights(matcher.group(2), Integer.parseInt(matcher.group(1)))
+                    : new Weights(stem, NO_LAYER);
+        }
+    }
+
+    /** An operation between two marks of the clock. */
+    private record Pending(String name, String weights, int layer, int rows, OperationCost cost, int start, int end) {}
+
+    /**
+     * Measures the device's peaks and begins to record.
+     *
+     * @param device stays the caller's, to be closed after this one
+     * @param file where the profile goes
+     */
+    public ProfiledDevice(Device device, Path file) {
+        this.device = device;
+        this.file = file;
+        peaks = DevicePeaks.measure(device);
+        clock = device.clock();
+    }
+
+    /** Writes the profile, unless nothing was computed. */
+    @Override
+    public void close() {
+        settle();
+        if (!operations.isEmpty()) {
+            new ProfileTrace(device, peaks, operations).write(file);
+        }
+    }
+
+    /** Runs an operation that belongs to the layer of the latest weights. */
+    private void run(String name, int rows, OperationCost cost, Runnable operation) {
+        record(name, null, rows, cost, operation);
+    }
+
+    /** Runs an operation on weights. */
+    private void run(String name, DeviceMatrix weights, int rows, OperationCost cost, Runnable operation) {
+        Weights place = known.computeIfAbsent(weights.name(), Weights::of);
+        layer = place.layer();
+        record(name + " " + place.part(), weights.name(), rows, cost, operation);
+    }
+
+    private void record(String name, String weights, int rows, OperationCost cost, Runnable operation) {
+        int start = clock.mark();
+        operation.run();
+        int end = clock.mark();
+        pending.add(new Pending(name, weights, layer, rows, cost, start, end));
+        if (end >= MOST_MARKS) {
+            settle();
+        }
+    }
+
+    /** Asks the clock for the times of what is pending. */
+    private void settle() {
+        double[] times = clock.milliseconds();
+        for (Pending p : pending) {
+            double start = times[p.start()];
+            double took = times[p.end()] - start;
+            operations.add(new ProfiledOperation(p.name(), p.weights(), p.layer(), p.rows(), p.cost(), start, took));
+        }
+        pending.clear();
+    }
+
+    @Override
+    public void embed(DeviceMatrix table, TokenLayout layout, DeviceBuffer out) {
+        int tokens = layout.tokens();
+        OperationCost cost = OperationCost.embed(tokens, table.columns(), device.matrixBytes(table.columns()));
+        run("embed", table, tokens, cost, () -> device.embed(table, layout, out));
+    }
+
+    @Override
+    public void rmsNorm(DeviceBuffer x, DeviceBuffer weight, float eps, int tokens, int width, DeviceBuffer out) {
+        OperationCost cost = OperationCost.rmsNorm(tokens, width);
+        run("rmsNorm", tokens, cost, () -> device.rmsNorm(x, weight, eps, tokens, width, out));
+    }
+
+    @Override
+    public void matmul(
+            DeviceBuffer a,
+            int aStride,
+            int aColumn,
+            int tokens,
+            DeviceMatrix weights,
+            DeviceBuffer out,
+            long outOffset,
+            boolean accumulate) {
+        long weightBytes = device.matrixBytes((long) weights.rows() * weights.columns());
+        OperationCost cost = OperationCost.product(tokens, weights.rows(), weights.columns(), weightBytes, accumulate);
+        run(
+                "matmul",
+                weights,
+                tokens,
+                cost,
+                () -> device.matmul(a, aStride, aColumn, tokens, weights, out, outOffset, accumulate));
+    }
+
+    @Override
+    public void rotateQueries(DeviceBuffer q, TokenLayout layout, AttentionShape shape, DeviceBuffer rope) {
+        int tokens = layout.tokens();
+        OperationCost cost = OperationCost.rotation(tokens, shape.heads(), shape.queryWidth(), shape.rotarySize());
+        run("rotateQueries", tokens, cost, () -> device.rotateQueries(q, layout, shape, rope));
+    }
+
+    @Override
+    public void storeKeyValues(
+            DeviceBuffer kv, TokenLayout layout, AttentionShape shape, DeviceBuffer rope, KeyValues cache) {
+        int tokens = layout.tokens();
+        OperationCost cost = OperationCost.rotation(tokens, shape.kvHeads(), 2 * shape.kvWidth(), shape.rotarySize());
+        run("storeKeyValues", tokens, cost, () -> device.storeKeyValues(kv, layout, shape, rope, cache));
+    }
+
+    @Override
+    public void attention(
+            DeviceBuffer q,
+            TokenLayout layout,
+            AttentionShape shape,
+            KeyValues prefix,
+            KeyValues own,
+            int window,
+            DeviceBuffer z) {
+        OperationCost cost = OperationCost.attention(layout, shape, window);
+        run("attention", layout.tokens(), cost, () -> device.attention(q, layout, shape, prefix, own, window, z));
+    }
+
+    @Override
+    public void scaleHeads(DeviceBuffer z, HeadScaleTable table, int tokens, int heads, int headSize) {
+        OperationCost cost = OperationCost.scaleHeads(table, tokens, heads * headSize);
+        run("scaleHeads", tokens, cost, () -> device.scaleHeads(z, table, tokens, heads, headSize));
+    }
+
+    @Override
+    public void swiglu(DeviceBuffer gateUp, int tokens, int width, DeviceBuffer out) {
+        run("swiglu", tokens, OperationCost.swiglu(tokens, width), () -> device.swiglu(gateUp, tokens, width, out));
+    }
+
+    @Override
+    public void gather(DeviceBuffer in, int[] indices, int count, int width, DeviceBuffer out) {
+        OperationCost cost = OperationCost.gather(count, width);
+        run("gather", count, cost, () -> device.gather(in, indices, count, width, out));
+    }
+
+    @Override
+    public void ablationStart(
+            DeviceBuffer x,
+            DeviceBuffer attention,
+            float[] norms,
+            int groups,
+            int tokens,
+            int width,
+            DeviceBuffer out) {
+        run(
+                "ablationStart",
+                groups * tokens,
+                OperationCost.ablationStart(groups, tokens, width),
+                () -> device.ablationStart(x, attention, norms, groups, tokens, width, out));
+    }
+
+    @Override
+    public void dot(DeviceBuffer x, DeviceBuffer vector, int tokens, int width, float[] out) {
+        run("dot", tokens, OperationCost.dot(tokens, width), () -> device.dot(x, vector, tokens, width, out));
+    }
+
+    @Override
+    public DeviceClock clock() {
+        return device.clock();
+    }
+
+    @Override
+    public String description() {
+        return device.description();
+    }
+
+    @Override
+    public DType dtype() {
+        return device.dtype();
+    }
+
+    @Override
+    public DeviceBuffer allocate(String name, long elements) {
+        return device.allocate(name, elements);
+    }
+
+    @Override
+    public long allocations() {
+        return device.allocations();
+    }
+
+    @Override
+    public DeviceMatrix matrix(String name, List<HostMatrix> parts) {
+        return device.matrix(name, parts);
+    }
+
+    @Override
+    public long matrixBytes(long elements) {
+        return device.matrixBytes(elements);
+    }
+}
