@@ -66,6 +66,11 @@ record OperationCost(double flops, double bytes) {
         return new OperationCost(4 * pairs * shape.queryWidth(), bytes);
     }
 
+    /** The logits are read once; what the choice computes from them is left out. */
+    static OperationCost sample(int rows, int vocabulary) {
+        return new OperationCost((double) rows * vocabulary, (double) rows * vocabulary * F32);
+    }
+
     /** A product a number, and where the norm is kept two sums of squares and another product. */
     static OperationCost scaleHeads(HeadScaleTable table, int tokens, int width) {
         double flops = 0;

@@ -131,18 +131,18 @@ public final class ProfiledDevice implements Device {
     }
 
     @Override
-    public void rotateQueries(DeviceBuffer q, TokenLayout layout, AttentionShape shape, DeviceBuffer rope) {
+    public void rotate(
+            QkvPart part,
+            DeviceBuffer in,
+            TokenLayout layout,
+            AttentionShape shape,
+            DeviceBuffer rope,
+            DeviceBuffer q,
+            KeyValues cache) {
         int tokens = layout.tokens();
-        OperationCost cost = OperationCost.rotation(tokens, shape.heads(), shape.queryWidth(), shape.rotarySize());
-        run("rotateQueries", tokens, cost, () -> device.rotateQueries(q, layout, shape, rope));
-    }
-
-    @Override
-    public void storeKeyValues(
-            DeviceBuffer kv, TokenLayout layout, AttentionShape shape, DeviceBuffer rope, KeyValues cache) {
-        int tokens = layout.tokens();
-        OperationCost cost = OperationCost.rotation(tokens, shape.kvHeads(), 2 * shape.kvWidth(), shape.rotarySize());
-        run("storeKeyValues", tokens, cost, () -> device.storeKeyValues(kv, layout, shape, rope, cache));
+        int heads = (part.queries() ? shape.heads() : 0) + (part.keyValues() ? shape.kvHeads() : 0);
+        OperationCost cost = OperationCost.rotation(tokens, heads, part.width(shape), shape.rotarySize());
+        run("rotate", tokens, cost, () -> device.rotate(part, in, layout, shape, rope, q, cache));
     }
 
     @Override
@@ -153,9 +153,14 @@ public final class ProfiledDevice implements Device {
             KeyValues prefix,
             KeyValues own,
             int window,
+            HeadScaleTable scales,
             DeviceBuffer z) {
         OperationCost cost = OperationCost.attention(layout, shape, window);
-        run("attention", layout.tokens(), cost, () -> device.attention(q, layout, shape, prefix, own, window, z));
+        run(
+                "attention",
+                layout.tokens(),
+                cost,
+                () -> device.attention(q, layout, shape, prefix, own, window, scales, z));
     }
 
     @Override
@@ -192,6 +197,22 @@ public final class ProfiledDevice implements Device {
     }
 
     @Override
+    public void sample(
+            DeviceBuffer logits,
+            int rows,
+            int vocabulary,
+            Sampling sampling,
+            int[] texts,
+            int[] positions,
+            int[] tokens) {
+        run(
+                "sample",
+                rows,
+                OperationCost.sample(rows, vocabulary),
+                () -> device.sample(logits, rows, vocabulary, sampling, texts, positions, tokens));
+    }
+
+    @Override
     public void dot(DeviceBuffer x, DeviceBuffer vector, int tokens, int width, float[] out) {
         run("dot", tokens, OperationCost.dot(tokens, width), () -> device.dot(x, vector, tokens, width, out));
     }
@@ -214,6 +235,11 @@ public final class ProfiledDevice implements Device {
     @Override
     public DeviceBuffer allocate(String name, long elements) {
         return device.allocate(name, elements);
+    }
+
+    @Override
+    public DeviceBuffer allocateRounded(String name, long elements) {
+        return device.allocateRounded(name, elements);
     }
 
     @Override

@@ -78,7 +78,7 @@ public final class ModelWeights implements AutoCloseable {
         int keys = c.kvHeads() * c.headSize();
         String attention = name + "self_attn.";
         String mlp = name + "mlp.";
-        DeviceMatrix qkv = stack(List.of(
+        DeviceMatrix qkv = stack(attention + "qkv_proj.weight", List.of(
                 hostMatrix(tensors, attention + "q_proj.weight", queries, c.hidden()),
                 hostMatrix(tensors, attention + "k_proj.weight", keys, c.hidden()),
                 hostMatrix(tensors, attention + "v_proj.weight", keys, c.hidden())));
@@ -98,11 +98,11 @@ public final class ModelWeights implements AutoCloseable {
         for (String name : names) {
             parts.add(hostMatrix(tensors, name, rows, columns));
         }
-        return stack(parts);
+        return stack(names[0], parts);
     }
 
-    private DeviceMatrix stack(List<HostMatrix> parts) {
-        return owned.own(device.matrix(parts.getFirst().name(), parts));
+    private DeviceMatrix stack(String name, List<HostMatrix> parts) {
+        return owned.own(device.matrix(name, parts));
     }
 
     private static HostMatrix hostMatrix(TensorSource tensors, String name, int rows, int columns) {

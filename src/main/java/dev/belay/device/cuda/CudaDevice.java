@@ -8,6 +8,7 @@ import dev.belay.device.Bounds;
 import dev.belay.device.DType;
 import dev.belay.device.Device;
 import dev.belay.device.DeviceBuffer;
+import dev.belay.device.DeviceClock;
 import dev.belay.device.DeviceException;
 import dev.belay.device.DeviceMatrix;
 import dev.belay.device.HeadScaleTable;
@@ -616,6 +617,11 @@ public final class CudaDevice implements Device {
                 .pointer(sums);
         queue.launch(kernel, KernelCatalog.probeShape(tokens, width));
         MemorySegment.copy(staging.fetch(sums, bytes), JAVA_FLOAT, 0, out, 0, tokens);
+    }
+
+    @Override
+    public DeviceClock clock() {
+        return owned.own(new CudaClock(queue));
     }
 
     @Override
