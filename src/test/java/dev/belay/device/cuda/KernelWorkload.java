@@ -402,9 +402,9 @@ record KernelWorkload(
                         new I32(rows),
                         new I32(columns),
                         new I32(0)));
-    /** One token of each of some texts. */
     }
 
+    /** One token of each of some texts. */
     private static KernelWorkload attentionDecode(KernelSignature kernel, int bytes) {
         int width = HEADS * HEAD_SIZE;
         long slots = (long) DECODE_ROWS * DECODE_KEYS;
