@@ -373,6 +373,6 @@ __device__ __forceinline__ void kernel(const Arguments<T>& a) {
                                   window,      scale,        setOfToken,   factors, zFloat,    zBf16});                                \
     }
 
-ATTENTION_ANY(f32, float, 3)
+ATTENTION_ANY(f32, float, 2)
 ATTENTION_ANY(bf16, bf16, 2)
 #undef ATTENTION_ANY
