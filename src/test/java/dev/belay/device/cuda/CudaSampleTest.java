@@ -73,6 +73,20 @@ class CudaSampleTest {
         assertGreedy(logits, 2 * vocabulary, vocabulary, 3);
     }
 
+    /** Zeros are equal, whatever their sign. */
+    @ParameterizedTest
+    @ValueSource(ints = {2, 40, 5000})
+    void greedyTakesTheFirstZero(int vocabulary) {
+        float[] logits = new float[4 * vocabulary];
+        Arrays.fill(logits, -1);
+        for (int r = 0; r < 4; r++) {
+            logits[r * vocabulary] = r % 2 == 0 ? -0.0f : 0;
+            logits[(r + 1) * vocabulary - 1] = r < 2 ? 0 : -0.0f;
+        }
+        assertArrayEquals(new int[4], greedy(logits, 4, vocabulary, 0));
+        assertGreedy(logits, 4, vocabulary, 0);
+    }
+
     @ParameterizedTest
     @CsvSource({
         "1, 1, 0, 1, 20",
@@ -191,19 +205,87 @@ class CudaSampleTest {
         assertDrawn(new Sampling(temperature, topK, topP, 5), logits, rows, vocabulary, 0);
     }
 
-    /** Weights on both sides of where they are computed in float32, and of where they are no unit any more. */
+    /**
+     * One token of weight 1 and thousands of small ones, on both sides of where they are computed in float32. The draws are those of
+     * the last 0.9 of what the small ones have together, so that the place among these decides.
+     */
     @ParameterizedTest
-    @ValueSource(ints = {18, 20, 22, 30, 40})
+    @ValueSource(ints = {14, 18, 20, 22})
     void drawsAmongSmallWeights(int below) {
         int vocabulary = 20_000;
-        int rows = 8;
-        float[] logits = noise(9, rows, vocabulary, 1);
-        for (int i = 0; i < logits.length; i++) {
-            logits[i] = i % vocabulary == 7 ? 0 : logits[i] - below;
+        int rows = 12;
+        float[] logits = noise(9, 1, vocabulary, 1);
+        double small = 0;
+        for (int i = 1; i < vocabulary; i++) {
+            logits[i] -= below;
+            small += Math.exp(logits[i]);
         }
-        assertDrawn(new Sampling(1, 0, 1, 5), logits, rows, vocabulary, 0);
-        assertDrawn(new Sampling(1, 3000, 1, 5), logits, rows, vocabulary, 0);
-        assertDrawn(new Sampling(1, 0, 0.999999f, 5), logits, rows, vocabulary, 0);
+        logits[0] = 0;
+        double least = 1 - 0.9 * small / (1 + small);
+        int[] positions = IntStream.iterate(0, p -> p + 1)
+                .filter(p -> uniform(5, 0, p) > least)
+                .limit(rows)
+                .toArray();
+        for (Sampling sampling : new Sampling[] {
+            new Sampling(1, 0, 1, 5), new Sampling(1, 19_000, 1, 5), new Sampling(1, 0, 0.9999999f, 5)
+        }) {
+            int[] expected = cpu(sampling, repeated(logits, rows), vocabulary, new int[rows], positions);
+            int[] actual = sample(
+                    sampling, repeated(logits, rows), vocabulary, 0, new int[rows], positions, shape(rows, 1024));
+            assertArrayEquals(expected, actual, "" + sampling);
+            assertTrue(
+                    sampling.topP() < 1 || Arrays.stream(actual).distinct().count() > rows / 2,
+                    "small weights are drawn: " + Arrays.toString(actual));
+        }
+    }
+
+    /**
+     * Two tokens whose bound is as close to the draw as a float32 logit can make it, and one step of the logit on either side: 1e-8 is
+     * the order of the distances, so that an error of the weights of float32's size shows in many rows.
+     */
+    @Test
+    void drawsAsTheCpuNextToTheBound() {
+        int rows = 450;
+        float[] logits = new float[2 * rows];
+        int[] texts = new int[rows];
+        int[] positions = new int[rows];
+        for (int r = 0; r < rows; r++) {
+            texts[r] = 1;
+            positions[r] = r / 3;
+            double draw = uniform(77, 1, r / 3);
+            boolean first = draw < 0.5;
+            float bound = (float) (first ? Math.log(draw / (1 - draw)) : Math.log((1 - draw) / draw));
+            logits[2 * r + (first ? 0 : 1)] =
+                    r % 3 == 0 ? bound : r % 3 == 1 ? Math.nextUp(bound) : Math.nextDown(bound);
+        }
+        Sampling byId = new Sampling(1, 0, 1, 77);
+        int[] expected = cpu(byId, logits, 2, texts, positions);
+        assertArrayEquals(expected, sample(byId, logits, 2, 0, texts, positions, shape(rows, 1024)));
+        assertTrue(
+                Arrays.stream(expected).sum() > 150 && Arrays.stream(expected).sum() < 300, "on either side");
+        Sampling byLogit = new Sampling(1, 0, 0.9999f, 77);
+        expected = cpu(byLogit, logits, 2, texts, positions);
+        assertArrayEquals(expected, sample(byLogit, logits, 2, 0, texts, positions, shape(rows, 1024)));
+    }
+
+    /** Likewise the bound of top-p: the second token is the last that counts, or does not count, and the draw would take it. */
+    @Test
+    void endsTheNucleusAsTheCpu() {
+        int rows = 300;
+        float topP = 0.9f;
+        int[] positions = IntStream.iterate(0, p -> p + 1)
+                .filter(p -> uniform(78, 0, p) > 0.95)
+                .limit(rows)
+                .toArray();
+        float bound = (float) Math.log(1 / (double) topP - 1);
+        float[] logits = new float[2 * rows];
+        for (int r = 0; r < rows; r++) {
+            logits[2 * r + 1] = bound + (r - rows / 2) * Math.ulp(bound) / 8;
+        }
+        Sampling sampling = new Sampling(1, 0, topP, 78);
+        int[] expected = cpu(sampling, logits, 2, new int[rows], positions);
+        assertArrayEquals(expected, sample(sampling, logits, 2, 0, new int[rows], positions, shape(rows, 1024)));
+        assertTrue(Arrays.stream(expected).distinct().count() == 2, "on either side");
     }
 
     @ParameterizedTest
@@ -276,9 +358,13 @@ class CudaSampleTest {
     }
 
     private static int[] cpu(Sampling sampling, float[] logits, int rows, int vocabulary) {
+        return cpu(sampling, logits, vocabulary, texts(rows), positions(rows));
+    }
+
+    private static int[] cpu(Sampling sampling, float[] logits, int vocabulary, int[] texts, int[] positions) {
         Sampler sampler = new Sampler(sampling);
-        return IntStream.range(0, rows)
-                .map(r -> sampler.next(logits, r * vocabulary, vocabulary, text(r), position(r)))
+        return IntStream.range(0, texts.length)
+                .map(r -> sampler.next(logits, r * vocabulary, vocabulary, texts[r], positions[r]))
                 .toArray();
     }
 
@@ -294,13 +380,21 @@ class CudaSampleTest {
 
     private static int[] sample(
             Sampling sampling, float[] logits, int rows, int vocabulary, int skip, LaunchShape shape) {
-        int[] all = IntStream.range(0, rows).toArray();
+        return sample(sampling, logits, vocabulary, skip, texts(rows), positions(rows), shape);
+    }
+
+    private static int[] sample(
+            Sampling sampling,
+            float[] logits,
+            int vocabulary,
+            int skip,
+            int[] textOfRow,
+            int[] positionOfRow,
+            LaunchShape shape) {
+        int rows = textOfRow.length;
         try (TestArray in = kernels.floats("logits", logits, skip);
-                CudaMemory texts = kernels.ints(
-                        "texts", Arrays.stream(all).map(CudaSampleTest::text).toArray());
-                CudaMemory positions = kernels.ints(
-                        "positions",
-                        Arrays.stream(all).map(CudaSampleTest::position).toArray());
+                CudaMemory texts = kernels.ints("texts", textOfRow);
+                CudaMemory positions = kernels.ints("positions", positionOfRow);
                 CudaMemory tokens = tokens(rows)) {
             CudaKernel kernel = kernels.kernel(KernelCatalog.SAMPLE_F32);
             kernel.pointer(in.address())
@@ -321,12 +415,24 @@ class CudaSampleTest {
         return new LaunchShape(rows, 1, threads);
     }
 
-    private static int text(int row) {
-        return 3 * row % 101;
+    private static int[] texts(int rows) {
+        return IntStream.range(0, rows).map(r -> 3 * r % 101).toArray();
     }
 
-    private static int position(int row) {
-        return 7 + row;
+    private static int[] positions(int rows) {
+        return IntStream.range(0, rows).map(r -> 7 + r).toArray();
+    }
+
+    /** The draw of a seed, text and position, from 0 to 1: SplitMix64's finalizer over each in turn. */
+    private static double uniform(long seed, int text, int position) {
+        long mixed = 0;
+        for (long counter : new long[] {seed, text, position}) {
+            mixed = (mixed ^ counter) + 0x9e3779b97f4a7c15L;
+            mixed = (mixed ^ (mixed >>> 30)) * 0xbf58476d1ce4e5b9L;
+            mixed = (mixed ^ (mixed >>> 27)) * 0x94d049bb133111ebL;
+            mixed ^= mixed >>> 31;
+        }
+        return (mixed >>> 11) * 0x1p-53;
     }
 
     private static CudaMemory tokens(int rows) {
