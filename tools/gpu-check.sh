@@ -38,7 +38,7 @@ path=$path:$libraries/*
 [ -f "$kernels" ] || die "there are no kernels ($kernels): build with a CUDA toolkit 13"
 libraries=()
 if [ $softcuda = 1 ]; then
-  [ -f "$soft/libsoftcuda.so" ] || die "there is no softcuda in $soft"
+  [ -f "$soft/libsoftcuda.so" ] && [ -f "$soft/libsoftcublaslt.so" ] || die "there is no softcuda in $soft"
   libraries=("-Dbelay.cuda.library=$soft/libsoftcuda.so" "-Dbelay.cublas.library=$soft/libsoftcublaslt.so")
 fi
 export BELAY_JAVA_OPTIONS="${libraries[*]} ${BELAY_JAVA_OPTIONS:-}"
