@@ -2,12 +2,12 @@ package dev.belay.cli;
 
 import dev.belay.BelayException;
 import dev.belay.device.DeviceBuffer;
+import dev.belay.device.Sampling;
 import dev.belay.forward.Batch;
 import dev.belay.forward.ForwardPass;
 import dev.belay.forward.Generator;
 import dev.belay.forward.Hooks;
 import dev.belay.forward.KvCache;
-import dev.belay.device.Sampling;
 import dev.belay.forward.TextRunner;
 import dev.belay.hooks.ActivationRecorder;
 import dev.belay.hooks.HeadMask;

@@ -79,8 +79,10 @@ public final class ForwardPass implements AutoCloseable {
     public void shrink(int least, DeviceMemoryException cause) {
         int tokens = work.tokens / 2;
         if (tokens < least) {
-            throw new DeviceMemoryException(cause.getMessage() + " (a batch of " + work.tokens
-                    + " tokens was too much, and the longest text has " + least + ")", cause);
+            throw new DeviceMemoryException(
+                    cause.getMessage() + " (a batch of " + work.tokens
+                            + " tokens was too much, and the longest text has " + least + ")",
+                    cause);
         }
         releaseLogits();
         work.close();
@@ -170,12 +172,11 @@ public final class ForwardPass implements AutoCloseable {
     private void project(
             QkvPart part, int l, DeviceBuffer normed, TokenLayout layout, DeviceBuffer angles, KvCache own) {
         ModelWeights.Layer w = weights.layer(l);
-        DeviceMatrix matrix =
-                switch (part) {
-                    case ALL -> w.qkv();
-                    case QUERIES -> w.query();
-                    case KEYS_VALUES -> w.keyValue();
-                };
+        DeviceMatrix matrix = switch (part) {
+            case ALL -> w.qkv();
+            case QUERIES -> w.query();
+            case KEYS_VALUES -> w.keyValue();
+        };
         device.matmul(normed, config.hidden(), 0, layout.tokens(), matrix, work.qkv, 0, false);
         device.rotate(part, work.qkv, layout, attention, angles, work.queries, own.layer(l));
     }

@@ -78,10 +78,12 @@ public final class ModelWeights implements AutoCloseable {
         int keys = c.kvHeads() * c.headSize();
         String attention = name + "self_attn.";
         String mlp = name + "mlp.";
-        DeviceMatrix qkv = stack(attention + "qkv_proj.weight", List.of(
-                hostMatrix(tensors, attention + "q_proj.weight", queries, c.hidden()),
-                hostMatrix(tensors, attention + "k_proj.weight", keys, c.hidden()),
-                hostMatrix(tensors, attention + "v_proj.weight", keys, c.hidden())));
+        DeviceMatrix qkv = stack(
+                attention + "qkv_proj.weight",
+                List.of(
+                        hostMatrix(tensors, attention + "q_proj.weight", queries, c.hidden()),
+                        hostMatrix(tensors, attention + "k_proj.weight", keys, c.hidden()),
+                        hostMatrix(tensors, attention + "v_proj.weight", keys, c.hidden())));
         return new Layer(
                 vector(name + "input_layernorm.weight", c.hidden()),
                 qkv,

@@ -73,8 +73,7 @@ class ProfileTest {
         int layers = size("num_hidden_layers");
         assertEquals(1, counts.get("embed embed_tokens"));
         for (String name : new String[] {
-            "matmul self_attn.q_proj",
-            "matmul self_attn.k_proj",
+            "matmul self_attn.qkv_proj",
             "matmul self_attn.o_proj",
             "matmul mlp.gate_proj",
             "matmul mlp.down_proj",

@@ -28,8 +28,8 @@ class ShrinkingBatchTest {
     /** The device under test, but buffers whose name contains {@code name} may have {@code most} elements at most. */
     private Device limited(String name, long most) {
         Device device = TestDevices.open(DType.F32);
-        return (Device)
-                Proxy.newProxyInstance(Device.class.getClassLoader(), new Class<?>[] {Device.class}, (proxy, method, args) -> {
+        return (Device) Proxy.newProxyInstance(
+                Device.class.getClassLoader(), new Class<?>[] {Device.class}, (proxy, method, args) -> {
                     boolean allocates = method.getName().startsWith("allocate") && args != null;
                     if (allocates && ((String) args[0]).contains(name) && (long) args[1] > most) {
                         refused.add((String) args[0]);
@@ -112,8 +112,10 @@ class ShrinkingBatchTest {
     private static List<String> generate(TinyCliff tiny, List<Generator.Prompt> prompts) {
         List<String> texts = new ArrayList<>();
         new Generator(tiny.forward, null, Generator.Closing.NONE, Sampling.GREEDY, 6, true)
-                .generate(prompts, (prompt, continuation) ->
-                        texts.add(prompt.number() + " " + Arrays.toString(continuation.tokens())));
+                .generate(
+                        prompts,
+                        (prompt, continuation) ->
+                                texts.add(prompt.number() + " " + Arrays.toString(continuation.tokens())));
         return texts;
     }
 

@@ -3,10 +3,10 @@ package dev.belay.forward;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import dev.belay.device.Sampling;
 import dev.belay.device.DType;
 import dev.belay.device.Device;
 import dev.belay.device.DeviceBuffer;
+import dev.belay.device.Sampling;
 import dev.belay.device.TestDevices;
 import dev.belay.hooks.ActivationRecorder;
 import dev.belay.hooks.HeadMask;

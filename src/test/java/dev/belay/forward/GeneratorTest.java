@@ -6,8 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.belay.device.Sampling;
 import dev.belay.BelayException;
+import dev.belay.device.Sampling;
 import dev.belay.hooks.TextSpan;
 import dev.belay.model.ModelFolder;
 import java.nio.file.Path;

@@ -230,8 +230,7 @@ public final class CpuDevice implements Device {
             int column = part.queries() ? shape.queryWidth() : 0;
             CpuBuffer keys = CpuBuffer.of(cache.keys());
             CpuBuffer values = CpuBuffer.of(cache.values());
-            rotary.keyValues(
-                    team, CpuBuffer.of(in), stride, column, layout, shape, CpuBuffer.of(rope), keys, values);
+            rotary.keyValues(team, CpuBuffer.of(in), stride, column, layout, shape, CpuBuffer.of(rope), keys, values);
         }
     }
 

@@ -187,8 +187,7 @@ public final class CudaDevice implements Device {
             return;
         }
         CudaMatrix matrix = CudaMatrix.of(table);
-        CudaKernel kernel =
-                kernel(matrix.type() == DType.F32 ? KernelCatalog.EMBED_F32 : KernelCatalog.EMBED_BF16_F32);
+        CudaKernel kernel = kernel(matrix.type() == DType.F32 ? KernelCatalog.EMBED_F32 : KernelCatalog.EMBED_BF16_F32);
         kernel.pointer(matrix.address())
                 .pointer(mirror(layout, 0).ids())
                 .i32(table.columns())
@@ -294,8 +293,9 @@ public final class CudaDevice implements Device {
     private CudaBuffer rounded(DeviceBuffer buffer) {
         CudaBuffer cuda = CudaBuffer.of(buffer);
         if (cuda.type() != dtype) {
-            throw new DeviceException("buffer '" + cuda.name() + "' holds " + cuda.type().label()
-                    + ", but attention on this device takes " + dtype.label() + ": allocate it with allocateRounded");
+            throw new DeviceException("buffer '" + cuda.name() + "' holds "
+                    + cuda.type().label() + ", but attention on this device takes " + dtype.label()
+                    + ": allocate it with allocateRounded");
         }
         return cuda;
     }
@@ -351,8 +351,8 @@ public final class CudaDevice implements Device {
                 "counters of attention",
                 KernelCatalog.decodeCounters(tokens, shape.kvHeads()) * (long) Integer.BYTES,
                 true);
-        CudaKernel kernel = kernel(
-                dtype == DType.F32 ? KernelCatalog.ATTENTION_DECODE_F32 : KernelCatalog.ATTENTION_DECODE_BF16);
+        CudaKernel kernel =
+                kernel(dtype == DType.F32 ? KernelCatalog.ATTENTION_DECODE_F32 : KernelCatalog.ATTENTION_DECODE_BF16);
         kernel.pointer(rounded(q).address());
         caches(kernel, prefix, own)
                 .pointer(mirror.rowOfToken())
@@ -516,8 +516,7 @@ public final class CudaDevice implements Device {
             queue.copy(target.address(), source.address() + indices[0] * rowBytes, count * rowBytes);
             return;
         }
-        CudaKernel kernel =
-                kernel(source.type() == DType.F32 ? KernelCatalog.GATHER_F32 : KernelCatalog.GATHER_BF16);
+        CudaKernel kernel = kernel(source.type() == DType.F32 ? KernelCatalog.GATHER_F32 : KernelCatalog.GATHER_BF16);
         kernel.pointer(source.address())
                 .pointer(staging.ints(indices, count))
                 .i32(width)

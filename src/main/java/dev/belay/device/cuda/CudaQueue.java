@@ -230,15 +230,12 @@ final class CudaQueue implements AutoCloseable {
 
     private void start(Copy kind, long target, long source, long bytes) {
         pending = true;
-        int code =
-                switch (kind) {
-                    case TO_DEVICE ->
-                        CudaDriver.cuMemcpyHtoDAsync_v2(target, MemorySegment.ofAddress(source), bytes, stream);
-                    case TO_HOST ->
-                        CudaDriver.cuMemcpyDtoHAsync_v2(MemorySegment.ofAddress(target), source, bytes, stream);
-                    case ON_DEVICE -> CudaDriver.cuMemcpyDtoDAsync_v2(target, source, bytes, stream);
-                    case ZERO -> CudaDriver.cuMemsetD8Async(target, (byte) 0, bytes, stream);
-                };
+        int code = switch (kind) {
+            case TO_DEVICE -> CudaDriver.cuMemcpyHtoDAsync_v2(target, MemorySegment.ofAddress(source), bytes, stream);
+            case TO_HOST -> CudaDriver.cuMemcpyDtoHAsync_v2(MemorySegment.ofAddress(target), source, bytes, stream);
+            case ON_DEVICE -> CudaDriver.cuMemcpyDtoDAsync_v2(target, source, bytes, stream);
+            case ZERO -> CudaDriver.cuMemsetD8Async(target, (byte) 0, bytes, stream);
+        };
         check(code, "copy " + kind);
     }
 

@@ -75,13 +75,12 @@ final class CudaUploader implements AutoCloseable {
     private static void convert(
             MemorySegment source, TensorType from, MemorySegment target, DType to, int first, int end) {
         for (int i = first; i < end; i++) {
-            float value =
-                    switch (from) {
-                        case F32 -> source.get(FILE_FLOAT, (long) i * Float.BYTES);
-                        case F16 -> Float.float16ToFloat(source.get(FILE_SHORT, (long) i * Short.BYTES));
-                        case BF16 -> TensorValues.bfloat16ToFloat(source.get(FILE_SHORT, (long) i * Short.BYTES));
-                        default -> throw new IllegalArgumentException(from + " is no type of weights");
-                    };
+            float value = switch (from) {
+                case F32 -> source.get(FILE_FLOAT, (long) i * Float.BYTES);
+                case F16 -> Float.float16ToFloat(source.get(FILE_SHORT, (long) i * Short.BYTES));
+                case BF16 -> TensorValues.bfloat16ToFloat(source.get(FILE_SHORT, (long) i * Short.BYTES));
+                default -> throw new IllegalArgumentException(from + " is no type of weights");
+            };
             if (to == DType.F32) {
                 target.setAtIndex(JAVA_FLOAT, i, value);
             } else {

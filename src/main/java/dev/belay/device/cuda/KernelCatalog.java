@@ -126,8 +126,7 @@ final class KernelCatalog {
     static LaunchShape qkvShape(int tokens, int heads, int kvHeads, int headSize) {
         int lanes = lanes(headSize, QKV_PER_LANE);
         int perGroup = tokens < QKV_MANY_TOKENS ? 2 : 4;
-        return LaunchShape.split(
-                tokens, Math.ceilDiv((heads + 2L * kvHeads) * lanes, perGroup), QKV_THREADS);
+        return LaunchShape.split(tokens, Math.ceilDiv((heads + 2L * kvHeads) * lanes, perGroup), QKV_THREADS);
     }
 
     /** Geometry of swiglu to [T, F]; {@code bytes} are those of a number of the wider of input and output. */

@@ -127,17 +127,27 @@ class CpuDeviceBoundsTest {
         TokenLayout late = new TokenLayout();
         late.addRow(0, 0, 2);
         late.addToken(0, 5);
-        refuses(outside("rotate slot", 4, 28), () -> device.rotate(QkvPart.KEYS_VALUES, large, late, shape, large, null, cache));
-        refuses(outside("rotate slot", 4, 28), () -> device.rotate(QkvPart.KEYS_VALUES, large, late, shape, large, null, swapped));
-        refuses(outside("attention keys", 24, 8), () -> device.attention(large, late, shape, cache, cache, 0, null, large));
+        refuses(
+                outside("rotate slot", 4, 28),
+                () -> device.rotate(QkvPart.KEYS_VALUES, large, late, shape, large, null, cache));
+        refuses(
+                outside("rotate slot", 4, 28),
+                () -> device.rotate(QkvPart.KEYS_VALUES, large, late, shape, large, null, swapped));
+        refuses(
+                outside("attention keys", 24, 8),
+                () -> device.attention(large, late, shape, cache, cache, 0, null, large));
         refuses(
                 outside("attention values", 24, 8),
                 () -> device.attention(large, late, shape, cache, swapped, 0, null, large));
         TokenLayout far = new TokenLayout();
         far.addRow(4, 4, 0);
         far.addToken(0, 7);
-        refuses(outside("rotate angles", 32, 0), () -> device.rotate(QkvPart.QUERIES, large, far, shape, small, large, null));
-        refuses(outside("rotate angles", 32, 0), () -> device.rotate(QkvPart.KEYS_VALUES, large, far, shape, small, null, enough));
+        refuses(
+                outside("rotate angles", 32, 0),
+                () -> device.rotate(QkvPart.QUERIES, large, far, shape, small, large, null));
+        refuses(
+                outside("rotate angles", 32, 0),
+                () -> device.rotate(QkvPart.KEYS_VALUES, large, far, shape, small, null, enough));
         refuses(
                 outside("attention prefix keys", 16, 16),
                 () -> device.attention(large, far, shape, cache, enough, 0, null, large));
@@ -151,13 +161,19 @@ class CpuDeviceBoundsTest {
         AttentionShape shape = new AttentionShape(2, 1, 16, 16, 1);
         KeyValues cache = new KeyValues(large, large);
         TokenLayout one = layout(0);
-        refuses(outside("attention queries", 32, 0), () -> device.attention(small, one, shape, cache, cache, 0, null, large));
-        refuses(outside("attention output", 32, 0), () -> device.attention(large, one, shape, cache, cache, 0, null, small));
+        refuses(
+                outside("attention queries", 32, 0),
+                () -> device.attention(small, one, shape, cache, cache, 0, null, large));
+        refuses(
+                outside("attention output", 32, 0),
+                () -> device.attention(large, one, shape, cache, cache, 0, null, small));
         refuses(outside("rotate", 32, 0), () -> device.rotate(QkvPart.QUERIES, small, one, shape, large, large, null));
         refuses(
                 outside("rotate queries", 32, 0),
                 () -> device.rotate(QkvPart.QUERIES, large, one, shape, large, small, null));
-        refuses(outside("rotate", 32, 0), () -> device.rotate(QkvPart.KEYS_VALUES, small, one, shape, large, null, cache));
+        refuses(
+                outside("rotate", 32, 0),
+                () -> device.rotate(QkvPart.KEYS_VALUES, small, one, shape, large, null, cache));
     }
 
     /** Native code would read freed memory. */

@@ -1,8 +1,7 @@
 package dev.belay.device.cpu;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
-
 import static dev.belay.Closeness.UNIT;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
 import dev.belay.Closeness;
 import dev.belay.Closeness.Expected;

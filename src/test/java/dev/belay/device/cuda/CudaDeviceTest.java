@@ -109,8 +109,11 @@ class CudaDeviceTest {
         for (int run = 0; run < 2; run++) {
             try (Opened m = Opened.llama(dtype)) {
                 assertArrayEquals(single, m.generate(24, warm), "run " + run);
-                // Not the first step, which reads the prompts, and not the two that come before a list of commands is known well.
-                assertTrue(m.device.queue().graphLaunches() >= 20, "graphs: " + m.device.queue().graphLaunches());
+                // Not the first step, which reads the prompts, and not the two that come before a list of commands is
+                // known well.
+                assertTrue(
+                        m.device.queue().graphLaunches() >= 20,
+                        "graphs: " + m.device.queue().graphLaunches());
             }
         }
     }

@@ -92,7 +92,11 @@ class CudaProbeTest {
                 TestArray weight = kernels.floats("weight", norm);
                 TestArray out = kernels.output(Kind.F32, x.length, 0)) {
             CudaKernel kernel = kernels.kernel(KernelCatalog.RMSNORM_F32);
-            kernel.pointer(in.address()).pointer(weight.address()).f32(EPS).i32(width).pointer(out.address());
+            kernel.pointer(in.address())
+                    .pointer(weight.address())
+                    .f32(EPS)
+                    .i32(width)
+                    .pointer(out.address());
             kernels.run(kernel, KernelCatalog.rmsNormShape(tokens, width));
             rows = out.values();
         }
@@ -125,7 +129,9 @@ class CudaProbeTest {
                 TestArray directions = kernels.floats("vectors", vectors);
                 TestArray out = kernels.output(Kind.F32, tokens * count, 0)) {
             CudaKernel kernel = kernels.kernel(KernelCatalog.PROBE_F32);
-            kernel.pointer(in.address()).pointer(norm == null ? 0 : weight.address()).f32(EPS);
+            kernel.pointer(in.address())
+                    .pointer(norm == null ? 0 : weight.address())
+                    .f32(EPS);
             kernel.pointer(directions.address()).i32(count).i32(width).pointer(out.address());
             kernels.run(kernel, KernelCatalog.probeShape(tokens, width));
             return out.values();

@@ -94,8 +94,18 @@ class CudaRowCopyTest {
 
     @ParameterizedTest
     @CsvSource({
-        "1, 0, 0", "31, 0, 0", "33, 7, 2", "100, 0, 0", "8, 8, 4", "8, 5, 4", "8, 8, 1", "896, 0, 0", "3072, 1024, 512",
-        "4096, 4, 0", "4100, 0, 0", "4096, 3, 3"
+        "1, 0, 0",
+        "31, 0, 0",
+        "33, 7, 2",
+        "100, 0, 0",
+        "8, 8, 4",
+        "8, 5, 4",
+        "8, 8, 1",
+        "896, 0, 0",
+        "3072, 1024, 512",
+        "4096, 4, 0",
+        "4100, 0, 0",
+        "4096, 3, 3"
     })
     void rounds(int width, int padding, int column) {
         int stride = width + padding;
@@ -109,7 +119,10 @@ class CudaRowCopyTest {
             try (TestArray in = kernels.floats("in", all);
                     TestArray out = kernels.output(Kind.BF16, expected.length, 0)) {
                 CudaKernel kernel = kernels.kernel(KernelCatalog.ROUND_F32_BF16);
-                kernel.pointer(in.address() + 4L * column).i32(stride).i32(width).pointer(out.address());
+                kernel.pointer(in.address() + 4L * column)
+                        .i32(stride)
+                        .i32(width)
+                        .pointer(out.address());
                 kernels.run(kernel, KernelCatalog.roundShape(tokens, width));
                 assertArrayEquals(expected, out.values(), tokens + " rows of " + width + " from column " + column);
             }
