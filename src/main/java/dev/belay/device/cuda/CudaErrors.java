@@ -81,7 +81,7 @@ final class CudaErrors {
                 || code == CudaDriver.CUDA_ERROR_MISALIGNED_ADDRESS()
                 || code == CudaDriver.CUDA_ERROR_LAUNCH_FAILED()) {
             return "a kernel started by this or an earlier call failed and the device must be opened anew;"
-                    + " the tests on softcuda (./belay test) name the place";
+                    + " BELAY_JAVA_OPTIONS=-Dbelay.cuda.blocking=true tells which launch it was";
         }
         return "run the command with --device cpu to go on without the GPU";
     }

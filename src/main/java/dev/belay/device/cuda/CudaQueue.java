@@ -15,6 +15,9 @@ import java.util.StringJoiner;
  * commands that has been seen before, with the same memory, becomes a graph and is started as one.
  */
 final class CudaQueue implements AutoCloseable {
+    /** Waits after every launch, so that the one that fails is told for sure. */
+    static final String BLOCKING_PROPERTY = "belay.cuda.blocking";
+
     /** Graphs kept, and lists remembered. */
     private static final int KEPT = 64;
     /** Launches named when one of them failed. */
@@ -30,7 +33,8 @@ final class CudaQueue implements AutoCloseable {
     private final MemorySegment stream;
     private final CommandList held = new CommandList();
     private final LinkedHashMap<CommandList, CudaGraph> graphs = new LinkedHashMap<>(KEPT, 0.75f, true);
-    private final boolean useGraphs = !"false".equals(System.getProperty("belay.cuda.graphs"));
+    private final boolean blocking = Boolean.getBoolean(BLOCKING_PROPERTY);
+    private final boolean useGraphs = !blocking && !"false".equals(System.getProperty("belay.cuda.graphs"));
     private final CudaKernel[] lastKernels = new CudaKernel[NAMED];
     private final LaunchShape[] lastShapes = new LaunchShape[NAMED];
     private long launches;
@@ -176,6 +180,14 @@ final class CudaQueue implements AutoCloseable {
         note(kernel, shape);
         pending = true;
         kernel.launch(shape, stream);
+        block();
+    }
+
+    private void block() {
+        if (blocking) {
+            launchesBefore = launches - 1;
+            check(CudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
+        }
     }
 
     /** Starts a product. */
@@ -194,6 +206,7 @@ final class CudaQueue implements AutoCloseable {
         note(null, null);
         pending = true;
         plan.launch(a, weights, out, stream);
+        block();
     }
 
     /** Copies pinned host memory to the device. */
