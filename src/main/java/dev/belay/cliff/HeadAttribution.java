@@ -1,17 +1,21 @@
 package dev.belay.cliff;
 
+import dev.belay.device.Device;
+import dev.belay.device.DeviceBuffer;
+import dev.belay.device.TokenLayout;
 import dev.belay.forward.ForwardPass;
 import dev.belay.forward.TextRunner;
-import dev.belay.hooks.ActivationRecorder;
+import dev.belay.hooks.ActivationCapture;
 import dev.belay.hooks.HookPoint;
+import dev.belay.io.Resources;
 import dev.belay.model.Model;
 import dev.belay.model.ModelConfig;
 import dev.belay.model.ModelWeights;
 import dev.belay.probe.LinearProbe;
 import dev.belay.text.ProbeText;
-import java.util.HashSet;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
-import java.util.Set;
 import java.util.function.IntConsumer;
 
 /**
@@ -30,38 +34,99 @@ public final class HeadAttribution {
             ForwardPass forward, LinearProbe probe, int layer, List<ProbeText> probes, IntConsumer progress) {
         Model model = forward.model();
         ModelConfig c = model.config();
-        Set<HookPoint> points = new HashSet<>();
-        for (int l = 0; l < layer; l++) {
-            points.add(HookPoint.headOutput(l));
-        }
         List<TextRunner.Text> texts = ProbeScorer.texts(probes);
-        ActivationRecorder recorder = new ActivationRecorder(
-                points, (text, position) -> position == texts.get(text).ids().length - 1);
-        new TextRunner(forward).run(texts, layer, null, recorder, true, (batch, states) -> {}, progress);
         double[][] attribution = new double[c.layers()][c.heads()];
-        for (int l = 0; l < layer; l++) {
-            double[] u = projected(ModelWeights.outputProjection(model.tensors(), c, l), probe, c.hidden());
-            for (int t = 0; t < texts.size(); t++) {
-                float[] z = recorder.get(HookPoint.headOutput(l), t);
-                for (int i = 0; i < z.length; i++) {
-                    attribution[l][i / c.headSize()] += z[i] * u[i] / texts.size();
-                }
-            }
+        try (Capture capture = new Capture(model, probe, layer)) {
+            new TextRunner(forward)
+                    .run(
+                            texts,
+                            layer,
+                            null,
+                            capture,
+                            true,
+                            (batch, states) -> capture.addTo(attribution, 1.0 / texts.size()),
+                            progress);
         }
         return attribution;
     }
 
+    /** Multiplies the head outputs of each text's last token with u[l] on the device. */
+    private static final class Capture implements ActivationCapture, AutoCloseable {
+        private final Resources owned = new Resources();
+        private final Device device;
+        private final ModelConfig config;
+        private final List<DeviceBuffer> directions = new ArrayList<>();
+        private final float[][] products;
+        private DeviceBuffer last;
+        private int texts;
+
+        Capture(Model model, LinearProbe probe, int layers) {
+            device = model.device();
+            config = model.config();
+            products = new float[layers][];
+            try {
+                for (int l = 0; l < layers; l++) {
+                    float[] u = projected(
+                            ModelWeights.outputProjection(model.tensors(), config, l), probe, config.hidden());
+                    directions.add(owned.own(device.allocate("directions of heads", u.length)));
+                    directions.getLast().write(0, u, 0, u.length);
+                }
+            } catch (RuntimeException | Error e) {
+                owned.close();
+                throw e;
+            }
+        }
+
+        @Override
+        public boolean wants(HookPoint point) {
+            return point.kind() == HookPoint.Kind.HEAD_OUTPUT && point.index() < products.length;
+        }
+
+        @Override
+        public int take(HookPoint point, DeviceBuffer values, int width, TokenLayout layout) {
+            texts = layout.rows();
+            int[] ends = new int[texts];
+            Arrays.setAll(ends, r -> layout.rowEnd(r) - 1);
+            if (last == null || last.elements() < (long) texts * width) {
+                last = owned.own(device.allocateRounded("head outputs of last tokens", (long) texts * width));
+            }
+            device.gather(values, ends, texts, width, last);
+            int l = point.index();
+            products[l] = new float[texts * config.heads()];
+            device.headDots(last, directions.get(l), texts, config.heads(), config.headSize(), products[l]);
+            return texts;
+        }
+
+        /** Adds the products of the batch just run, each times {@code share}. */
+        void addTo(double[][] attribution, double share) {
+            for (int l = 0; l < products.length; l++) {
+                for (int i = 0; i < products[l].length; i++) {
+                    attribution[l][i % config.heads()] += products[l][i] * share;
+                }
+            }
+        }
+
+        @Override
+        public void close() {
+            owned.close();
+        }
+    }
+
     /** W_Oᵀ w/‖w‖ of W_O [D, H·HD]. */
-    private static double[] projected(float[] output, LinearProbe probe, int hidden) {
+    private static float[] projected(float[] output, LinearProbe probe, int hidden) {
         float[] w = probe.weight();
         double norm = probe.norm();
         int width = output.length / hidden;
-        double[] u = new double[width];
+        double[] sums = new double[width];
         for (int d = 0; d < hidden; d++) {
             double factor = w[d] / norm;
             for (int i = 0; i < width; i++) {
-                u[i] += factor * output[d * width + i];
+                sums[i] += factor * output[d * width + i];
             }
+        }
+        float[] u = new float[width];
+        for (int i = 0; i < width; i++) {
+            u[i] = (float) sums[i];
         }
         return u;
     }

@@ -158,8 +158,10 @@ final class SweepGroup implements AutoCloseable {
         float[] norms = chosen.renormalize() ? norms(l, heads, count) : null;
         DeviceBuffer residual = capture.residual(l);
         device.ablationStart(residual, attention, norms, count, tokens, config.hidden(), forward.residual());
-        forward.feedForwardBlock(l, count * tokens);
-        finish(l, count);
+        device.sequence(() -> {
+            forward.feedForwardBlock(l, count * tokens);
+            finish(l, count);
+        });
         DeviceBuffer states =
                 scorer.layer() == config.layers() ? forward.finalNorm(count * probes.size()) : forward.residual();
         double[] scores = sum(states, count * probes.size());

@@ -133,6 +133,9 @@ public interface Device extends AutoCloseable {
         operations.run();
     }
 
+    /** out[t, h] = z[t, h, :] · u[h, :] for T rows of H heads, accumulated in float64. */
+    void headDots(DeviceBuffer z, DeviceBuffer u, int tokens, int heads, int headSize, float[] out);
+
     /** out[t] = x[t, :] · vector for T rows, accumulated in float64. */
     void dot(DeviceBuffer x, DeviceBuffer vector, int tokens, int width, float[] out);
 

@@ -213,6 +213,12 @@ public final class ProfiledDevice implements Device {
     }
 
     @Override
+    public void headDots(DeviceBuffer z, DeviceBuffer u, int tokens, int heads, int headSize, float[] out) {
+        OperationCost cost = OperationCost.dot(tokens, heads * headSize);
+        run("headDots", tokens, cost, () -> device.headDots(z, u, tokens, heads, headSize, out));
+    }
+
+    @Override
     public void dot(DeviceBuffer x, DeviceBuffer vector, int tokens, int width, float[] out) {
         run("dot", tokens, OperationCost.dot(tokens, width), () -> device.dot(x, vector, tokens, width, out));
     }

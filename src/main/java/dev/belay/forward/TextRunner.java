@@ -3,7 +3,6 @@ package dev.belay.forward;
 import dev.belay.device.DeviceBuffer;
 import dev.belay.device.DeviceMemoryException;
 import dev.belay.hooks.ActivationCapture;
-import dev.belay.hooks.ActivationRecorder;
 import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.HeadScales;
 import dev.belay.hooks.HookReport;
@@ -47,7 +46,7 @@ public final class TextRunner {
      * Computes H[to] of every text.
      *
      * @param mask heads to scale, or null
-     * @param recorder told of each batch and shown the activations; or null
+     * @param capture told of each batch and shown the activations; or null
      * @param lastOnly compute the last layer only for the last token of each text
      * @param progress called with the number of texts done
      */
@@ -55,7 +54,7 @@ public final class TextRunner {
             List<Text> texts,
             int to,
             HeadMask mask,
-            ActivationRecorder recorder,
+            ActivationCapture capture,
             boolean lastOnly,
             Visitor visitor,
             IntConsumer progress) {
@@ -64,7 +63,7 @@ public final class TextRunner {
             int end = TextPacker.end(from, texts.size(), i -> texts.get(i).ids().length, forward.maxTokens());
             List<Integer> group = IntStream.range(from, end).boxed().toList();
             try {
-                report.add(run(texts, group, to, mask, recorder, lastOnly, visitor));
+                report.add(run(texts, group, to, mask, capture, lastOnly, visitor));
                 from = end;
                 progress.accept(from);
             } catch (DeviceMemoryException e) {
@@ -79,19 +78,19 @@ public final class TextRunner {
             List<Integer> group,
             int to,
             HeadMask mask,
-            ActivationRecorder recorder,
+            ActivationCapture capture,
             boolean lastOnly,
             Visitor visitor) {
         HookReport report = new HookReport();
-        Hooks hooks = new Hooks(HeadScales.shared(mask), recorder == null ? ActivationCapture.NONE : recorder, report);
+        Hooks hooks = new Hooks(HeadScales.shared(mask), capture == null ? ActivationCapture.NONE : capture, report);
         batch.clear();
         for (int i : group) {
             Text text = texts.get(i);
             batch.addText(text.ids(), batch.tokens(), text.span());
             batch.readLast();
         }
-        if (recorder != null) {
-            recorder.nextBatch(group);
+        if (capture != null) {
+            capture.nextBatch(group);
         }
         try (KvCache cache =
                 KvCache.passing(forward.model().device(), forward.model().config(), batch.tokens())) {

@@ -2,6 +2,7 @@ package dev.belay.hooks;
 
 import dev.belay.device.DeviceBuffer;
 import dev.belay.device.TokenLayout;
+import java.util.List;
 
 /** Someone who wants to see activations as a forward pass goes by. */
 public interface ActivationCapture {
@@ -17,6 +18,9 @@ public interface ActivationCapture {
             return 0;
         }
     };
+
+    /** Says which text each row of the next batch is; what was taken of these before does not count. */
+    default void nextBatch(List<Integer> textOfRow) {}
 
     /** Whether {@link #take} is to be called at this point. */
     boolean wants(HookPoint point);

@@ -34,6 +34,7 @@ public final class ActivationRecorder implements ActivationCapture {
     }
 
     /** Says which text each row of the next batch is, and forgets what was recorded of these before. */
+    @Override
     public void nextBatch(List<Integer> textOfRow) {
         this.textOfRow = textOfRow;
         recorded.keySet().removeIf(key -> textOfRow.contains(key.text()));

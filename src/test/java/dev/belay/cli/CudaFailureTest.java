@@ -35,7 +35,8 @@ class CudaFailureTest {
 
     @BeforeAll
     static void plant() throws Exception {
-        assumeTrue(Files.exists(SOFTCUDA) && Files.exists(SOFTCUBLAS), "softcuda is not built: make -C native/softcuda");
+        assumeTrue(
+                Files.exists(SOFTCUDA) && Files.exists(SOFTCUBLAS), "softcuda is not built: make -C native/softcuda");
         assumeTrue(Files.exists(PTX), "the kernels are not built: make -C kernels");
         String ptx = Files.readString(PTX, StandardCharsets.ISO_8859_1);
         int entry = ptx.indexOf(".entry " + KERNEL + "(");

@@ -51,7 +51,7 @@ class ShrinkingBatchTest {
             expected = sweep(tiny, attacks, new ArrayList<>());
         }
         int width = 256;
-        try (TinyCliff tiny = new TinyCliff(limited("sweep", 300L * width), BATCH)) {
+        try (TinyCliff tiny = new TinyCliff(limited("sweep", 8L * width), BATCH)) {
             List<Long> progress = new ArrayList<>();
             AblationSweep.Result actual = sweep(tiny, attacks, progress);
             assertTrue(tiny.forward.maxTokens() < BATCH, "batches of " + tiny.forward.maxTokens());

@@ -42,6 +42,7 @@ public final class CpuDevice implements Device {
     private final RowGather rowGather = new RowGather();
     private final AblationStart ablationStart = new AblationStart();
     private final RowDot rowDot = new RowDot();
+    private final HeadDots headDots = new HeadDots();
     private final CpuBuffer[] prefixBuffers = new CpuBuffer[2];
     private final CpuBuffer[] ownBuffers = new CpuBuffer[2];
     private CpuBuffer rounded;
@@ -314,6 +315,13 @@ public final class CpuDevice implements Device {
             logits.read((long) r * vocabulary, hostLogits, 0, vocabulary);
             tokens[r] = sampler.next(hostLogits, 0, vocabulary, texts[r], positions[r]);
         }
+    }
+
+    @Override
+    public void headDots(DeviceBuffer z, DeviceBuffer u, int tokens, int heads, int headSize, float[] out) {
+        z.check("headDots", 0, (long) tokens * heads * headSize);
+        u.check("headDots directions", 0, (long) heads * headSize);
+        headDots.run(team, CpuBuffer.of(z), CpuBuffer.of(u), tokens, heads, headSize, out);
     }
 
     @Override

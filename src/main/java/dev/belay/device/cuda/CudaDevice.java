@@ -598,6 +598,27 @@ public final class CudaDevice implements Device {
     }
 
     @Override
+    public void headDots(DeviceBuffer z, DeviceBuffer u, int tokens, int heads, int headSize, float[] out) {
+        z.check("headDots", 0, (long) tokens * heads * headSize);
+        u.check("headDots directions", 0, (long) heads * headSize);
+        if (tokens == 0) {
+            return;
+        }
+        long bytes = (long) tokens * heads * Float.BYTES;
+        long sums = scratch("products with the directions of heads", bytes, false);
+        CudaBuffer outputs = CudaBuffer.of(z);
+        CudaKernel kernel =
+                kernel(outputs.type() == DType.F32 ? KernelCatalog.ATTRIBUTION_F32 : KernelCatalog.ATTRIBUTION_BF16);
+        kernel.pointer(outputs.address())
+                .pointer(CudaBuffer.of(u).address())
+                .i32(heads)
+                .i32(headSize)
+                .pointer(sums);
+        queue.launch(kernel, KernelCatalog.attributionShape(tokens, heads, headSize));
+        MemorySegment.copy(staging.fetch(sums, bytes), JAVA_FLOAT, 0, out, 0, tokens * heads);
+    }
+
+    @Override
     public void dot(DeviceBuffer x, DeviceBuffer vector, int tokens, int width, float[] out) {
         x.check("dot", 0, (long) tokens * width);
         vector.check("dot vector", 0, width);

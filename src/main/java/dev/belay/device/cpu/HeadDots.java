@@ -1,0 +1,36 @@
+package dev.belay.device.cpu;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import java.lang.foreign.MemorySegment;
+
+/** out[t, h] = z[t, h, :] · u[h, :], accumulated in float64. */
+final class HeadDots extends RowTask {
+    private MemorySegment z;
+    private MemorySegment u;
+    private float[] out;
+    private int heads;
+    private int headSize;
+
+    void run(ThreadTeam team, CpuBuffer z, CpuBuffer u, int tokens, int heads, int headSize, float[] out) {
+        this.z = z.segment();
+        this.u = u.segment();
+        this.out = out;
+        this.heads = heads;
+        this.headSize = headSize;
+        over(team, tokens, heads * headSize);
+    }
+
+    @Override
+    void rows(int from, int to, int worker) {
+        for (int i = from * heads; i < to * heads; i++) {
+            long head = (long) i * headSize;
+            long direction = (long) (i % heads) * headSize;
+            double sum = 0;
+            for (int d = 0; d < headSize; d++) {
+                sum += (double) z.getAtIndex(JAVA_FLOAT, head + d) * u.getAtIndex(JAVA_FLOAT, direction + d);
+            }
+            out[i] = (float) sum;
+        }
+    }
+}
