@@ -88,6 +88,9 @@ public final class HeadAttribution {
             int[] ends = new int[texts];
             Arrays.setAll(ends, r -> layout.rowEnd(r) - 1);
             if (last == null || last.elements() < (long) texts * width) {
+                if (last != null) {
+                    last.close();
+                }
                 last = owned.own(device.allocateRounded("head outputs of last tokens", (long) texts * width));
             }
             device.gather(values, ends, texts, width, last);

@@ -29,6 +29,7 @@ import java.util.Map;
  */
 public final class CudaDevice implements Device {
     private static final int MIRRORS = 4;
+    private static final long LEAST_SCRATCH = 1 << 16;
 
     private final DType dtype;
     private final Resources owned = new Resources();
@@ -42,8 +43,10 @@ public final class CudaDevice implements Device {
     private final Map<KernelSignature, CudaKernel> kernels = new HashMap<>();
     private final LayoutMirror[] mirrors = new LayoutMirror[MIRRORS];
     private final Map<String, CudaPool.Block> scratch = new HashMap<>();
-    private final Map<String, Long> scratchBytes = new HashMap<>();
     private int nextMirror;
+    /** Most bytes of partial sums of one launch of decode attention, or one token's. */
+    private long mostPartialSums = 256L << 20;
+
     private long allocations;
 
     private CudaDevice(DType dtype, CudaContext opened) {
@@ -53,6 +56,7 @@ public final class CudaDevice implements Device {
             module = owned.own(context.loadKernels());
             pool = owned.own(new CudaPool(context));
             queue = owned.own(new CudaQueue());
+            pool.beforeFreeing(queue::await);
             staging = owned.own(new CudaStaging(pool, queue));
             uploader = owned.own(new CudaUploader(queue));
             products = owned.own(CudaProducts.open(context, module));
@@ -91,6 +95,11 @@ public final class CudaDevice implements Device {
     @Override
     public long allocations() {
         return allocations;
+    }
+
+    /** Bounds the workspace of decode attention to {@code bytes}, but for one token. */
+    void boundPartialSums(long bytes) {
+        mostPartialSums = bytes;
     }
 
     /** The stream and what went to it. */
@@ -144,7 +153,7 @@ public final class CudaDevice implements Device {
             kernel = module.kernel(signature);
             kernels.put(signature, kernel);
         }
-        return kernel;
+        return kernel.reset();
     }
 
     /** The layout's arrays on the device, with room in the staging memory for {@code extra} bytes more of the same generation. */
@@ -162,21 +171,20 @@ public final class CudaDevice implements Device {
 
     /** Memory between operations or within one; its content is good until the next use of the same name. */
     private long scratch(String name, long bytes, boolean zero) {
-        if (scratchBytes.getOrDefault(name, 0L) < bytes) {
-            CudaPool.Block before = scratch.remove(name);
-            if (before != null) {
-                before.close();
+        CudaPool.Block block = scratch.get(name);
+        if (block == null || block.bytes() < bytes) {
+            if (block != null) {
+                scratch.remove(name);
+                block.close();
             }
-            long size = Math.max(bytes, 2 * scratchBytes.getOrDefault(name, 0L));
-            CudaPool.Block block = pool.allocate(name, size);
+            block = pool.allocate(name, Math.max(bytes, LEAST_SCRATCH));
             allocations++;
             scratch.put(name, block);
-            scratchBytes.put(name, size);
             if (zero) {
-                queue.zero(block.address(), size);
+                queue.zero(block.address(), block.bytes());
             }
         }
-        return scratch.get(name).address();
+        return block.address();
     }
 
     @Override
@@ -330,7 +338,7 @@ public final class CudaDevice implements Device {
         }
     }
 
-    /** Every row has one token. */
+    /** Every row has one token. Many are computed some at a time, to bound the workspace; that changes no bit. */
     private void decode(
             DeviceBuffer q,
             LayoutMirror mirror,
@@ -343,34 +351,36 @@ public final class CudaDevice implements Device {
             long factors,
             DeviceBuffer z) {
         int keys = mirror.keysBound();
-        long workspace = scratch(
-                "partial sums of attention",
-                KernelCatalog.decodeWorkspaceBytes(tokens, shape.heads(), shape.headSize(), keys),
-                false);
-        long counters = scratch(
-                "counters of attention",
-                KernelCatalog.decodeCounters(tokens, shape.kvHeads()) * (long) Integer.BYTES,
-                true);
-        CudaKernel kernel =
-                kernel(dtype == DType.F32 ? KernelCatalog.ATTENTION_DECODE_F32 : KernelCatalog.ATTENTION_DECODE_BF16);
-        kernel.pointer(rounded(q).address());
-        caches(kernel, prefix, own)
-                .pointer(mirror.rowOfToken())
-                .pointer(mirror.positions())
-                .pointer(mirror.prefixStart())
-                .pointer(mirror.prefixLength())
-                .pointer(mirror.ownStart())
-                .i32(shape.heads())
-                .i32(shape.kvHeads())
-                .i32(shape.headSize())
-                .i32(window)
-                .f32(shape.scale())
-                .pointer(sets)
-                .pointer(factors)
-                .pointer(workspace)
-                .pointer(counters)
-                .pointer(rounded(z).address());
-        queue.launch(kernel, KernelCatalog.decodeShape(tokens, shape.kvHeads(), keys));
+        long perToken = KernelCatalog.decodeWorkspaceBytes(1, shape.heads(), shape.headSize(), keys);
+        int step = Math.clamp(mostPartialSums / perToken, 1, tokens);
+        long workspace = scratch("partial sums of attention", step * perToken, false);
+        long counterBytes = KernelCatalog.decodeCounters(step, shape.kvHeads()) * (long) Integer.BYTES;
+        long counters = scratch("counters of attention", counterBytes, true);
+        long rowBytes = (long) shape.queryWidth() * dtype.bytes();
+        for (int first = 0; first < tokens; first += step) {
+            int count = Math.min(step, tokens - first);
+            long skipped = (long) first * Integer.BYTES;
+            CudaKernel kernel = kernel(
+                    dtype == DType.F32 ? KernelCatalog.ATTENTION_DECODE_F32 : KernelCatalog.ATTENTION_DECODE_BF16);
+            kernel.pointer(rounded(q).address() + first * rowBytes);
+            caches(kernel, prefix, own)
+                    .pointer(mirror.rowOfToken() + skipped)
+                    .pointer(mirror.positions() + skipped)
+                    .pointer(mirror.prefixStart())
+                    .pointer(mirror.prefixLength())
+                    .pointer(mirror.ownStart())
+                    .i32(shape.heads())
+                    .i32(shape.kvHeads())
+                    .i32(shape.headSize())
+                    .i32(window)
+                    .f32(shape.scale())
+                    .pointer(sets == 0 ? 0 : sets + skipped)
+                    .pointer(factors)
+                    .pointer(workspace)
+                    .pointer(counters)
+                    .pointer(rounded(z).address() + first * rowBytes);
+            queue.launch(kernel, KernelCatalog.decodeShape(count, shape.kvHeads(), keys));
+        }
     }
 
     private void prefill(
@@ -516,11 +526,9 @@ public final class CudaDevice implements Device {
             queue.copy(target.address(), source.address() + indices[0] * rowBytes, count * rowBytes);
             return;
         }
+        long rows = staging.ints(indices, count);
         CudaKernel kernel = kernel(source.type() == DType.F32 ? KernelCatalog.GATHER_F32 : KernelCatalog.GATHER_BF16);
-        kernel.pointer(source.address())
-                .pointer(staging.ints(indices, count))
-                .i32(width)
-                .pointer(target.address());
+        kernel.pointer(source.address()).pointer(rows).i32(width).pointer(target.address());
         queue.launch(kernel, KernelCatalog.gatherShape(count, width));
     }
 
@@ -539,10 +547,11 @@ public final class CudaDevice implements Device {
         if (groups == 0 || tokens == 0) {
             return;
         }
+        long factors = norms == null ? 0 : staging.floats(norms, groups * tokens);
         CudaKernel kernel = kernel(KernelCatalog.ABLATION_START_F32);
         kernel.pointer(CudaBuffer.of(x).address())
                 .pointer(CudaBuffer.of(attention).address())
-                .pointer(norms == null ? 0 : staging.floats(norms, groups * tokens))
+                .pointer(factors)
                 .i32(tokens)
                 .i32(width)
                 .pointer(CudaBuffer.of(out).address());
@@ -592,9 +601,16 @@ public final class CudaDevice implements Device {
         queue.begin();
         try {
             operations.run();
-        } finally {
-            queue.end();
+        } catch (RuntimeException | Error e) {
+            try {
+                // What was held back is still due: later operations rely on it.
+                queue.end();
+            } catch (RuntimeException also) {
+                e.addSuppressed(also);
+            }
+            throw e;
         }
+        queue.end();
     }
 
     @Override
@@ -646,6 +662,7 @@ public final class CudaDevice implements Device {
 
     @Override
     public void close() {
+        queue.drain();
         scratch.values().forEach(CudaPool.Block::close);
         scratch.clear();
         owned.close();

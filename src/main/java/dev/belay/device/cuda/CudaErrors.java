@@ -16,25 +16,29 @@ final class CudaErrors {
     /** Throws unless {@code code} is success; {@code call} is the driver's function. */
     static void check(int code, String call) {
         if (code != CudaDriver.CUDA_SUCCESS()) {
-            throw new DeviceException(describe(code, call));
+            throw exception(code, describe(code, call));
         }
     }
 
     /** The same of a call on {@code subject}, for example the name of a buffer. */
     static void check(int code, String call, String subject) {
         if (code != CudaDriver.CUDA_SUCCESS()) {
-            throw new DeviceException(describe(code, call + "(" + subject + ")"));
+            throw exception(code, describe(code, call + "(" + subject + ")"));
         }
     }
 
     /** The same of a call on {@code bytes} of {@code subject}. */
     static void check(int code, String call, String subject, long bytes) {
         if (code != CudaDriver.CUDA_SUCCESS()) {
-            String message = describe(code, call + "(" + bytes + " bytes, " + subject + ")");
-            throw code == CudaDriver.CUDA_ERROR_OUT_OF_MEMORY()
-                    ? new DeviceMemoryException(message)
-                    : new DeviceException(message);
+            throw exception(code, describe(code, call + "(" + bytes + " bytes, " + subject + ")"));
         }
+    }
+
+    /** The exception for a code: memory that ran out is one that less work can avoid. */
+    static DeviceException exception(int code, String message) {
+        return code == CudaDriver.CUDA_ERROR_OUT_OF_MEMORY()
+                ? new DeviceMemoryException(message)
+                : new DeviceException(message);
     }
 
     /** "OPERATION failed: NAME (CODE), what it means; what to do". */

@@ -26,6 +26,10 @@ final class CudaGraph implements AutoCloseable {
             } catch (RuntimeException | Error e) {
                 // Ends the capture; its own code adds nothing to what went wrong.
                 CudaDriver.cuStreamEndCapture(stream, pointer);
+                MemorySegment partial = pointer.get(ADDRESS, 0);
+                if (partial.address() != 0) {
+                    CudaDriver.cuGraphDestroy(partial);
+                }
                 throw e;
             }
             CudaErrors.check(CudaDriver.cuStreamEndCapture(stream, pointer), "cuStreamEndCapture");

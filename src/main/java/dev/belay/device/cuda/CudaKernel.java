@@ -157,6 +157,12 @@ final class CudaKernel {
         }
     }
 
+    /** Forgets arguments given for a launch that did not come. */
+    CudaKernel reset() {
+        given = 0;
+        return this;
+    }
+
     /** Number of words that {@link #save} writes. */
     int words() {
         return words;

@@ -19,11 +19,17 @@ final class CudaPool implements AutoCloseable {
 
     private final CudaContext context;
     private final TreeMap<Long, Deque<CudaMemory>> kept = new TreeMap<>();
+    private Runnable beforeFreeing = () -> {};
     private long keptBytes;
     private long usedBytes;
 
     CudaPool(CudaContext context) {
         this.context = context;
+    }
+
+    /** Sets what starts, and waits for, work that uses the pool's memory and has not been given to the device yet. */
+    void beforeFreeing(Runnable wait) {
+        beforeFreeing = wait;
     }
 
     /** One block of the pool; {@link #close} gives it back. */
@@ -43,6 +49,11 @@ final class CudaPool implements AutoCloseable {
                 throw new DeviceException("buffer '" + name + "' is closed");
             }
             return memory.address();
+        }
+
+        /** Size in bytes, at least what was asked for. */
+        long bytes() {
+            return memory.bytes();
         }
 
         /** Whether it has been given back. */
@@ -108,6 +119,7 @@ final class CudaPool implements AutoCloseable {
     }
 
     private void release() {
+        beforeFreeing.run();
         CudaErrors.check(CudaDriver.cuCtxSynchronize(), "cuCtxSynchronize");
         kept.values().forEach(blocks -> blocks.forEach(CudaMemory::close));
         kept.clear();

@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.ADDRESS;
 
 import dev.belay.bindings.cuda.CudaDriver;
 import dev.belay.device.DeviceException;
+import dev.belay.device.DeviceMemoryException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashMap;
@@ -121,15 +122,29 @@ final class CudaQueue implements AutoCloseable {
             return;
         }
         if (graph == null) {
-            long before = launches;
-            graph = CudaGraph.capture(stream, () -> held.run(this::command));
-            launches = before;
+            graph = capture();
+            if (graph == null) {
+                held.run(this::command);
+                return;
+            }
             graphs.put(held.copy(), graph);
         }
         graph.launch(stream);
         pending = true;
         graphLaunches++;
         held.run(this::noteReplayed);
+    }
+
+    /** A graph of what is held, or null where the device has no room for one. */
+    private CudaGraph capture() {
+        long before = launches;
+        try {
+            return CudaGraph.capture(stream, () -> held.run(this::command));
+        } catch (DeviceMemoryException e) {
+            return null;
+        } finally {
+            launches = before;
+        }
     }
 
     private void noteReplayed(Object target, long[] words, int at) {
@@ -298,12 +313,18 @@ final class CudaQueue implements AutoCloseable {
         return words.toString();
     }
 
+    /** Waits before memory is freed; what failed was reported where it was waited for, and must not hide what else goes wrong. */
+    void drain() {
+        if (!closed) {
+            CudaDriver.cuStreamSynchronize(stream);
+        }
+    }
+
     @Override
     public void close() {
         if (!closed) {
+            drain();
             closed = true;
-            // A failed kernel was reported where it was waited for; here it must not hide what else goes wrong.
-            CudaDriver.cuStreamSynchronize(stream);
             for (CudaGraph graph : graphs.values()) {
                 if (graph != null) {
                     graph.close();

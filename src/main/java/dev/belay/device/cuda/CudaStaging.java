@@ -3,6 +3,7 @@ package dev.belay.device.cuda;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
+import dev.belay.device.DeviceException;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -24,12 +25,22 @@ final class CudaStaging implements AutoCloseable {
     CudaStaging(CudaPool pool, CudaQueue queue) {
         this.pool = pool;
         this.queue = queue;
-        allocate(FIRST_BYTES);
+        device = pool.allocate("staging", FIRST_BYTES);
+        host = PinnedMemory.allocate(FIRST_BYTES);
     }
 
-    private void allocate(long bytes) {
-        device = pool.allocate("staging", bytes);
-        host = PinnedMemory.allocate(bytes);
+    /** Where there is no room for more, the old memory stays. */
+    private void grow(long bytes) {
+        CudaPool.Block block = pool.allocate("staging", bytes);
+        try {
+            PinnedMemory pinned = PinnedMemory.allocate(bytes);
+            close();
+            host = pinned;
+            device = block;
+        } catch (DeviceException e) {
+            block.close();
+            throw e;
+        }
     }
 
     /** Changes when addresses given out before are given out anew. */
@@ -49,9 +60,7 @@ final class CudaStaging implements AutoCloseable {
         if (used + bytes > host.bytes()) {
             restart();
             if (bytes > host.bytes()) {
-                long size = host.bytes();
-                close();
-                allocate(Math.max(bytes, 2 * size));
+                grow(Math.max(bytes, 2 * host.bytes()));
             }
         }
     }

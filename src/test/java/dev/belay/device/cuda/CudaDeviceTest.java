@@ -118,6 +118,24 @@ class CudaDeviceTest {
         }
     }
 
+    /** A workspace for one token at a time: three launches of attention a layer instead of one, and the same bits. */
+    @ParameterizedTest
+    @EnumSource(DType.class)
+    void aSmallWorkspaceChangesNoBit(DType dtype) {
+        float[] expected;
+        long launches;
+        try (Opened m = Opened.llama(dtype)) {
+            expected = m.generate(6, Sampling.GREEDY);
+            launches = m.device.queue().launches();
+        }
+        try (Opened m = Opened.llama(dtype)) {
+            m.device.boundPartialSums(1);
+            assertArrayEquals(expected, m.generate(6, Sampling.GREEDY));
+            assertTrue(m.device.queue().launches()
+                    >= launches + 5L * 2 * m.config().layers());
+        }
+    }
+
     /** Nine launches a layer; embedding, final norm, its rounding, the logits and the choice besides; one wait; four bytes a text. */
     @ParameterizedTest
     @EnumSource(DType.class)
