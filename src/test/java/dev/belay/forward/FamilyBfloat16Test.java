@@ -21,24 +21,27 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * In bfloat16 the difference from the float32 golden, over all prompts, must not be larger than the one that transformers 5.18 on
- * PyTorch 2.13 itself shows when it runs the same model in bfloat16 on a CPU: root mean square, and largest (the larger one of two
- * processors, with and without bfloat16 products).
+ * PyTorch 2.13 itself shows when it runs the same model in bfloat16 on a CPU: root mean square, and largest. The largest depends on how
+ * the processor multiplies: the CPU device, which multiplies in float32, is held to a processor that does so too, the CUDA device to one
+ * that multiplies bfloat16.
  */
 class FamilyBfloat16Test {
     @ParameterizedTest(name = "{0} {1}")
     @CsvSource({
-        "llama, hidden.1, 0.0254, 0.1585",
-        "llama, hidden.2, 0.0484, 0.3334",
-        "llama, hidden.3, 0.0258, 0.2768",
-        "llama, head_out.0, 0.00745, 0.0536",
-        "llama, head_out.1, 0.0145, 0.0957",
-        "llama, head_out.2, 0.0239, 0.2825",
-        "llama31-rope, hidden.1, 0.01997, 0.0876",
-        "llama31-rope, hidden.2, 0.0201, 0.1339",
-        "llama31-rope, head_out.0, 0.0063, 0.0479",
-        "llama31-rope, head_out.1, 0.0148, 0.0881"
+        "llama, hidden.1, 0.0254, 0.1333, 0.1585",
+        "llama, hidden.2, 0.0484, 0.3022, 0.3334",
+        "llama, hidden.3, 0.0258, 0.2143, 0.2768",
+        "llama, head_out.0, 0.00745, 0.0536, 0.0477",
+        "llama, head_out.1, 0.0145, 0.0878, 0.0957",
+        "llama, head_out.2, 0.0239, 0.2122, 0.2825",
+        "llama31-rope, hidden.1, 0.01997, 0.0876, 0.0831",
+        "llama31-rope, hidden.2, 0.0201, 0.1037, 0.1339",
+        "llama31-rope, head_out.0, 0.0063, 0.0455, 0.0479",
+        "llama31-rope, head_out.1, 0.0148, 0.0874, 0.0881"
     })
-    void errorIsNotLargerThanThatOfTransformers(String family, String tensor, double rmsLimit, double limit) {
+    void errorIsNotLargerThanThatOfTransformers(
+            String family, String tensor, double rmsLimit, double floatProducts, double bfloat16Products) {
+        double limit = TestDevices.name().equals("cpu") ? floatProducts : bfloat16Products;
         Path folder = Golden.path("families/" + family);
         int index = Integer.parseInt(tensor.substring(tensor.indexOf('.') + 1));
         HookPoint point = tensor.startsWith("hidden") ? HookPoint.residual(index) : HookPoint.headOutput(index);
