@@ -153,7 +153,7 @@ class BadModelTest {
     @CsvSource({"cuda:99", "cuda:GPU-0000"})
     void aDeviceThatIsNotThere(String device) {
         Cli.run("capture ? --ids ? --device ? -o ?", model, ids, device, out)
-                .failed(1, "device " + device + " is not available: ");
+                .failed(1, "device " + device + " is not available", "use --device cpu");
     }
 
     @Test

@@ -92,6 +92,6 @@ public record CudaDeviceChoice(int number, String uuid) {
     }
 
     private DeviceException notAvailable(String reason) {
-        return new DeviceException("device " + this + " is not available: " + reason);
+        return new DeviceException("device " + this + " is not available: " + reason + "; or use --device cpu");
     }
 }

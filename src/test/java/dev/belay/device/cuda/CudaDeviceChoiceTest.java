@@ -138,7 +138,7 @@ class CudaDeviceChoiceTest {
     private static void assertRefused(String name, String message, CudaSystem system) {
         CudaDeviceChoice choice = CudaDeviceChoice.parse(name);
         assertEquals(
-                message,
+                message + "; or use --device cpu",
                 assertThrows(DeviceException.class, () -> choice.pick(system)).getMessage());
     }
 }

@@ -100,7 +100,8 @@ class CudaDriverTest {
         int devices = CudaAvailability.get().devices();
         assertMessage(
                 "device cuda:" + devices + " is not available: there "
-                        + (devices == 1 ? "is 1, cuda:0" : "are " + devices + ", numbered from 0"),
+                        + (devices == 1 ? "is 1, cuda:0" : "are " + devices + ", numbered from 0")
+                        + "; or use --device cpu",
                 () -> CudaContext.open(devices));
     }
 
