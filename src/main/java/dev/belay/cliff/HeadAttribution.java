@@ -58,7 +58,6 @@ public final class HeadAttribution {
         private final List<DeviceBuffer> directions = new ArrayList<>();
         private final float[][] products;
         private DeviceBuffer last;
-        private int texts;
 
         Capture(Model model, LinearProbe probe, int layers) {
             device = model.device();
@@ -84,7 +83,7 @@ public final class HeadAttribution {
 
         @Override
         public int take(HookPoint point, DeviceBuffer values, int width, TokenLayout layout) {
-            texts = layout.rows();
+            int texts = layout.rows();
             int[] ends = new int[texts];
             Arrays.setAll(ends, r -> layout.rowEnd(r) - 1);
             if (last == null || last.elements() < (long) texts * width) {

@@ -1,5 +1,7 @@
 package dev.belay.device;
 
+import java.util.List;
+
 /** Checks that what an operation reads and writes is there, before a device touches it. */
 public final class Bounds {
     private Bounds() {}
@@ -13,8 +15,36 @@ public final class Bounds {
         }
     }
 
+    /** Rows of the matrix that {@code parts} make on top of each other: all have the same number of columns. */
+    public static int stackedRows(List<HostMatrix> parts) {
+        HostMatrix first = parts.getFirst();
+        int rows = 0;
+        for (HostMatrix part : parts) {
+            if (part.columns() != first.columns()) {
+                throw new DeviceException("cannot stack " + part.name() + " with " + part.columns() + " columns on "
+                        + first.name() + " with " + first.columns());
+            }
+            rows += part.rows();
+        }
+        return rows;
+    }
+
+    /** Input and output of {@link Device#matmul}, for at least one token. */
+    public static void product(
+            DeviceBuffer a,
+            int stride,
+            int column,
+            int tokens,
+            DeviceMatrix weights,
+            DeviceBuffer out,
+            long outOffset) {
+        columns(a, stride, column, weights);
+        a.check("matmul input of ", weights, 0, (long) (tokens - 1) * stride + column + weights.columns());
+        out.check("matmul output of ", weights, outOffset, (long) tokens * weights.rows());
+    }
+
     /** The columns that a product reads are inside one row of its inputs. */
-    public static void columns(DeviceBuffer a, int stride, int column, DeviceMatrix weights) {
+    private static void columns(DeviceBuffer a, int stride, int column, DeviceMatrix weights) {
         if (column < 0 || column > stride - weights.columns()) {
             throw new DeviceException("matmul of " + weights + " reads columns " + column + ".."
                     + (column + weights.columns()) + " of rows of " + stride + " in buffer '" + a.name() + "'");

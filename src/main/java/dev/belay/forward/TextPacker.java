@@ -1,9 +1,6 @@
 package dev.belay.forward;
 
-import java.util.ArrayList;
-import java.util.List;
 import java.util.function.IntUnaryOperator;
-import java.util.stream.IntStream;
 
 /** Packs numbered items into batches that stay within a budget, keeping their order. */
 public final class TextPacker {
@@ -21,20 +18,5 @@ public final class TextPacker {
             used += size.applyAsInt(end++);
         }
         return end;
-    }
-
-    /**
-     * Item numbers 0..{@code count}-1 in batches; an item larger than the budget gets a batch of its own.
-     *
-     * @param size size of an item
-     */
-    public static List<List<Integer>> pack(int count, IntUnaryOperator size, int budget) {
-        List<List<Integer>> batches = new ArrayList<>();
-        for (int from = 0; from < count; ) {
-            int end = end(from, count, size, budget);
-            batches.add(IntStream.range(from, end).boxed().toList());
-            from = end;
-        }
-        return batches;
     }
 }

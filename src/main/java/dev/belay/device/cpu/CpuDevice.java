@@ -41,7 +41,6 @@ public final class CpuDevice implements Device {
     private final SwiGlu swiGlu = new SwiGlu();
     private final RowGather rowGather = new RowGather();
     private final AblationStart ablationStart = new AblationStart();
-    private final RowDot rowDot = new RowDot();
     private final HeadDots headDots = new HeadDots();
     private final CpuBuffer[] prefixBuffers = new CpuBuffer[2];
     private final CpuBuffer[] ownBuffers = new CpuBuffer[2];
@@ -110,15 +109,11 @@ public final class CpuDevice implements Device {
     @Override
     public CpuMatrix matrix(String name, List<HostMatrix> parts) {
         int columns = parts.getFirst().columns();
-        int rows = parts.stream().mapToInt(HostMatrix::rows).sum();
+        int rows = Bounds.stackedRows(parts);
         allocations++;
         CpuMatrix matrix = CpuMatrix.allocate(name, rows, columns, storeBfloat16, products);
         int row = 0;
         for (HostMatrix part : parts) {
-            if (part.columns() != columns) {
-                throw new DeviceException("cannot stack " + part.name() + " with " + part.columns() + " columns on "
-                        + parts.getFirst().name() + " with " + columns);
-            }
             fill(matrix, row, part);
             row += part.rows();
         }
@@ -188,9 +183,7 @@ public final class CpuDevice implements Device {
             return;
         }
         int columns = weights.columns();
-        Bounds.columns(a, aStride, aColumn, weights);
-        a.check("matmul input of ", weights, 0, (long) (tokens - 1) * aStride + aColumn + columns);
-        out.check("matmul output of ", weights, outOffset, (long) tokens * weights.rows());
+        Bounds.product(a, aStride, aColumn, tokens, weights, out, outOffset);
         long target = CpuBuffer.of(out).address() + outOffset * Float.BYTES;
         CpuMatrix w = CpuMatrix.of(weights);
         if (!storeBfloat16) {
@@ -328,7 +321,8 @@ public final class CpuDevice implements Device {
     public void dot(DeviceBuffer x, DeviceBuffer vector, int tokens, int width, float[] out) {
         x.check("dot", 0, (long) tokens * width);
         vector.check("dot vector", 0, width);
-        rowDot.run(team, CpuBuffer.of(x), CpuBuffer.of(vector), tokens, width, out);
+        // One head as wide as the row.
+        headDots.run(team, CpuBuffer.of(x), CpuBuffer.of(vector), tokens, 1, width, out);
     }
 
     @Override

@@ -130,13 +130,7 @@ public final class CudaDevice implements Device {
     @Override
     public CudaMatrix matrix(String name, List<HostMatrix> parts) {
         int columns = parts.getFirst().columns();
-        int rows = parts.stream().mapToInt(HostMatrix::rows).sum();
-        for (HostMatrix part : parts) {
-            if (part.columns() != columns) {
-                throw new DeviceException("cannot stack " + part.name() + " with " + part.columns() + " columns on "
-                        + parts.getFirst().name() + " with " + columns);
-            }
-        }
+        int rows = Bounds.stackedRows(parts);
         allocations++;
         CudaMatrix matrix = CudaMatrix.allocate(name, rows, columns, dtype, pool);
         long target = matrix.address();
@@ -195,9 +189,12 @@ public final class CudaDevice implements Device {
             return;
         }
         CudaMatrix matrix = CudaMatrix.of(table);
+        // Before the kernel's arguments: where staging memory begins anew, what is held back runs, perhaps on the same
+        // kernel.
+        long ids = mirror(layout, 0).ids();
         CudaKernel kernel = kernel(matrix.type() == DType.F32 ? KernelCatalog.EMBED_F32 : KernelCatalog.EMBED_BF16_F32);
         kernel.pointer(matrix.address())
-                .pointer(mirror(layout, 0).ids())
+                .pointer(ids)
                 .i32(table.columns())
                 .pointer(CudaBuffer.of(out).address());
         queue.launch(kernel, KernelCatalog.embedShape(layout.tokens(), table.columns()));
@@ -236,9 +233,7 @@ public final class CudaDevice implements Device {
             return;
         }
         int columns = weights.columns();
-        Bounds.columns(a, aStride, aColumn, weights);
-        a.check("matmul input of ", weights, 0, (long) (tokens - 1) * aStride + aColumn + columns);
-        out.check("matmul output of ", weights, outOffset, (long) tokens * weights.rows());
+        Bounds.product(a, aStride, aColumn, tokens, weights, out, outOffset);
         CudaBuffer input = CudaBuffer.of(a);
         CudaMatrix matrix = CudaMatrix.of(weights);
         long source = input.address() + (long) aColumn * input.type().bytes();

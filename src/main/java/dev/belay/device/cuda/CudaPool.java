@@ -21,7 +21,6 @@ final class CudaPool implements AutoCloseable {
     private final TreeMap<Long, Deque<CudaMemory>> kept = new TreeMap<>();
     private Runnable beforeFreeing = () -> {};
     private long keptBytes;
-    private long usedBytes;
 
     CudaPool(CudaContext context) {
         this.context = context;
@@ -65,7 +64,6 @@ final class CudaPool implements AutoCloseable {
         public void close() {
             if (!closed) {
                 closed = true;
-                usedBytes -= memory.bytes();
                 keptBytes += memory.bytes();
                 kept.computeIfAbsent(memory.bytes(), size -> new ArrayDeque<>()).push(memory);
             }
@@ -83,7 +81,6 @@ final class CudaPool implements AutoCloseable {
         if (memory == null) {
             memory = create(name, rounded);
         }
-        usedBytes += memory.bytes();
         return new Block(memory, name);
     }
 
@@ -111,11 +108,6 @@ final class CudaPool implements AutoCloseable {
             release();
             return context.allocate(name, bytes);
         }
-    }
-
-    /** Bytes of blocks that are given out. */
-    long usedBytes() {
-        return usedBytes;
     }
 
     private void release() {

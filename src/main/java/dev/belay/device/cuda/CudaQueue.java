@@ -81,11 +81,6 @@ final class CudaQueue implements AutoCloseable {
         return bytesToHost;
     }
 
-    /** Whether something may not be done yet. */
-    boolean pending() {
-        return pending || held.size() > 0;
-    }
-
     /** From here on commands are held back. */
     void begin() {
         holding = true;
@@ -117,7 +112,7 @@ final class CudaQueue implements AutoCloseable {
         CudaGraph graph = graphs.get(held);
         boolean seen = graph != null || graphs.containsKey(held);
         if (!seen) {
-            remember(held.copy(), null);
+            remember(held.copy());
             held.run(this::command);
             return;
         }
@@ -165,7 +160,7 @@ final class CudaQueue implements AutoCloseable {
         return new LaunchShape((int) words[at], (int) words[at + 1], (int) words[at + 2], (int) words[at + 3]);
     }
 
-    private void remember(CommandList list, CudaGraph graph) {
+    private void remember(CommandList list) {
         if (graphs.size() == KEPT) {
             Map.Entry<CommandList, CudaGraph> oldest = graphs.pollFirstEntry();
             if (oldest.getValue() != null) {
@@ -173,7 +168,7 @@ final class CudaQueue implements AutoCloseable {
                 oldest.getValue().close();
             }
         }
-        graphs.put(list, graph);
+        graphs.put(list, null);
     }
 
     /** Starts a kernel whose arguments have been given. */
