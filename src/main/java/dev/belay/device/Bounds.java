@@ -51,6 +51,38 @@ public final class Bounds {
         }
     }
 
+    /** Input, output and weights of {@link Device#feedForward}. */
+    public static void feedForward(
+            DeviceBuffer x, DeviceBuffer norm, int tokens, DeviceMatrix gateUp, DeviceMatrix down) {
+        int width = gateUp.columns();
+        x.check("feedForward", 0, (long) tokens * width);
+        norm.check("feedForward norm", 0, width);
+        if (gateUp.rows() != 2 * down.columns() || down.rows() != width) {
+            throw new DeviceException("feedForward of " + gateUp + " and " + down + ": they do not fit together");
+        }
+    }
+
+    /** Input, weights and outputs of {@link Device#project}. */
+    public static void project(
+            DeviceBuffer x,
+            DeviceBuffer norm,
+            DeviceMatrix qkv,
+            TokenLayout layout,
+            AttentionShape shape,
+            DeviceBuffer rope,
+            DeviceBuffer q,
+            KeyValues cache) {
+        x.check("project", 0, (long) layout.tokens() * qkv.columns());
+        norm.check("project norm", 0, qkv.columns());
+        if (qkv.rows() != QkvPart.ALL.width(shape)) {
+            throw new DeviceException(
+                    "project with " + qkv + ": queries, keys and values need " + QkvPart.ALL.width(shape) + " rows");
+        }
+        angles(rope, layout, shape);
+        q.check("project queries", 0, (long) layout.tokens() * shape.queryWidth());
+        slots(cache, layout, shape);
+    }
+
     /** The input, the angles, the queries' place and the slots of {@link Device#rotate}. */
     public static void rotate(
             QkvPart part,
@@ -91,8 +123,8 @@ public final class Bounds {
     private static void slots(KeyValues cache, TokenLayout layout, AttentionShape shape) {
         for (int t = 0; t < layout.tokens(); t++) {
             long slot = layout.slot(t);
-            cache.keys().check("rotate slot", slot * shape.kvWidth(), shape.kvWidth());
             cache.values().check("rotate slot", slot * shape.kvWidth(), shape.kvWidth());
+            cache.keys().check("rotate slot", slot * shape.kvWidth(), shape.kvWidth());
         }
     }
 
@@ -104,12 +136,12 @@ public final class Bounds {
                 continue;
             }
             long shared = layout.prefixLength(r) * width;
-            prefix.keys().check("attention prefix keys", layout.prefixStart(r) * width, shared);
             prefix.values().check("attention prefix values", layout.prefixStart(r) * width, shared);
+            prefix.keys().check("attention prefix keys", layout.prefixStart(r) * width, shared);
             int last = layout.position(layout.rowEnd(r) - 1);
             long mine = (last + 1 - layout.prefixLength(r)) * width;
-            own.keys().check("attention keys", layout.ownStart(r) * width, mine);
             own.values().check("attention values", layout.ownStart(r) * width, mine);
+            own.keys().check("attention keys", layout.ownStart(r) * width, mine);
         }
     }
 }

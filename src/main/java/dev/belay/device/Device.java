@@ -19,17 +19,40 @@ public interface Device extends AutoCloseable {
     DeviceBuffer allocate(String name, long elements);
 
     /**
-     * Allocates {@code elements} numbers that only products and attention read: float32, or rounded to {@link #dtype()} where the
+     * Allocates {@code elements} numbers that only products read: float32, or rounded to {@link #dtype()} where the
      * device multiplies that.
      */
     default DeviceBuffer allocateRounded(String name, long elements) {
         return allocate(name, elements);
     }
 
+    /** Allocates {@code elements} numbers that only attention reads, as queries: float32, or rounded where attention multiplies that. */
+    default DeviceBuffer allocateQueries(String name, long elements) {
+        return allocateRounded(name, elements);
+    }
+
+    /**
+     * Allocates the keys and values of {@code slots} tokens of {@code width} = KV·HD numbers each, in the layout that the device's
+     * attention likes; only {@link #rotate} and {@link #attention} know it.
+     */
+    default KeyValues keyValues(String name, int slots, int width) {
+        long elements = (long) slots * width;
+        DeviceBuffer keys = allocateRounded(name + ": keys", elements);
+        try {
+            return new KeyValues(keys, allocateRounded(name + ": values", elements));
+        } catch (RuntimeException | Error e) {
+            keys.close();
+            throw e;
+        }
+    }
+
     /** Number of buffers and matrices allocated since the device was opened; constant while a decode loop runs. */
     long allocations();
 
-    /** Stacks {@code parts} (same number of columns) by rows into one weight matrix on the device, converting to {@link #dtype()}. */
+    /**
+     * Stacks {@code parts} (same number of columns) by rows into one weight matrix on the device, converting to {@link #dtype()}. Their
+     * memory must stay readable until the matrix is closed: a device may copy it later, or never.
+     */
     DeviceMatrix matrix(String name, List<HostMatrix> parts);
 
     /** Bytes that a weight matrix of this many elements takes on this device. */
@@ -97,6 +120,58 @@ public interface Device extends AutoCloseable {
 
     /** out[T, F] = silu(gateUp[:, 0..F)) · gateUp[:, F..2F). */
     void swiglu(DeviceBuffer gateUp, int tokens, int width, DeviceBuffer out);
+
+    /** Whether {@link #project} and {@link #feedForward} of as many tokens are one operation here, not the steps they stand for. */
+    default boolean fuses(int tokens) {
+        return false;
+    }
+
+    /**
+     * Queries, keys and values of normed tokens: {@link #rmsNorm}, {@link #matmul} and {@link #rotate}.
+     *
+     * @param x residual stream [T, D]
+     * @param norm weight of the norm [D]
+     * @param qkv stacked query, key and value weights [H·HD + 2·KV·HD, D]
+     */
+    default void project(
+            DeviceBuffer x,
+            DeviceBuffer norm,
+            float eps,
+            DeviceMatrix qkv,
+            TokenLayout layout,
+            AttentionShape shape,
+            DeviceBuffer rope,
+            ProjectionSpace space,
+            DeviceBuffer q,
+            KeyValues cache) {
+        int tokens = layout.tokens();
+        rmsNorm(x, norm, eps, tokens, qkv.columns(), space.normed());
+        matmul(space.normed(), qkv.columns(), 0, tokens, qkv, space.qkv(), 0, false);
+        rotate(QkvPart.ALL, space.qkv(), layout, shape, rope, q, cache);
+    }
+
+    /**
+     * x[t, :] += down · (silu(gate) ∘ up) of the normed token, for T tokens: {@link #rmsNorm}, {@link #matmul}, {@link #swiglu} and
+     * {@link #matmul}.
+     *
+     * @param x residual stream [T, D]
+     * @param norm weight of the norm [D]
+     * @param gateUp stacked gate and up weights [2F, D]
+     * @param down [D, F]
+     */
+    default void feedForward(
+            DeviceBuffer x,
+            DeviceBuffer norm,
+            float eps,
+            int tokens,
+            DeviceMatrix gateUp,
+            DeviceMatrix down,
+            FeedForwardSpace space) {
+        rmsNorm(x, norm, eps, tokens, gateUp.columns(), space.normed());
+        matmul(space.normed(), gateUp.columns(), 0, tokens, gateUp, space.gateUp(), 0, false);
+        swiglu(space.gateUp(), tokens, down.columns(), space.activated());
+        matmul(space.activated(), down.columns(), 0, tokens, down, x, 0, true);
+    }
 
     /** out[i, :] = in[indices[i], :] for {@code count} rows of {@code width}; both buffers hold the same type of number. */
     void gather(DeviceBuffer in, int[] indices, int count, int width, DeviceBuffer out);

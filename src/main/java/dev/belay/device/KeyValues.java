@@ -1,7 +1,8 @@
 package dev.belay.device;
 
 /**
- * Keys and values of one layer: two buffers [slots, KV·HD], float32. Slots are token places; who owns which is the caller's affair.
+ * Keys and values of one layer: two buffers of slots · KV·HD numbers or a little more, from {@link Device#keyValues}, in a layout of the
+ * device's own. Slots are token places; who owns which is the caller's affair.
  *
  * @param keys after rotary embedding
  */

@@ -13,6 +13,11 @@ import java.util.Map;
 record OperationCost(double flops, double bytes) {
     private static final int F32 = Float.BYTES;
 
+    /** This and then {@code other}. */
+    OperationCost plus(OperationCost other) {
+        return new OperationCost(flops + other.flops, bytes + other.bytes);
+    }
+
     static OperationCost embed(int tokens, int width, long rowBytes) {
         return new OperationCost(0, (double) tokens * (rowBytes + (long) width * F32));
     }

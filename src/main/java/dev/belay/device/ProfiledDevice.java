@@ -120,13 +120,11 @@ public final class ProfiledDevice implements Device {
             DeviceBuffer out,
             long outOffset,
             boolean accumulate) {
-        long weightBytes = device.matrixBytes((long) weights.rows() * weights.columns());
-        OperationCost cost = OperationCost.product(tokens, weights.rows(), weights.columns(), weightBytes, accumulate);
         run(
                 "matmul",
                 weights,
                 tokens,
-                cost,
+                product(tokens, weights, accumulate),
                 () -> device.matmul(a, aStride, aColumn, tokens, weights, out, outOffset, accumulate));
     }
 
@@ -143,6 +141,65 @@ public final class ProfiledDevice implements Device {
         int heads = (part.queries() ? shape.heads() : 0) + (part.keyValues() ? shape.kvHeads() : 0);
         OperationCost cost = OperationCost.rotation(tokens, heads, part.width(shape), shape.rotarySize());
         run("rotate", tokens, cost, () -> device.rotate(part, in, layout, shape, rope, q, cache));
+    }
+
+    @Override
+    public boolean fuses(int tokens) {
+        return device.fuses(tokens);
+    }
+
+    @Override
+    public void project(
+            DeviceBuffer x,
+            DeviceBuffer norm,
+            float eps,
+            DeviceMatrix qkv,
+            TokenLayout layout,
+            AttentionShape shape,
+            DeviceBuffer rope,
+            ProjectionSpace space,
+            DeviceBuffer q,
+            KeyValues cache) {
+        int tokens = layout.tokens();
+        if (!fuses(tokens)) {
+            Device.super.project(x, norm, eps, qkv, layout, shape, rope, space, q, cache);
+            return;
+        }
+        int heads = shape.heads() + shape.kvHeads();
+        OperationCost cost = OperationCost.rmsNorm(tokens, qkv.columns())
+                .plus(product(tokens, qkv, false))
+                .plus(OperationCost.rotation(tokens, heads, qkv.rows(), shape.rotarySize()));
+        run(
+                "project",
+                qkv,
+                tokens,
+                cost,
+                () -> device.project(x, norm, eps, qkv, layout, shape, rope, space, q, cache));
+    }
+
+    @Override
+    public void feedForward(
+            DeviceBuffer x,
+            DeviceBuffer norm,
+            float eps,
+            int tokens,
+            DeviceMatrix gateUp,
+            DeviceMatrix down,
+            FeedForwardSpace space) {
+        if (!fuses(tokens)) {
+            Device.super.feedForward(x, norm, eps, tokens, gateUp, down, space);
+            return;
+        }
+        OperationCost cost = OperationCost.rmsNorm(tokens, gateUp.columns())
+                .plus(product(tokens, gateUp, false))
+                .plus(OperationCost.swiglu(tokens, down.columns()))
+                .plus(product(tokens, down, true));
+        run("feedForward", down, tokens, cost, () -> device.feedForward(x, norm, eps, tokens, gateUp, down, space));
+    }
+
+    private OperationCost product(int tokens, DeviceMatrix weights, boolean accumulate) {
+        long weightBytes = device.matrixBytes((long) weights.rows() * weights.columns());
+        return OperationCost.product(tokens, weights.rows(), weights.columns(), weightBytes, accumulate);
     }
 
     @Override
@@ -246,6 +303,16 @@ public final class ProfiledDevice implements Device {
     @Override
     public DeviceBuffer allocateRounded(String name, long elements) {
         return device.allocateRounded(name, elements);
+    }
+
+    @Override
+    public DeviceBuffer allocateQueries(String name, long elements) {
+        return device.allocateQueries(name, elements);
+    }
+
+    @Override
+    public KeyValues keyValues(String name, int slots, int width) {
+        return device.keyValues(name, slots, width);
     }
 
     @Override

@@ -8,6 +8,7 @@ import dev.belay.device.DeviceMatrix;
 import dev.belay.device.DeviceMemoryException;
 import dev.belay.device.HeadScaleTable;
 import dev.belay.device.KeyValues;
+import dev.belay.device.ProjectionSpace;
 import dev.belay.device.QkvPart;
 import dev.belay.device.Sampling;
 import dev.belay.device.TokenLayout;
@@ -142,14 +143,17 @@ public final class ForwardPass implements AutoCloseable {
             Batch batch, int l, DeviceBuffer angles, KvCache prefix, KvCache own, Hooks hooks, boolean narrow) {
         ModelWeights.Layer w = weights.layer(l);
         TokenLayout layout = batch.layout();
-        DeviceBuffer normed = work.normed;
-        device.rmsNorm(work.residual, w.attentionNorm(), config.normEps(), layout.tokens(), config.hidden(), normed);
+        DeviceBuffer x = work.residual;
+        float eps = config.normEps();
         if (narrow) {
-            project(QkvPart.KEYS_VALUES, l, normed, layout, angles, own);
+            device.rmsNorm(x, w.attentionNorm(), eps, layout.tokens(), config.hidden(), work.normed);
+            project(QkvPart.KEYS_VALUES, w.keyValue(), work.normed, layout, angles, own.layer(l));
             layout = narrow(batch);
-            project(QkvPart.QUERIES, l, work.normedRead, layout, angles, own);
+            project(QkvPart.QUERIES, w.query(), work.normedRead, layout, angles, own.layer(l));
         } else {
-            project(QkvPart.ALL, l, normed, layout, angles, own);
+            ProjectionSpace space = work.projectionSpace;
+            DeviceBuffer norm = w.attentionNorm();
+            device.project(x, norm, eps, w.qkv(), layout, attention, angles, space, work.queries, own.layer(l));
         }
         int tokens = layout.tokens();
         boolean scaled = hooks.scales().fill(scaleTable, l, layout, batch.spans(), hooks.report());
@@ -168,17 +172,16 @@ public final class ForwardPass implements AutoCloseable {
         return layout;
     }
 
-    /** Queries, or keys and values, or all of them, of the tokens in {@code normed}, rotated and where attention reads them. */
+    /** Queries, or keys and values, of the tokens in {@code normed}, rotated and where attention reads them. */
     private void project(
-            QkvPart part, int l, DeviceBuffer normed, TokenLayout layout, DeviceBuffer angles, KvCache own) {
-        ModelWeights.Layer w = weights.layer(l);
-        DeviceMatrix matrix = switch (part) {
-            case ALL -> w.qkv();
-            case QUERIES -> w.query();
-            case KEYS_VALUES -> w.keyValue();
-        };
+            QkvPart part,
+            DeviceMatrix matrix,
+            DeviceBuffer normed,
+            TokenLayout layout,
+            DeviceBuffer angles,
+            KeyValues own) {
         device.matmul(normed, config.hidden(), 0, layout.tokens(), matrix, work.qkv, 0, false);
-        device.rotate(part, work.qkv, layout, attention, angles, work.queries, own.layer(l));
+        device.rotate(part, work.qkv, layout, attention, angles, work.queries, own);
     }
 
     /** Keeps only the tokens read: gathers their residual stream and normed input to the front. */
@@ -206,10 +209,14 @@ public final class ForwardPass implements AutoCloseable {
     /** x += W_down · (silu(W_gate · norm(x)) ∘ W_up · norm(x)) for the first {@code tokens} tokens of the residual stream. */
     public void feedForwardBlock(int l, int tokens) {
         ModelWeights.Layer w = weights.layer(l);
-        device.rmsNorm(work.residual, w.feedForwardNorm(), config.normEps(), tokens, config.hidden(), work.normed);
-        device.matmul(work.normed, config.hidden(), 0, tokens, w.gateUp(), work.gateUp, 0, false);
-        device.swiglu(work.gateUp, tokens, config.feedForward(), work.activated);
-        device.matmul(work.activated, config.feedForward(), 0, tokens, w.down(), work.residual, 0, true);
+        device.feedForward(
+                work.residual,
+                w.feedForwardNorm(),
+                config.normEps(),
+                tokens,
+                w.gateUp(),
+                w.down(),
+                work.feedForwardSpace);
     }
 
     /** The final norm of the first {@code tokens} tokens of the residual stream: H[L], [T, D]. */

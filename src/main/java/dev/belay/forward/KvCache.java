@@ -1,7 +1,6 @@
 package dev.belay.forward;
 
 import dev.belay.device.Device;
-import dev.belay.device.DeviceBuffer;
 import dev.belay.device.KeyValues;
 import dev.belay.model.ModelConfig;
 
@@ -13,23 +12,13 @@ public final class KvCache implements AutoCloseable {
     private KvCache(Device device, ModelConfig config, int slots, int kept, String name) {
         this.slots = slots;
         layers = new KeyValues[config.layers()];
-        long elements = (long) slots * config.kvHeads() * config.headSize();
+        int width = config.kvHeads() * config.headSize();
         try {
             for (int l = 0; l < layers.length; l++) {
-                layers[l] = l < kept ? allocate(device, name, l, elements) : layers[0];
+                layers[l] = l < kept ? device.keyValues(name + " of layer " + l, slots, width) : layers[0];
             }
         } catch (RuntimeException | Error e) {
             close();
-            throw e;
-        }
-    }
-
-    private static KeyValues allocate(Device device, String name, int layer, long elements) {
-        DeviceBuffer keys = device.allocateRounded(name + " keys of layer " + layer, elements);
-        try {
-            return new KeyValues(keys, device.allocateRounded(name + " values of layer " + layer, elements));
-        } catch (RuntimeException | Error e) {
-            keys.close();
             throw e;
         }
     }

@@ -2,6 +2,8 @@ package dev.belay.forward;
 
 import dev.belay.device.Device;
 import dev.belay.device.DeviceBuffer;
+import dev.belay.device.FeedForwardSpace;
+import dev.belay.device.ProjectionSpace;
 import dev.belay.model.ModelConfig;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,6 +24,8 @@ final class Workspace implements AutoCloseable {
     final DeviceBuffer headOutputs;
     final DeviceBuffer gateUp;
     final DeviceBuffer activated;
+    final ProjectionSpace projectionSpace;
+    final FeedForwardSpace feedForwardSpace;
 
     Workspace(Device device, ModelConfig c, int tokens) {
         this.device = device;
@@ -33,10 +37,13 @@ final class Workspace implements AutoCloseable {
             normedRead = rounded("normed at the tokens read", c.hidden());
             states = buffer("states after the final norm", c.hidden());
             qkv = buffer("queries, keys and values", (c.heads() + 2 * c.kvHeads()) * c.headSize());
-            queries = rounded("queries", c.heads() * c.headSize());
+            queries = device.allocateQueries("queries", (long) tokens * c.heads() * c.headSize());
+            owned.add(queries);
             headOutputs = rounded("head outputs", c.heads() * c.headSize());
             gateUp = buffer("gate and up", 2 * c.feedForward());
             activated = rounded("activated", c.feedForward());
+            projectionSpace = new ProjectionSpace(normed, qkv);
+            feedForwardSpace = new FeedForwardSpace(normed, gateUp, activated);
         } catch (RuntimeException | Error e) {
             close();
             throw e;

@@ -64,6 +64,16 @@ public final class TensorValues {
         return values;
     }
 
+    /** Element {@code index} of {@code data}, which is F32, F16 or BF16, as float32. */
+    public static float floatAt(MemorySegment data, TensorType type, long index) {
+        return switch (type) {
+            case F32 -> data.get(F32, 4 * index);
+            case F16 -> Float.float16ToFloat(data.get(I16, 2 * index));
+            case BF16 -> bfloat16ToFloat(data.get(I16, 2 * index));
+            default -> throw new IllegalArgumentException(type + " is not a type of weights");
+        };
+    }
+
     /** The float32 whose upper half is {@code bits}. */
     public static float bfloat16ToFloat(short bits) {
         return Float.intBitsToFloat(bits << 16);

@@ -196,7 +196,7 @@ class RaggedBatchTest {
                             DeviceException.class, () -> m.forward.run(batch, 3, cache, Hooks.none(), false))
                     .getMessage();
             assertEquals(
-                    "rotate slot of 32 elements at 288 is outside buffer 'cache keys of layer 0' of 288 elements",
+                    "rotate slot of 32 elements at 288 is outside buffer 'cache of layer 0: values' of 288 elements",
                     message);
         }
     }

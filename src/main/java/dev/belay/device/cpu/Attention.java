@@ -1,28 +1,111 @@
 package dev.belay.device.cpu;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
 import dev.belay.device.AttentionShape;
 import dev.belay.device.TokenLayout;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
 
 /**
  * z[t, h, :] = Σ_j softmax_j(scale · q[t, h]·k[j]) v[j] over the keys that token t sees: those of its row's shared prefix, then its
- * row's own up to itself. One row of the task is one token with all its heads; scores stay in the worker's own scratch.
+ * row's own up to itself.
+ *
+ * <p>Keys lie in blocks of as many slots as a vector has lanes, feature by feature ({@link #keyIndex}), so that a vector holds one
+ * feature of several keys and no score needs a sum over lanes. Values lie slot by slot. One item of the task is a tile of tokens of
+ * one row, with the heads of one key head; of these queries, eight are computed at a time, over the same keys: eight sums keep the
+ * two multipliers of a core busy.
  */
-final class Attention extends RowTask {
+final class Attention implements ThreadTeam.Task {
+    private static final VectorSpecies<Float> SPECIES = RowTask.SPECIES;
+    private static final int LANES = RowTask.LANES;
+    private static final ByteOrder ORDER = RowTask.ORDER;
+    private static final int QUERIES = 8;
+    private static final int TILE = 32;
+
     private MemorySegment q;
     private MemorySegment z;
-    private MemorySegment prefixKeys;
-    private MemorySegment prefixValues;
-    private MemorySegment ownKeys;
-    private MemorySegment ownValues;
+    private boolean roundedZ;
+    private Cache prefix;
+    private Cache own;
     private TokenLayout layout;
     private AttentionShape shape;
     private int window;
-    private float[][] scratch = new float[0][];
+    /** First token of each tile and one past its last. */
+    private int[] tiles = new int[64];
+
+    private Scratch[] scratch = new Scratch[0];
+
+    /** Keys and values of one layer. */
+    private record Cache(MemorySegment keys, MemorySegment values) {
+        static Cache of(CpuBuffer[] keysAndValues) {
+            return new Cache(keysAndValues[0].segment(), keysAndValues[1].segment());
+        }
+    }
+
+    /** Elements of a buffer of keys of {@code slots} tokens: whole blocks. */
+    static long keyElements(int slots, int width) {
+        return (slots + LANES - 1L) / LANES * LANES * width;
+    }
+
+    /** Element of feature {@code c} of the key in {@code slot}. */
+    static long keyIndex(int slot, int width, int c) {
+        return ((long) (slot / LANES) * width + c) * LANES + slot % LANES;
+    }
+
+    /** A run of slots that a group of queries sees, and where their scores are: that of slot s at {@code index + s - slot}. */
+    private static final class Span {
+        private int slot;
+        private int count;
+        private int index;
+
+        /** Sets the slots; returns the first index behind the blocks that hold them. */
+        int set(int slot, int count, int start) {
+            this.slot = slot;
+            this.count = count;
+            index = count == 0 ? start : start + slot % LANES;
+            return start + blocks() * LANES;
+        }
+
+        int firstBlock() {
+            return slot / LANES;
+        }
+
+        int blocks() {
+            return count == 0 ? 0 : (slot + count - 1) / LANES - slot / LANES + 1;
+        }
+    }
+
+    /** A worker's own memory for a group of queries. */
+    private static final class Scratch {
+        /** Queries [8, HD], times the scale. */
+        private final float[] queries;
+        /** Scores [8, stride], then weights. */
+        private final float[] scores;
+
+        private final int stride;
+        /** Head outputs [8, HD], times the sum of the weights. */
+        private final float[] outputs;
+
+        private final int width;
+        private final float[] inverseSums = new float[QUERIES];
+        /** Where in z the outputs go. */
+        private final long[] targets = new long[QUERIES];
+
+        private final Span prefix = new Span();
+        private final Span own = new Span();
+        private int count;
+
+        Scratch(int headSize, int stride) {
+            queries = new float[QUERIES * headSize];
+            scores = new float[QUERIES * stride];
+            outputs = new float[QUERIES * headSize];
+            this.stride = stride;
+            width = headSize;
+        }
+    }
 
     void run(
             ThreadTeam team,
@@ -35,127 +118,263 @@ final class Attention extends RowTask {
             CpuBuffer z) {
         this.q = q.segment();
         this.z = z.segment();
-        prefixKeys = prefix[0].segment();
-        prefixValues = prefix[1].segment();
-        ownKeys = own[0].segment();
-        ownValues = own[1].segment();
+        roundedZ = z.bfloat16();
+        this.prefix = Cache.of(prefix);
+        this.own = Cache.of(own);
         this.layout = layout;
-        this.shape = shape;
         this.window = window;
         int longest = 0;
-        for (int t = 0; t < layout.tokens(); t++) {
-            longest = Math.max(longest, layout.position(t) + 1);
+        int count = 0;
+        for (int r = 0; r < layout.rows(); r++) {
+            int end = layout.rowEnd(r);
+            for (int t = layout.rowStart(r); t < end; t += TILE) {
+                if (2 * count == tiles.length) {
+                    tiles = Arrays.copyOf(tiles, 2 * tiles.length);
+                }
+                tiles[2 * count] = t;
+                tiles[2 * count + 1] = Math.min(end, t + TILE);
+                longest = Math.max(longest, layout.position(tiles[2 * count + 1] - 1) + 1);
+                count++;
+            }
         }
-        reserve(team.size(), longest);
-        over(team, layout.tokens(), (int) Math.min(Integer.MAX_VALUE, shape.queryWidth() * (long) longest / 4));
+        reserve(team.size(), shape, longest);
+        this.shape = shape;
+        team.run(this, count * shape.kvHeads());
     }
 
-    private void reserve(int workers, int keys) {
-        int room = scratch.length == workers ? scratch[0].length : 0;
-        if (room < keys) {
-            scratch = new float[workers][Math.max(keys, Math.max(1024, 2 * room))];
+    private void reserve(int workers, AttentionShape next, int keys) {
+        // Two spans may each begin and end within a block.
+        int needed = keys + 4 * LANES;
+        int room = scratch.length == workers && shape.headSize() == next.headSize() ? scratch[0].stride : 0;
+        if (room < needed) {
+            int stride = (Math.max(needed, 2 * room) + LANES - 1) / LANES * LANES;
+            scratch = new Scratch[workers];
+            Arrays.setAll(scratch, w -> new Scratch(next.headSize(), stride));
         }
     }
 
     @Override
-    void rows(int from, int to, int worker) {
-        float[] scores = scratch[worker];
+    public void run(int item, int worker) {
+        int tile = item / shape.kvHeads();
+        int kvHead = item % shape.kvHeads();
+        int from = tiles[2 * tile];
         int group = shape.heads() / shape.kvHeads();
-        for (int t = from; t < to; t++) {
-            for (int h = 0; h < shape.heads(); h++) {
-                head(t, h, h / group, scores);
-            }
+        int queries = (tiles[2 * tile + 1] - from) * group;
+        Scratch s = scratch[worker];
+        for (int i = 0; i < queries; i += QUERIES) {
+            s.count = Math.min(QUERIES, queries - i);
+            queries(s, from, i, kvHead, group);
         }
     }
 
-    private void head(int t, int h, int kvHead, float[] scores) {
-        int row = layout.row(t);
-        int prefix = layout.prefixLength(row);
-        int end = layout.position(t) + 1;
-        int first = window > 0 ? Math.max(0, end - window) : 0;
-        long query = ((long) t * shape.queryWidth() + (long) h * shape.headSize()) * Float.BYTES;
-        long head = (long) kvHead * shape.headSize();
-        long prefixBase = (long) layout.prefixStart(row) * shape.kvWidth() + head;
-        long ownBase = (long) (layout.ownStart(row) - prefix) * shape.kvWidth() + head;
-        int split = Math.clamp(prefix, first, end);
-        scores(query, prefixKeys, prefixBase, first, split, scores);
-        scores(query, ownKeys, ownBase, split, end, scores);
-        softmax(scores, first, end);
-        clear(query);
-        weigh(query, prefixValues, prefixBase, first, split, scores);
-        weigh(query, ownValues, ownBase, split, end, scores);
-    }
-
-    private void scores(long query, MemorySegment keys, long base, int from, int to, float[] scores) {
-        int size = shape.headSize();
-        int stride = shape.kvWidth();
-        for (int j = from; j < to; j++) {
-            long key = (base + (long) j * stride) * Float.BYTES;
-            FloatVector sums = FloatVector.zero(SPECIES);
-            int i = 0;
-            for (; i < bound(size); i += LANES) {
-                FloatVector a = FloatVector.fromMemorySegment(SPECIES, q, query + 4L * i, ORDER);
-                FloatVector b = FloatVector.fromMemorySegment(SPECIES, keys, key + 4L * i, ORDER);
-                sums = a.fma(b, sums);
-            }
-            float sum = VectorMath.sum(sums);
-            for (; i < size; i++) {
-                sum += q.get(JAVA_FLOAT, query + 4L * i) * keys.get(JAVA_FLOAT, key + 4L * i);
-            }
-            scores[j] = sum * shape.scale();
+    /** Queries {@code i} to {@code i + s.count} of the tile from token {@code from}; query n is head n % G of token n / G. */
+    private void queries(Scratch s, int from, int i, int kvHead, int group) {
+        for (int x = 0; x < QUERIES; x++) {
+            // Where there are fewer than eight, the last one is computed again.
+            int n = i + Math.min(x, s.count - 1);
+            int head = kvHead * group + n % group;
+            s.targets[x] = (long) (from + n / group) * shape.queryWidth() + (long) head * shape.headSize();
+            load(s, x);
+        }
+        int first = from + i / group;
+        int last = from + (i + s.count - 1) / group;
+        int row = layout.row(first);
+        int start = firstKey(first);
+        int end = layout.position(last) + 1;
+        int shared = layout.prefixLength(row);
+        int split = Math.clamp(shared, start, end);
+        int behind = s.prefix.set(layout.prefixStart(row) + start, split - start, 0);
+        behind = s.own.set(layout.ownStart(row) - shared + split, end - split, behind);
+        scores(s, prefix.keys(), s.prefix, kvHead);
+        scores(s, own.keys(), s.own, kvHead);
+        for (int x = 0; x < s.count; x++) {
+            int t = from + (i + x) / group;
+            int since = firstKey(t);
+            int until = layout.position(t) + 1;
+            int a = Math.clamp(since, start, split) - start + s.prefix.index;
+            int b = Math.clamp(until, start, split) - start + s.prefix.index;
+            int c = Math.clamp(since, split, end) - split + s.own.index;
+            int d = Math.clamp(until, split, end) - split + s.own.index;
+            s.inverseSums[x] = softmax(s.scores, x * s.stride, a, b, c, d, behind);
+        }
+        int dimension = 0;
+        for (; dimension < RowTask.bound(shape.headSize()); dimension += LANES) {
+            weigh(s, kvHead * shape.headSize(), dimension);
+        }
+        for (; dimension < shape.headSize(); dimension++) {
+            weighNumber(s, kvHead * shape.headSize(), dimension);
+        }
+        for (int x = 0; x < s.count; x++) {
+            store(s, x);
         }
     }
 
-    /** Turns scores into weights that sum to 1. */
-    private static void softmax(float[] scores, int from, int to) {
-        float max = Float.NEGATIVE_INFINITY;
-        for (int j = from; j < to; j++) {
-            max = Math.max(max, scores[j]);
+    /** Loads query {@code x}. */
+    private void load(Scratch s, int x) {
+        int size = s.width;
+        int i = 0;
+        for (; i < RowTask.bound(size); i += LANES) {
+            FloatVector.fromMemorySegment(SPECIES, q, (s.targets[x] + i) * Float.BYTES, ORDER)
+                    .mul(shape.scale())
+                    .intoArray(s.queries, x * size + i);
         }
-        int j = from;
+        for (; i < size; i++) {
+            s.queries[x * size + i] = Cells.get(q, s.targets[x] + i, false) * shape.scale();
+        }
+    }
+
+    private int firstKey(int t) {
+        return window > 0 ? Math.max(0, layout.position(t) + 1 - window) : 0;
+    }
+
+    private void scores(Scratch s, MemorySegment keys, Span span, int kvHead) {
+        int blocks = span.blocks();
+        int target = span.index - span.slot % LANES;
+        for (int b = 0; b < blocks; b++) {
+            score(s, keys, keyBase(span.firstBlock() + b, kvHead), target + b * LANES);
+        }
+    }
+
+    private long keyBase(int block, int kvHead) {
+        return ((long) block * shape.kvWidth() + (long) kvHead * shape.headSize()) * LANES * Float.BYTES;
+    }
+
+    /** Scores of the queries and the keys of one block, which begins at byte {@code base}. */
+    private static void score(Scratch s, MemorySegment keys, long base, int target) {
+        FloatVector s0 = FloatVector.zero(SPECIES);
+        FloatVector s1 = s0;
+        FloatVector s2 = s0;
+        FloatVector s3 = s0;
+        FloatVector s4 = s0;
+        FloatVector s5 = s0;
+        FloatVector s6 = s0;
+        FloatVector s7 = s0;
+        float[] queries = s.queries;
+        int size = s.width;
+        for (int d = 0; d < size; d++) {
+            FloatVector k = FloatVector.fromMemorySegment(SPECIES, keys, base + (long) d * LANES * Float.BYTES, ORDER);
+            s0 = k.fma(FloatVector.broadcast(SPECIES, queries[d]), s0);
+            s1 = k.fma(FloatVector.broadcast(SPECIES, queries[size + d]), s1);
+            s2 = k.fma(FloatVector.broadcast(SPECIES, queries[2 * size + d]), s2);
+            s3 = k.fma(FloatVector.broadcast(SPECIES, queries[3 * size + d]), s3);
+            s4 = k.fma(FloatVector.broadcast(SPECIES, queries[4 * size + d]), s4);
+            s5 = k.fma(FloatVector.broadcast(SPECIES, queries[5 * size + d]), s5);
+            s6 = k.fma(FloatVector.broadcast(SPECIES, queries[6 * size + d]), s6);
+            s7 = k.fma(FloatVector.broadcast(SPECIES, queries[7 * size + d]), s7);
+        }
+        float[] scores = s.scores;
+        int stride = s.stride;
+        s0.intoArray(scores, target);
+        s1.intoArray(scores, stride + target);
+        s2.intoArray(scores, 2 * stride + target);
+        s3.intoArray(scores, 3 * stride + target);
+        s4.intoArray(scores, 4 * stride + target);
+        s5.intoArray(scores, 5 * stride + target);
+        s6.intoArray(scores, 6 * stride + target);
+        s7.intoArray(scores, 7 * stride + target);
+    }
+
+    /**
+     * Turns the scores at row + [a, b) and row + [c, d) into weights without their common factor, which is returned, and all others
+     * below row + end into zeros.
+     */
+    private static float softmax(float[] scores, int row, int a, int b, int c, int d, int end) {
+        clear(scores, row, row + a);
+        clear(scores, row + b, row + c);
+        clear(scores, row + d, row + end);
+        FloatVector largest = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
+        for (int j = row; j < row + end; j += LANES) {
+            largest = largest.max(FloatVector.fromArray(SPECIES, scores, j));
+        }
+        float max = VectorMath.max(largest);
         FloatVector sums = FloatVector.zero(SPECIES);
-        for (; j < from + bound(to - from); j += LANES) {
-            FloatVector e =
-                    VectorMath.exp(FloatVector.fromArray(SPECIES, scores, j).sub(max));
+        for (int j = row; j < row + end; j += LANES) {
+            FloatVector score = FloatVector.fromArray(SPECIES, scores, j);
+            FloatVector e = VectorMath.exp(score.sub(max))
+                    .blend(0f, score.compare(VectorOperators.EQ, Float.NEGATIVE_INFINITY));
             e.intoArray(scores, j);
             sums = sums.add(e);
         }
-        float sum = VectorMath.sum(sums);
-        for (; j < to; j++) {
-            scores[j] = VectorMath.exp(scores[j] - max);
-            sum += scores[j];
-        }
-        float inverse = 1 / sum;
-        for (j = from; j < to; j++) {
-            scores[j] *= inverse;
+        return 1 / VectorMath.sum(sums);
+    }
+
+    private static void clear(float[] scores, int from, int to) {
+        for (int j = from; j < to; j++) {
+            scores[j] = Float.NEGATIVE_INFINITY;
         }
     }
 
-    private void clear(long target) {
-        for (int i = 0; i < shape.headSize(); i++) {
-            z.set(JAVA_FLOAT, target + 4L * i, 0f);
-        }
-    }
-
-    private void weigh(long target, MemorySegment values, long base, int from, int to, float[] weights) {
-        int size = shape.headSize();
-        int stride = shape.kvWidth();
-        int i = 0;
-        for (; i < bound(size); i += LANES) {
-            FloatVector sum = FloatVector.fromMemorySegment(SPECIES, z, target + 4L * i, ORDER);
-            for (int j = from; j < to; j++) {
-                long value = (base + (long) j * stride + i) * Float.BYTES;
-                FloatVector v = FloatVector.fromMemorySegment(SPECIES, values, value, ORDER);
-                sum = v.lanewise(VectorOperators.FMA, FloatVector.broadcast(SPECIES, weights[j]), sum);
+    /** One vector of dimensions of the outputs. */
+    private void weigh(Scratch s, int column, int dimension) {
+        FloatVector z0 = FloatVector.zero(SPECIES);
+        FloatVector z1 = z0;
+        FloatVector z2 = z0;
+        FloatVector z3 = z0;
+        FloatVector z4 = z0;
+        FloatVector z5 = z0;
+        FloatVector z6 = z0;
+        FloatVector z7 = z0;
+        float[] weights = s.scores;
+        int stride = s.stride;
+        long step = (long) shape.kvWidth() * Float.BYTES;
+        for (int part = 0; part < 2; part++) {
+            Span span = part == 0 ? s.prefix : s.own;
+            MemorySegment values = part == 0 ? prefix.values() : own.values();
+            long value = ((long) span.slot * shape.kvWidth() + column + dimension) * Float.BYTES;
+            int index = span.index;
+            for (int j = 0; j < span.count; j++) {
+                FloatVector v = FloatVector.fromMemorySegment(SPECIES, values, value + j * step, ORDER);
+                z0 = v.fma(FloatVector.broadcast(SPECIES, weights[index + j]), z0);
+                z1 = v.fma(FloatVector.broadcast(SPECIES, weights[stride + index + j]), z1);
+                z2 = v.fma(FloatVector.broadcast(SPECIES, weights[2 * stride + index + j]), z2);
+                z3 = v.fma(FloatVector.broadcast(SPECIES, weights[3 * stride + index + j]), z3);
+                z4 = v.fma(FloatVector.broadcast(SPECIES, weights[4 * stride + index + j]), z4);
+                z5 = v.fma(FloatVector.broadcast(SPECIES, weights[5 * stride + index + j]), z5);
+                z6 = v.fma(FloatVector.broadcast(SPECIES, weights[6 * stride + index + j]), z6);
+                z7 = v.fma(FloatVector.broadcast(SPECIES, weights[7 * stride + index + j]), z7);
             }
-            sum.intoMemorySegment(z, target + 4L * i, ORDER);
+        }
+        float[] out = s.outputs;
+        int size = s.width;
+        z0.intoArray(out, dimension);
+        z1.intoArray(out, size + dimension);
+        z2.intoArray(out, 2 * size + dimension);
+        z3.intoArray(out, 3 * size + dimension);
+        z4.intoArray(out, 4 * size + dimension);
+        z5.intoArray(out, 5 * size + dimension);
+        z6.intoArray(out, 6 * size + dimension);
+        z7.intoArray(out, 7 * size + dimension);
+    }
+
+    /** One dimension of the outputs, where the head size is no multiple of a vector. */
+    private void weighNumber(Scratch s, int column, int dimension) {
+        for (int x = 0; x < s.count; x++) {
+            float sum = 0;
+            for (int part = 0; part < 2; part++) {
+                Span span = part == 0 ? s.prefix : s.own;
+                MemorySegment values = part == 0 ? prefix.values() : own.values();
+                for (int j = 0; j < span.count; j++) {
+                    long value = (long) (span.slot + j) * shape.kvWidth() + column + dimension;
+                    sum = Math.fma(s.scores[x * s.stride + span.index + j], Cells.get(values, value, false), sum);
+                }
+            }
+            s.outputs[x * s.width + dimension] = sum;
+        }
+    }
+
+    /** Divides output {@code x} by its sum of weights and stores it. */
+    private void store(Scratch s, int x) {
+        int size = s.width;
+        int from = x * size;
+        long target = s.targets[x];
+        float factor = s.inverseSums[x];
+        int i = 0;
+        for (; i < RowTask.bound(size); i += LANES) {
+            FloatVector v = FloatVector.fromArray(SPECIES, s.outputs, from + i).mul(factor);
+            Cells.store(v, z, target + i, roundedZ);
         }
         for (; i < size; i++) {
-            float sum = z.get(JAVA_FLOAT, target + 4L * i);
-            for (int j = from; j < to; j++) {
-                sum += weights[j] * values.get(JAVA_FLOAT, (base + (long) j * stride + i) * Float.BYTES);
-            }
-            z.set(JAVA_FLOAT, target + 4L * i, sum);
+            Cells.set(z, target + i, s.outputs[from + i] * factor, roundedZ);
         }
     }
 }

@@ -1,26 +1,31 @@
 package dev.belay.device.cpu;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import dev.belay.device.DeviceBuffer;
 import dev.belay.device.DeviceException;
 import dev.belay.device.DeviceMemoryException;
+import dev.belay.weights.TensorValues;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/** Float32 memory outside the Java heap, aligned to a cache line. */
+/** Memory outside the Java heap, aligned to a cache line; float32, or bfloat16 where products read it. */
 final class CpuBuffer extends DeviceBuffer {
     private final Arena arena;
     private final MemorySegment segment;
     private final long address;
+    private final boolean bfloat16;
 
-    CpuBuffer(String name, long elements) {
+    CpuBuffer(String name, long elements, boolean bfloat16) {
         super(name, elements);
+        this.bfloat16 = bfloat16;
         arena = Arena.ofShared();
-        segment = allocate(arena, name, elements * Float.BYTES);
+        segment = allocate(arena, name, elements * elementBytes());
         address = segment.address();
     }
 
+    /** Zeroed memory; closes the arena if there is none. */
     static MemorySegment allocate(Arena arena, String name, long bytes) {
         try {
             return arena.allocate(Math.max(bytes, 64), 64);
@@ -39,6 +44,15 @@ final class CpuBuffer extends DeviceBuffer {
         return address;
     }
 
+    /** True if the elements are bfloat16, false if they are float32. */
+    boolean bfloat16() {
+        return bfloat16;
+    }
+
+    int elementBytes() {
+        return bfloat16 ? Short.BYTES : Float.BYTES;
+    }
+
     static CpuBuffer of(DeviceBuffer buffer) {
         CpuBuffer cpu = (CpuBuffer) buffer;
         if (!cpu.arena.scope().isAlive()) {
@@ -49,12 +63,24 @@ final class CpuBuffer extends DeviceBuffer {
 
     @Override
     protected void copyIn(long offset, float[] source, int from, int count) {
-        MemorySegment.copy(source, from, segment, JAVA_FLOAT, offset * Float.BYTES, count);
+        if (!bfloat16) {
+            MemorySegment.copy(source, from, segment, JAVA_FLOAT, offset * Float.BYTES, count);
+            return;
+        }
+        for (int i = 0; i < count; i++) {
+            segment.setAtIndex(JAVA_SHORT, offset + i, TensorValues.floatToBfloat16(source[from + i]));
+        }
     }
 
     @Override
     protected void copyOut(long offset, float[] target, int to, int count) {
-        MemorySegment.copy(segment, JAVA_FLOAT, offset * Float.BYTES, target, to, count);
+        if (!bfloat16) {
+            MemorySegment.copy(segment, JAVA_FLOAT, offset * Float.BYTES, target, to, count);
+            return;
+        }
+        for (int i = 0; i < count; i++) {
+            target[to + i] = TensorValues.bfloat16ToFloat(segment.getAtIndex(JAVA_SHORT, offset + i));
+        }
     }
 
     @Override

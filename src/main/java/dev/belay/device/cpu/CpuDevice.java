@@ -1,8 +1,5 @@
 package dev.belay.device.cpu;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT;
-
 import dev.belay.device.AttentionShape;
 import dev.belay.device.Bounds;
 import dev.belay.device.DType;
@@ -10,22 +7,21 @@ import dev.belay.device.Device;
 import dev.belay.device.DeviceBuffer;
 import dev.belay.device.DeviceException;
 import dev.belay.device.DeviceMatrix;
+import dev.belay.device.FeedForwardSpace;
 import dev.belay.device.HeadScaleTable;
 import dev.belay.device.HostMatrix;
 import dev.belay.device.KeyValues;
+import dev.belay.device.ProjectionSpace;
 import dev.belay.device.QkvPart;
 import dev.belay.device.Sampler;
 import dev.belay.device.Sampling;
 import dev.belay.device.TokenLayout;
-import dev.belay.weights.TensorType;
-import dev.belay.weights.TensorValues;
-import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /** The device that is always there: oneDNN and the Vector API on a team of threads. */
 public final class CpuDevice implements Device {
     private final DType dtype;
-    private final boolean storeBfloat16;
+    private final boolean bfloat16Products;
     private final ThreadTeam team;
     private final OneDnn dnnl;
     private final Products.Cache products;
@@ -42,6 +38,8 @@ public final class CpuDevice implements Device {
     private final RowGather rowGather = new RowGather();
     private final AblationStart ablationStart = new AblationStart();
     private final HeadDots headDots = new HeadDots();
+    private final FusedFeedForward fusedFeedForward;
+    private final FusedProjection fusedProjection;
     private final CpuBuffer[] prefixBuffers = new CpuBuffer[2];
     private final CpuBuffer[] ownBuffers = new CpuBuffer[2];
     private CpuBuffer rounded;
@@ -49,12 +47,14 @@ public final class CpuDevice implements Device {
     private Sampler sampler;
     private float[] hostLogits = new float[0];
 
-    private CpuDevice(DType dtype, int threads, boolean storeBfloat16) {
+    private CpuDevice(DType dtype, int threads, boolean bfloat16Products) {
         this.dtype = dtype;
-        this.storeBfloat16 = storeBfloat16;
+        this.bfloat16Products = bfloat16Products;
         dnnl = new OneDnn(threads);
         team = new ThreadTeam(threads);
-        products = new Products.Cache(dnnl, threads);
+        products = new Products.Cache(dnnl, threads, bfloat16Products, dtype == DType.BF16);
+        fusedFeedForward = new FusedFeedForward(bfloat16Products);
+        fusedProjection = new FusedProjection(rotary, bfloat16Products);
     }
 
     /**
@@ -69,18 +69,18 @@ public final class CpuDevice implements Device {
         if (threads < 1) {
             throw new DeviceException("belay.threads is " + threads + ": use a number from 1");
         }
-        // Inputs of products stay float32: rounding them too exceeds the error that transformers shows in bfloat16.
-        return open(dtype, threads, false);
+        return open(dtype, threads, dtype == DType.BF16 && OneDnn.multipliesBfloat16());
     }
 
-    /** Opens the device with bfloat16 stored as such ({@code storeBfloat16}) or as rounded float32. */
-    static CpuDevice open(DType dtype, int threads, boolean storeBfloat16) {
-        return new CpuDevice(dtype, threads, storeBfloat16);
+    /** Opens the device; products multiply bfloat16 numbers ({@code bfloat16Products}) or float32 numbers, rounded as {@code dtype} says. */
+    static CpuDevice open(DType dtype, int threads, boolean bfloat16Products) {
+        return new CpuDevice(dtype, threads, bfloat16Products);
     }
 
     @Override
     public String description() {
-        String bf16 = dtype == DType.F32 ? "" : storeBfloat16 ? ", bf16 products" : ", bf16 weights with f32 products";
+        String bf16 =
+                dtype == DType.F32 ? "" : bfloat16Products ? ", bf16 products" : ", bf16 weights with f32 products";
         return "cpu (" + team.size() + (team.size() == 1 ? " thread, " : " threads, ") + 32 * RowTask.LANES
                 + "-bit vectors, oneDNN " + OneDnnLibrary.version() + bf16 + ")";
     }
@@ -98,60 +98,40 @@ public final class CpuDevice implements Device {
     @Override
     public CpuBuffer allocate(String name, long elements) {
         allocations++;
-        return new CpuBuffer(name, elements);
+        return new CpuBuffer(name, elements, false);
+    }
+
+    @Override
+    public CpuBuffer allocateRounded(String name, long elements) {
+        allocations++;
+        return new CpuBuffer(name, elements, bfloat16Products);
+    }
+
+    @Override
+    public CpuBuffer allocateQueries(String name, long elements) {
+        return allocate(name, elements);
+    }
+
+    @Override
+    public KeyValues keyValues(String name, int slots, int width) {
+        CpuBuffer keys = allocate(name + ": keys", Attention.keyElements(slots, width));
+        try {
+            return new KeyValues(keys, allocate(name + ": values", (long) slots * width));
+        } catch (RuntimeException | Error e) {
+            keys.close();
+            throw e;
+        }
     }
 
     @Override
     public long matrixBytes(long elements) {
-        return elements * (storeBfloat16 ? Short.BYTES : Float.BYTES);
+        return elements * (bfloat16Products ? Short.BYTES : Float.BYTES);
     }
 
     @Override
     public CpuMatrix matrix(String name, List<HostMatrix> parts) {
-        int columns = parts.getFirst().columns();
-        int rows = Bounds.stackedRows(parts);
         allocations++;
-        CpuMatrix matrix = CpuMatrix.allocate(name, rows, columns, storeBfloat16, products);
-        int row = 0;
-        for (HostMatrix part : parts) {
-            fill(matrix, row, part);
-            row += part.rows();
-        }
-        return matrix;
-    }
-
-    private void fill(CpuMatrix matrix, int firstRow, HostMatrix part) {
-        long rowBytes = (long) part.columns() * part.type().bytes();
-        int rowsPerItem = (int) Math.max(1, (1 << 18) / rowBytes);
-        ThreadTeam.Task task = (item, worker) -> {
-            int end = Math.min(part.rows(), (item + 1) * rowsPerItem);
-            for (int r = item * rowsPerItem; r < end; r++) {
-                fillRow(matrix, firstRow + r, part.data().asSlice(r * rowBytes, rowBytes), part.type());
-            }
-        };
-        team.run(task, (part.rows() + rowsPerItem - 1) / rowsPerItem);
-    }
-
-    private void fillRow(CpuMatrix matrix, int row, MemorySegment source, TensorType type) {
-        MemorySegment target = matrix.segment();
-        long start = matrix.rowOffset(row);
-        if (storeBfloat16 && type == TensorType.BF16) {
-            MemorySegment.copy(source, 0, target, start * Short.BYTES, source.byteSize());
-            return;
-        }
-        float[] values = TensorValues.floats(source, type);
-        if (storeBfloat16) {
-            for (int i = 0; i < values.length; i++) {
-                target.setAtIndex(JAVA_SHORT, start + i, TensorValues.floatToBfloat16(values[i]));
-            }
-            return;
-        }
-        if (dtype == DType.BF16 && type != TensorType.BF16) {
-            for (int i = 0; i < values.length; i++) {
-                values[i] = TensorValues.bfloat16ToFloat(TensorValues.floatToBfloat16(values[i]));
-            }
-        }
-        MemorySegment.copy(values, 0, target, JAVA_FLOAT, start * Float.BYTES, values.length);
+        return CpuMatrix.of(name, parts, Bounds.stackedRows(parts), products);
     }
 
     @Override
@@ -186,13 +166,14 @@ public final class CpuDevice implements Device {
         Bounds.product(a, aStride, aColumn, tokens, weights, out, outOffset);
         long target = CpuBuffer.of(out).address() + outOffset * Float.BYTES;
         CpuMatrix w = CpuMatrix.of(weights);
-        if (!storeBfloat16) {
-            long source = CpuBuffer.of(a).address() + (long) aColumn * Float.BYTES;
-            matrixProduct.run(team, source, aStride, Float.BYTES, tokens, w, target, accumulate);
+        CpuBuffer in = CpuBuffer.of(a);
+        if (in.bfloat16() == bfloat16Products) {
+            long source = in.address() + (long) aColumn * in.elementBytes();
+            matrixProduct.run(team, source, aStride, in.elementBytes(), tokens, w, target, accumulate);
             return;
         }
-        CpuBuffer inputs = rounded(((long) tokens * columns + 1) / 2);
-        roundRows.run(team, CpuBuffer.of(a), aStride, aColumn, tokens, columns, inputs);
+        CpuBuffer inputs = rounded((long) tokens * columns);
+        roundRows.run(team, in, aStride, aColumn, tokens, columns, inputs);
         matrixProduct.run(team, inputs.address(), columns, Short.BYTES, tokens, w, target, accumulate);
     }
 
@@ -201,7 +182,7 @@ public final class CpuDevice implements Device {
             if (rounded != null) {
                 rounded.close();
             }
-            rounded = allocate("bf16 inputs", elements);
+            rounded = allocateRounded("bf16 inputs", elements);
         }
         return rounded;
     }
@@ -216,16 +197,54 @@ public final class CpuDevice implements Device {
             DeviceBuffer q,
             KeyValues cache) {
         Bounds.rotate(part, in, layout, shape, rope, q, cache);
-        int stride = part.width(shape);
-        if (part.queries()) {
-            rotary.queries(team, CpuBuffer.of(in), stride, layout, shape, CpuBuffer.of(rope), CpuBuffer.of(q));
+        CpuBuffer queries = part.queries() ? CpuBuffer.of(q) : null;
+        rotary.run(team, part, CpuBuffer.of(in), layout, shape, CpuBuffer.of(rope), queries, cache);
+    }
+
+    @Override
+    public boolean fuses(int tokens) {
+        return FusedBlocks.suit(tokens, team);
+    }
+
+    @Override
+    public void feedForward(
+            DeviceBuffer x,
+            DeviceBuffer norm,
+            float eps,
+            int tokens,
+            DeviceMatrix gateUp,
+            DeviceMatrix down,
+            FeedForwardSpace space) {
+        CpuMatrix first = CpuMatrix.of(gateUp);
+        if (!fuses(tokens) || !first.cutInHalves()) {
+            Device.super.feedForward(x, norm, eps, tokens, gateUp, down, space);
+            return;
         }
-        if (part.keyValues()) {
-            int column = part.queries() ? shape.queryWidth() : 0;
-            CpuBuffer keys = CpuBuffer.of(cache.keys());
-            CpuBuffer values = CpuBuffer.of(cache.values());
-            rotary.keyValues(team, CpuBuffer.of(in), stride, column, layout, shape, CpuBuffer.of(rope), keys, values);
+        Bounds.feedForward(x, norm, tokens, gateUp, down);
+        CpuMatrix second = CpuMatrix.of(down);
+        fusedFeedForward.run(team, CpuBuffer.of(x), CpuBuffer.of(norm), eps, tokens, first, second);
+    }
+
+    @Override
+    public void project(
+            DeviceBuffer x,
+            DeviceBuffer norm,
+            float eps,
+            DeviceMatrix qkv,
+            TokenLayout layout,
+            AttentionShape shape,
+            DeviceBuffer rope,
+            ProjectionSpace space,
+            DeviceBuffer q,
+            KeyValues cache) {
+        if (!fuses(layout.tokens())) {
+            Device.super.project(x, norm, eps, qkv, layout, shape, rope, space, q, cache);
+            return;
         }
+        Bounds.project(x, norm, qkv, layout, shape, rope, q, cache);
+        rotary.prepare(team, QkvPart.ALL, layout, shape, CpuBuffer.of(rope), CpuBuffer.of(q), cache);
+        CpuMatrix weights = CpuMatrix.of(qkv);
+        fusedProjection.run(team, CpuBuffer.of(x), CpuBuffer.of(norm), eps, layout.tokens(), weights);
     }
 
     @Override
@@ -330,6 +349,8 @@ public final class CpuDevice implements Device {
         team.close();
         products.close();
         dnnl.close();
+        fusedFeedForward.close();
+        fusedProjection.close();
         if (rounded != null) {
             rounded.close();
         }

@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 final class HeadDots extends RowTask {
     private MemorySegment z;
     private MemorySegment u;
+    private boolean bfloat16;
     private float[] out;
     private int heads;
     private int headSize;
@@ -15,6 +16,7 @@ final class HeadDots extends RowTask {
     void run(ThreadTeam team, CpuBuffer z, CpuBuffer u, int tokens, int heads, int headSize, float[] out) {
         this.z = z.segment();
         this.u = u.segment();
+        bfloat16 = z.bfloat16();
         this.out = out;
         this.heads = heads;
         this.headSize = headSize;
@@ -28,7 +30,7 @@ final class HeadDots extends RowTask {
             long direction = (long) (i % heads) * headSize;
             double sum = 0;
             for (int d = 0; d < headSize; d++) {
-                sum += (double) z.getAtIndex(JAVA_FLOAT, head + d) * u.getAtIndex(JAVA_FLOAT, direction + d);
+                sum += (double) Cells.get(z, head + d, bfloat16) * u.getAtIndex(JAVA_FLOAT, direction + d);
             }
             out[i] = (float) sum;
         }

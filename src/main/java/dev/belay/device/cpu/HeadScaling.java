@@ -1,19 +1,19 @@
 package dev.belay.device.cpu;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
 import dev.belay.device.HeadScaleTable;
 import java.lang.foreign.MemorySegment;
 
 /** z[t, h, :] *= γ[set of t, h]; where the set asks for it, all of z[t] is then rescaled to the norm it had. */
 final class HeadScaling extends RowTask {
     private MemorySegment z;
+    private boolean bfloat16;
     private HeadScaleTable table;
     private int heads;
     private int headSize;
 
     void run(ThreadTeam team, CpuBuffer z, HeadScaleTable table, int tokens, int heads, int headSize) {
         this.z = z.segment();
+        bfloat16 = z.bfloat16();
         this.table = table;
         this.heads = heads;
         this.headSize = headSize;
@@ -47,7 +47,7 @@ final class HeadScaling extends RowTask {
     private double squaredNorm(long start) {
         double sum = 0;
         for (int i = 0; i < headSize; i++) {
-            double v = z.getAtIndex(JAVA_FLOAT, start + i);
+            double v = Cells.get(z, start + i, bfloat16);
             sum += v * v;
         }
         return sum;
@@ -62,8 +62,8 @@ final class HeadScaling extends RowTask {
             }
             long start = row + (long) h * headSize;
             for (int i = 0; i < headSize; i++) {
-                float v = z.getAtIndex(JAVA_FLOAT, start + i);
-                z.setAtIndex(JAVA_FLOAT, start + i, gamma == 0 ? 0f : v * factor);
+                float v = Cells.get(z, start + i, bfloat16);
+                Cells.set(z, start + i, gamma == 0 ? 0f : v * factor, bfloat16);
             }
         }
     }

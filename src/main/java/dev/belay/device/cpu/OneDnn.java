@@ -11,7 +11,7 @@ final class OneDnn implements AutoCloseable {
     private final MemorySegment engine;
     private final MemorySegment[] streams;
     private final MemorySegment[] scratch;
-    private Arena scratchArena = Arena.ofShared();
+    private final Arena scratchArena = Arena.ofShared();
     private long scratchBytes;
 
     OneDnn(int workers) {
@@ -49,6 +49,49 @@ final class OneDnn implements AutoCloseable {
         }
     }
 
+    /** A matrix with given strides, in elements; the caller destroys it. */
+    static MemorySegment matrix(int rows, int columns, int rowStride, int columnStride, int type) {
+        try (Arena call = Arena.ofConfined()) {
+            MemorySegment dims = pair(call, rows, columns);
+            MemorySegment strides = pair(call, rowStride, columnStride);
+            return create(
+                    "dnnl_memory_desc_create_with_strides",
+                    md -> Dnnl.dnnl_memory_desc_create_with_strides(md, 2, dims, type, strides));
+        }
+    }
+
+    /** A matrix whose layout oneDNN chooses; the caller destroys it. */
+    static MemorySegment anyMatrix(int rows, int columns, int type) {
+        try (Arena call = Arena.ofConfined()) {
+            MemorySegment dims = pair(call, rows, columns);
+            return create(
+                    "dnnl_memory_desc_create_with_tag",
+                    md -> Dnnl.dnnl_memory_desc_create_with_tag(md, 2, dims, type, Dnnl.dnnl_format_tag_any()));
+        }
+    }
+
+    private static MemorySegment pair(Arena arena, long first, long second) {
+        MemorySegment pair = arena.allocate(Dnnl.DNNL_MAX_NDIMS() * Long.BYTES);
+        pair.setAtIndex(ValueLayout.JAVA_LONG, 0, first);
+        pair.setAtIndex(ValueLayout.JAVA_LONG, 1, second);
+        return pair;
+    }
+
+    /** Attributes of a primitive whose scratch memory is the caller's; the caller destroys them. */
+    static MemorySegment attributes() {
+        MemorySegment attributes = create("dnnl_primitive_attr_create", Dnnl::dnnl_primitive_attr_create);
+        check(
+                "dnnl_primitive_attr_set_scratchpad_mode",
+                Dnnl.dnnl_primitive_attr_set_scratchpad_mode(attributes, Dnnl.dnnl_scratchpad_mode_user()));
+        return attributes;
+    }
+
+    /** True if products of bfloat16 have instructions of their own here; oneDNN's fallback is a thousand times slower. */
+    static boolean multipliesBfloat16() {
+        int isa = Dnnl.dnnl_cpu_isa_avx512_core_bf16();
+        return (Dnnl.dnnl_get_effective_cpu_isa() & isa) == isa;
+    }
+
     private static String name(int status) {
         if (status == Dnnl.dnnl_out_of_memory()) {
             return "out_of_memory";
@@ -64,17 +107,16 @@ final class OneDnn implements AutoCloseable {
         return engine;
     }
 
-    /** Gives every worker at least {@code bytes} of scratch memory; not while products run. */
-    void reserveScratch(long bytes) {
+    /** Gives every worker at least {@code bytes} of scratch memory; what they had stays until the end, as they may be using it. */
+    synchronized void reserveScratch(long bytes) {
         if (bytes <= scratchBytes) {
             return;
         }
-        scratchArena.close();
-        scratchArena = Arena.ofShared();
+        long room = Math.max(bytes, 2 * scratchBytes);
         for (int w = 0; w < scratch.length; w++) {
-            scratch[w] = CpuBuffer.allocate(scratchArena, "oneDNN scratchpad", bytes);
+            scratch[w] = CpuBuffer.allocate(scratchArena, "oneDNN scratchpad", room);
         }
-        scratchBytes = bytes;
+        scratchBytes = room;
     }
 
     /** Scratch memory of one worker. */

@@ -1,87 +1,123 @@
 package dev.belay.device.cpu;
 
+import dev.belay.bindings.dnnl.Dnnl;
+import dev.belay.device.HostMatrix;
+import dev.belay.weights.TensorValues;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
 /**
- * The oneDNN primitives of one weight shape. A primitive is compiled for exact sizes and costs milliseconds to make, so token counts
- * are cut into few sizes: blocks of {@value #BLOCK}, a multiple of {@value #STEP}, and a rest below {@value #STEP}. With few tokens
- * the output features are cut into one part per thread instead. Looking one up allocates nothing.
+ * The oneDNN primitives of one shape of packed weights [N, K]. A primitive is compiled for exact sizes and costs milliseconds to make,
+ * so token counts are cut into few sizes: blocks of {@value #BLOCK}, a multiple of {@value #STEP}, and a rest below {@value #STEP}.
+ * Looking one up allocates nothing.
  */
-final class Products {
+final class Products implements AutoCloseable {
     static final int BLOCK = 128;
     static final int STEP = 16;
     private static final int SIZES = STEP + BLOCK / STEP;
 
-    private final Cache cache;
+    private final OneDnn dnnl;
+    private final int workers;
     private final int rows;
     private final int columns;
-    private final int stride;
     private final boolean bfloat16;
-    private final int part;
-    private final List<Product[]> whole = new ArrayList<>();
-    private final List<Integer> strides = new ArrayList<>();
+    private final MemorySegment layout;
+    private final long bytes;
+    private final List<Strides> tables = new ArrayList<>();
 
-    private Products(Cache cache, int rows, int columns, int stride, boolean bfloat16) {
-        this.cache = cache;
+    /** The primitives for one pair of strides, by kind of output and number of tokens. */
+    private record Strides(int a, int out, Product[] products) {}
+
+    private Products(OneDnn dnnl, int workers, int rows, int columns, boolean bfloat16) {
+        this.dnnl = dnnl;
+        this.workers = workers;
         this.rows = rows;
         this.columns = columns;
-        this.stride = stride;
         this.bfloat16 = bfloat16;
-        int share = (rows + cache.workers - 1) / cache.workers;
-        this.part = Math.min(rows, (share + 63) / 64 * 64);
+        layout = Product.packing(dnnl, shape(BLOCK, columns, rows, false));
+        bytes = Dnnl.dnnl_memory_desc_get_size(layout);
     }
 
-    /** All primitives of a device, by weight shape. */
+    /** All primitives of a device, by shape of weights. */
     static final class Cache implements AutoCloseable {
-        private record Key(int rows, int columns, int stride, boolean bfloat16) {}
+        private record Key(int rows, int columns) {}
 
         private final OneDnn dnnl;
         private final int workers;
+        private final boolean bfloat16;
+        private final boolean rounded;
         private final Map<Key, Products> products = new HashMap<>();
-        private final Map<Product.Shape, Product> made = new HashMap<>();
 
-        Cache(OneDnn dnnl, int workers) {
+        /**
+         * @param bfloat16 products multiply bfloat16 numbers, not float32
+         * @param rounded weights are rounded to bfloat16
+         */
+        Cache(OneDnn dnnl, int workers, boolean bfloat16, boolean rounded) {
             this.dnnl = dnnl;
             this.workers = workers;
+            this.bfloat16 = bfloat16;
+            this.rounded = rounded;
         }
 
-        Products of(int rows, int columns, int stride, boolean bfloat16) {
+        Products of(int rows, int columns) {
             return products.computeIfAbsent(
-                    new Key(rows, columns, stride, bfloat16), k -> new Products(this, rows, columns, stride, bfloat16));
+                    new Key(rows, columns), k -> new Products(dnnl, workers, rows, columns, bfloat16));
         }
 
-        private Product make(Product.Shape shape) {
-            return made.computeIfAbsent(shape, s -> new Product(dnnl, workers, s));
+        OneDnn dnnl() {
+            return dnnl;
+        }
+
+        int workers() {
+            return workers;
+        }
+
+        boolean bfloat16() {
+            return bfloat16;
+        }
+
+        /** Element {@code index} of a matrix in the model file, as products see it. */
+        float weight(HostMatrix matrix, long index) {
+            float value = TensorValues.floatAt(matrix.data(), matrix.type(), index);
+            return rounded ? TensorValues.bfloat16ToFloat(TensorValues.floatToBfloat16(value)) : value;
         }
 
         @Override
         public void close() {
-            made.values().forEach(Product::close);
-            made.clear();
+            products.values().forEach(Products::close);
+            products.clear();
         }
     }
 
-    Cache cache() {
-        return cache;
+    private Product.Shape shape(int tokens, int aStride, int outStride, boolean accumulate) {
+        return new Product.Shape(tokens, rows, columns, aStride, outStride, accumulate, bfloat16);
     }
 
-    /** Output features in one part when the features are cut; the last part may be smaller. */
-    int part() {
-        return part;
+    /** oneDNN's description of the packed weights [K, N]. */
+    MemorySegment layout() {
+        return layout;
     }
 
-    /** The primitive for {@code tokens} (a size that {@link #cut} returns) and {@code features} (all rows, a part, or the last). */
-    Product get(int tokens, int features, int aStride, int outStride, boolean accumulate) {
-        Product[] table = table(aStride);
-        int kind = features == rows ? 0 : features == part ? 1 : 2;
-        int index = ((kind * 2 + (accumulate ? 1 : 0)) * (SIZES + 1)) + sizeIndex(tokens);
+    /** Size of an input and a weight. */
+    int elementBytes() {
+        return bfloat16 ? Short.BYTES : Float.BYTES;
+    }
+
+    /** Size of the packed weights. */
+    long bytes() {
+        return bytes;
+    }
+
+    /** The primitive for {@code tokens}, a size that {@link #cut} returns. */
+    Product get(int tokens, int aStride, int outStride, boolean accumulate) {
+        Product[] table = table(aStride, outStride);
+        int index = (accumulate ? SIZES + 1 : 0) + sizeIndex(tokens);
         Product product = table[index];
         if (product == null) {
-            product = cache.make(
-                    new Product.Shape(tokens, features, columns, aStride, stride, outStride, accumulate, bfloat16));
+            product = new Product(dnnl, workers, shape(tokens, aStride, outStride, accumulate), layout);
             table[index] = product;
         }
         return product;
@@ -99,14 +135,27 @@ final class Products {
         return tokens < STEP ? tokens : STEP + tokens / STEP - 1;
     }
 
-    private Product[] table(int aStride) {
-        for (int i = 0; i < strides.size(); i++) {
-            if (strides.get(i) == aStride) {
-                return whole.get(i);
+    private Product[] table(int aStride, int outStride) {
+        for (int i = 0; i < tables.size(); i++) {
+            Strides table = tables.get(i);
+            if (table.a() == aStride && table.out() == outStride) {
+                return table.products();
             }
         }
-        strides.add(aStride);
-        whole.add(new Product[6 * (SIZES + 1)]);
-        return whole.getLast();
+        Strides table = new Strides(aStride, outStride, new Product[2 * (SIZES + 1)]);
+        tables.add(table);
+        return table.products();
+    }
+
+    @Override
+    public void close() {
+        for (Strides table : tables) {
+            for (Product product : table.products()) {
+                if (product != null) {
+                    product.close();
+                }
+            }
+        }
+        Dnnl.dnnl_memory_desc_destroy(layout);
     }
 }

@@ -1,7 +1,5 @@
 package dev.belay.device.cpu;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
@@ -10,6 +8,7 @@ final class RmsNorm extends RowTask {
     private MemorySegment x;
     private MemorySegment weight;
     private MemorySegment out;
+    private boolean bfloat16;
     private float eps;
     private int width;
 
@@ -17,6 +16,7 @@ final class RmsNorm extends RowTask {
         this.x = x.segment();
         this.weight = weight.segment();
         this.out = out.segment();
+        bfloat16 = out.bfloat16();
         this.eps = eps;
         this.width = width;
         over(team, tokens, width);
@@ -25,37 +25,44 @@ final class RmsNorm extends RowTask {
     @Override
     void rows(int from, int to, int worker) {
         for (int t = from; t < to; t++) {
-            long row = (long) t * width * Float.BYTES;
-            float scale = (float) (1.0 / Math.sqrt(sumOfSquares(row) / width + eps));
-            scale(row, scale);
+            normalize(x, (long) t * width, weight, eps, width, out, (long) t * width, bfloat16);
         }
     }
 
-    private float sumOfSquares(long row) {
+    /** Norms the row of {@code width} elements of {@code x} from element {@code source} on. */
+    static void normalize(
+            MemorySegment x,
+            long source,
+            MemorySegment weight,
+            float eps,
+            int width,
+            MemorySegment out,
+            long target,
+            boolean bfloat16) {
+        float scale = (float) (1.0 / Math.sqrt(sumOfSquares(x, source, width) / width + eps));
+        int i = 0;
+        for (; i < bound(width); i += LANES) {
+            FloatVector normed = Cells.load(x, source + i, false).mul(scale).mul(Cells.load(weight, i, false));
+            Cells.store(normed, out, target + i, bfloat16);
+        }
+        for (; i < width; i++) {
+            float normed = Cells.get(x, source + i, false) * scale * Cells.get(weight, i, false);
+            Cells.set(out, target + i, normed, bfloat16);
+        }
+    }
+
+    private static float sumOfSquares(MemorySegment x, long source, int width) {
         FloatVector sums = FloatVector.zero(SPECIES);
         int i = 0;
         for (; i < bound(width); i += LANES) {
-            FloatVector v = FloatVector.fromMemorySegment(SPECIES, x, row + 4L * i, ORDER);
+            FloatVector v = Cells.load(x, source + i, false);
             sums = v.fma(v, sums);
         }
         float sum = VectorMath.sum(sums);
         for (; i < width; i++) {
-            float v = x.get(JAVA_FLOAT, row + 4L * i);
+            float v = Cells.get(x, source + i, false);
             sum += v * v;
         }
         return sum;
-    }
-
-    private void scale(long row, float scale) {
-        int i = 0;
-        for (; i < bound(width); i += LANES) {
-            FloatVector.fromMemorySegment(SPECIES, x, row + 4L * i, ORDER)
-                    .mul(scale)
-                    .mul(FloatVector.fromMemorySegment(SPECIES, weight, 4L * i, ORDER))
-                    .intoMemorySegment(out, row + 4L * i, ORDER);
-        }
-        for (; i < width; i++) {
-            out.set(JAVA_FLOAT, row + 4L * i, x.get(JAVA_FLOAT, row + 4L * i) * scale * weight.get(JAVA_FLOAT, 4L * i));
-        }
     }
 }

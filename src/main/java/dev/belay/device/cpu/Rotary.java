@@ -3,8 +3,12 @@ package dev.belay.device.cpu;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.belay.device.AttentionShape;
+import dev.belay.device.KeyValues;
+import dev.belay.device.QkvPart;
 import dev.belay.device.TokenLayout;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -12,85 +16,100 @@ import jdk.incubator.vector.FloatVector;
  * [R/2..R)), (x₁, x₂) becomes (x₁c − x₂s, x₂c + x₁s) for the two halves of the first R dimensions of a head; the rest is copied.
  */
 final class Rotary extends RowTask {
+    private QkvPart part;
     private MemorySegment in;
     private MemorySegment rope;
-    private MemorySegment out;
+    private MemorySegment queries;
+    private MemorySegment keys;
     private MemorySegment values;
     private TokenLayout layout;
     private AttentionShape shape;
-    private int heads;
-    private int stride;
-    private int column;
-    private boolean toCache;
+    /** Each worker's rotated key before it goes to the cache. */
+    private MemorySegment[] rotated = new MemorySegment[0];
 
-    /** Rotates the queries that in[T, stride] begins with, to q[T, H·HD]. */
-    void queries(
+    /**
+     * Rotates what {@code part} says a row of in[T, stride] holds: queries to q[T, H·HD], keys into their slots of the cache, and copies
+     * the values behind them.
+     */
+    void run(
             ThreadTeam team,
+            QkvPart part,
             CpuBuffer in,
-            int stride,
             TokenLayout layout,
             AttentionShape shape,
             CpuBuffer rope,
-            CpuBuffer q) {
-        set(in, stride, 0, q, layout, shape, rope);
-        heads = shape.heads();
-        toCache = false;
-        over(team, layout.tokens(), shape.queryWidth());
-    }
-
-    /** Rotates the keys from column {@code column} of in[T, stride] on into their slots of the cache, and copies the values behind. */
-    void keyValues(
-            ThreadTeam team,
-            CpuBuffer in,
-            int stride,
-            int column,
-            TokenLayout layout,
-            AttentionShape shape,
-            CpuBuffer rope,
-            CpuBuffer keys,
-            CpuBuffer values) {
-        set(in, stride, column, keys, layout, shape, rope);
-        this.values = values.segment();
-        heads = shape.kvHeads();
-        toCache = true;
-        over(team, layout.tokens(), 2 * shape.kvWidth());
-    }
-
-    private void set(
-            CpuBuffer in,
-            int stride,
-            int column,
-            CpuBuffer out,
-            TokenLayout layout,
-            AttentionShape shape,
-            CpuBuffer rope) {
+            CpuBuffer q,
+            KeyValues cache) {
+        prepare(team, part, layout, shape, rope, q, cache);
         this.in = in.segment();
-        this.stride = stride;
-        this.column = column;
-        this.out = out.segment();
+        over(team, layout.tokens(), part.width(shape));
+    }
+
+    /** Sets what {@link #token} works on. */
+    void prepare(
+            ThreadTeam team,
+            QkvPart part,
+            TokenLayout layout,
+            AttentionShape shape,
+            CpuBuffer rope,
+            CpuBuffer q,
+            KeyValues cache) {
+        this.part = part;
         this.layout = layout;
         this.shape = shape;
         this.rope = rope.segment();
-    }
-
-    @Override
-    void rows(int from, int to, int worker) {
-        int size = shape.headSize();
-        int width = heads * size;
-        for (int t = from; t < to; t++) {
-            long angles = (long) layout.position(t) * shape.rotarySize() * Float.BYTES;
-            long source = ((long) t * stride + column) * Float.BYTES;
-            long target = (toCache ? (long) layout.slot(t) : t) * width * Float.BYTES;
-            for (int h = 0; h < heads; h++) {
-                rotate(source + 4L * h * size, target + 4L * h * size, angles);
-            }
-            if (toCache) {
-                MemorySegment.copy(in, source + 4L * width, values, target, 4L * width);
+        if (part.queries()) {
+            queries = q.segment();
+        }
+        if (part.keyValues()) {
+            keys = CpuBuffer.of(cache.keys()).segment();
+            values = CpuBuffer.of(cache.values()).segment();
+            if (rotated.length < team.size() || rotated[0].byteSize() < 4L * shape.kvWidth()) {
+                rotated = new MemorySegment[team.size()];
+                Arrays.setAll(rotated, w -> Arena.ofAuto().allocate(4L * shape.kvWidth(), 64));
             }
         }
     }
 
-    private void rotate(long source, long target, long angles) {
+    @Override
+    void rows(int from, int to, int worker) {
+        int stride = part.width(shape);
+        for (int t = from; t < to; t++) {
+            token(t, in, (long) t * stride, worker);
+        }
+    }
+
+    /** Does token {@code t}, whose row begins at element {@code start} of {@code row}. */
+    void token(int t, MemorySegment row, long start, int worker) {
+        long source = 4 * start;
+        if (part.queries()) {
+            heads(row, source, shape.heads(), queries, (long) t * shape.queryWidth() * Float.BYTES, t);
+            source += 4L * shape.queryWidth();
+        }
+        if (part.keyValues()) {
+            int width = shape.kvWidth();
+            heads(row, source, shape.kvHeads(), rotated[worker], 0, t);
+            toCache(rotated[worker], layout.slot(t), width);
+            MemorySegment.copy(row, source + 4L * width, values, 4L * layout.slot(t) * width, 4L * width);
+        }
+    }
+
+    private void heads(MemorySegment row, long source, int heads, MemorySegment to, long target, int t) {
+        long angles = (long) layout.position(t) * shape.rotarySize() * Float.BYTES;
+        for (int h = 0; h < heads; h++) {
+            long head = 4L * h * shape.headSize();
+            rotate(row, source + head, to, target + head, angles);
+        }
+    }
+
+    private void toCache(MemorySegment key, int slot, int width) {
+        long first = Attention.keyIndex(slot, width, 0);
+        for (int c = 0; c < width; c++) {
+            keys.setAtIndex(JAVA_FLOAT, first + (long) c * LANES, key.getAtIndex(JAVA_FLOAT, c));
+        }
+    }
+
+    private void rotate(MemorySegment in, long source, MemorySegment to, long target, long angles) {
         int half = shape.rotarySize() / 2;
         long second = 4L * half;
         int i = 0;
@@ -99,19 +118,19 @@ final class Rotary extends RowTask {
             FloatVector s = FloatVector.fromMemorySegment(SPECIES, rope, angles + second + 4L * i, ORDER);
             FloatVector x1 = FloatVector.fromMemorySegment(SPECIES, in, source + 4L * i, ORDER);
             FloatVector x2 = FloatVector.fromMemorySegment(SPECIES, in, source + second + 4L * i, ORDER);
-            x1.mul(c).sub(x2.mul(s)).intoMemorySegment(out, target + 4L * i, ORDER);
-            x2.mul(c).add(x1.mul(s)).intoMemorySegment(out, target + second + 4L * i, ORDER);
+            x1.mul(c).sub(x2.mul(s)).intoMemorySegment(to, target + 4L * i, ORDER);
+            x2.mul(c).add(x1.mul(s)).intoMemorySegment(to, target + second + 4L * i, ORDER);
         }
         for (; i < half; i++) {
             float c = rope.get(JAVA_FLOAT, angles + 4L * i);
             float s = rope.get(JAVA_FLOAT, angles + second + 4L * i);
             float x1 = in.get(JAVA_FLOAT, source + 4L * i);
             float x2 = in.get(JAVA_FLOAT, source + second + 4L * i);
-            out.set(JAVA_FLOAT, target + 4L * i, x1 * c - x2 * s);
-            out.set(JAVA_FLOAT, target + second + 4L * i, x2 * c + x1 * s);
+            to.set(JAVA_FLOAT, target + 4L * i, x1 * c - x2 * s);
+            to.set(JAVA_FLOAT, target + second + 4L * i, x2 * c + x1 * s);
         }
         if (shape.rotarySize() < shape.headSize()) {
-            MemorySegment.copy(in, source + 8L * half, out, target + 8L * half, 4L * (shape.headSize() - 2 * half));
+            MemorySegment.copy(in, source + 8L * half, to, target + 8L * half, 4L * (shape.headSize() - 2 * half));
         }
     }
 }

@@ -1,9 +1,5 @@
 package dev.belay.device.cpu;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT;
-
-import dev.belay.weights.TensorValues;
 import java.lang.foreign.MemorySegment;
 
 /** Copies columns [column, column + width) of the rows of a float32 matrix into a packed bfloat16 one. */
@@ -28,9 +24,12 @@ final class RoundRows extends RowTask {
         for (int r = from; r < to; r++) {
             long source = (long) r * stride + column;
             long target = (long) r * width;
-            for (int i = 0; i < width; i++) {
-                short rounded = TensorValues.floatToBfloat16(in.getAtIndex(JAVA_FLOAT, source + i));
-                out.setAtIndex(JAVA_SHORT, target + i, rounded);
+            int i = 0;
+            for (; i < bound(width); i += LANES) {
+                Cells.store(Cells.load(in, source + i, false), out, target + i, true);
+            }
+            for (; i < width; i++) {
+                Cells.set(out, target + i, Cells.get(in, source + i, false), true);
             }
         }
     }

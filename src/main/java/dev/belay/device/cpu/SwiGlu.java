@@ -1,7 +1,5 @@
 package dev.belay.device.cpu;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
@@ -9,11 +7,13 @@ import jdk.incubator.vector.FloatVector;
 final class SwiGlu extends RowTask {
     private MemorySegment gateUp;
     private MemorySegment out;
+    private boolean bfloat16;
     private int width;
 
     void run(ThreadTeam team, CpuBuffer gateUp, int tokens, int width, CpuBuffer out) {
         this.gateUp = gateUp.segment();
         this.out = out.segment();
+        bfloat16 = out.bfloat16();
         this.width = width;
         over(team, tokens, 4 * width);
     }
@@ -21,21 +21,25 @@ final class SwiGlu extends RowTask {
     @Override
     void rows(int from, int to, int worker) {
         for (int t = from; t < to; t++) {
-            long gate = 2L * t * width * Float.BYTES;
-            long up = gate + 4L * width;
-            long target = (long) t * width * Float.BYTES;
-            int i = 0;
-            for (; i < bound(width); i += LANES) {
-                FloatVector g = FloatVector.fromMemorySegment(SPECIES, gateUp, gate + 4L * i, ORDER);
-                FloatVector u = FloatVector.fromMemorySegment(SPECIES, gateUp, up + 4L * i, ORDER);
-                FloatVector denominator = VectorMath.exp(g.neg()).add(1f);
-                g.div(denominator).mul(u).intoMemorySegment(out, target + 4L * i, ORDER);
-            }
-            for (; i < width; i++) {
-                float g = gateUp.get(JAVA_FLOAT, gate + 4L * i);
-                float u = gateUp.get(JAVA_FLOAT, up + 4L * i);
-                out.set(JAVA_FLOAT, target + 4L * i, g / (VectorMath.exp(-g) + 1f) * u);
-            }
+            long gate = 2L * t * width;
+            activate(gateUp, gate, gate + width, width, out, (long) t * width, bfloat16);
+        }
+    }
+
+    /** The row whose gates and ups begin at elements {@code gate} and {@code up} of {@code in}. */
+    static void activate(
+            MemorySegment in, long gate, long up, int width, MemorySegment out, long target, boolean bfloat16) {
+        int i = 0;
+        for (; i < bound(width); i += LANES) {
+            FloatVector g = Cells.load(in, gate + i, false);
+            FloatVector denominator = VectorMath.exp(g.neg()).add(1f);
+            FloatVector activated = g.div(denominator).mul(Cells.load(in, up + i, false));
+            Cells.store(activated, out, target + i, bfloat16);
+        }
+        for (; i < width; i++) {
+            float g = Cells.get(in, gate + i, false);
+            float activated = g / (VectorMath.exp(-g) + 1f) * Cells.get(in, up + i, false);
+            Cells.set(out, target + i, activated, bfloat16);
         }
     }
 }

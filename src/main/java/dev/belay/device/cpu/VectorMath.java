@@ -56,6 +56,20 @@ final class VectorMath {
         return s.lane(0);
     }
 
+    /** Largest of all lanes. */
+    static float max(FloatVector v) {
+        FloatVector m = v;
+        if (SPECIES.length() > 8) {
+            m = m.max(m.rearrange(BY_8));
+        }
+        if (SPECIES.length() > 4) {
+            m = m.max(m.rearrange(BY_4));
+        }
+        m = m.max(m.rearrange(BY_2));
+        m = m.max(m.rearrange(BY_1));
+        return m.lane(0);
+    }
+
     /** e^x of every lane, x clamped to [{@value #LOWEST}, {@value #HIGHEST}]. */
     static FloatVector exp(FloatVector x) {
         FloatVector c = x.max(LOWEST).min(HIGHEST);

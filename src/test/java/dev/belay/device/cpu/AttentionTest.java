@@ -16,8 +16,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Attention against a float64 reference. Slots that no row owns hold NaN: a key too many shows. Head sizes 16, 32, 80 and 96 run in
- * vectors only, 20 in vectors and a tail; key counts of 1 to 15 run the softmax in its tail only, 16 and 32 in vectors only.
+ * Attention against a float64 reference. Slots that no row owns hold NaN: a key too many shows. Head sizes 16, 32, 80, 96, 64 and 128
+ * run in vectors of dimensions, one by one and (with 16 lanes, from 64 on) four together, 20 in vectors and a tail; up to 48 keys are
+ * scored block by block, more in fours of blocks.
  */
 class AttentionTest {
     private static final int SLOTS = 700;
@@ -30,7 +31,7 @@ class AttentionTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"4, 4, 16", "4, 2, 20", "8, 2, 32", "2, 1, 80", "3, 3, 96"})
+    @CsvSource({"4, 4, 16", "4, 2, 20", "8, 2, 32", "2, 1, 80", "3, 3, 96", "3, 1, 64", "5, 1, 128"})
     void wholeTexts(int heads, int kvHeads, int headSize) {
         for (int tokens : new int[] {1, 15, 16, 17, 31, 33, 127, 128, 129}) {
             TokenLayout layout = new TokenLayout();
@@ -69,9 +70,7 @@ class AttentionTest {
         addRow(layout, 0, 0, 0, 0, 9);
         float[] values = OpData.outliers(3, 9, 40);
         try (CpuBuffer q = OpData.upload(device, "q", OpData.normal(1, 9 * 40));
-                KeyValues own = new KeyValues(
-                        OpData.upload(device, "keys", OpData.normal(2, 9 * 40)),
-                        OpData.upload(device, "values", values));
+                KeyValues own = OpData.keyValues(device, OpData.normal(2, 9 * 40), values, 40);
                 CpuBuffer z = OpData.output(device, 9 * 40)) {
             device.attention(q, layout, shape, own, own, 1, null, z);
             Closeness.assertSame(values, OpData.download(z, 9 * 40), 0, 40, "own values");
@@ -104,8 +103,8 @@ class AttentionTest {
         }
         Expected expected = reference(q, layout, shape, prefix, own, window);
         try (CpuBuffer queries = OpData.upload(device, "q", q);
-                KeyValues shared = upload(prefix);
-                KeyValues mine = upload(own);
+                KeyValues shared = OpData.keyValues(device, prefix[0], prefix[1], width);
+                KeyValues mine = OpData.keyValues(device, own[0], own[1], width);
                 CpuBuffer z = OpData.output(device, q.length)) {
             device.attention(queries, layout, shape, shared, mine, window, null, z);
             float[] actual = OpData.download(z, q.length);
@@ -124,10 +123,6 @@ class AttentionTest {
             float[] data = OpData.normal(31L * slot + i, slots * width);
             System.arraycopy(data, 0, keysAndValues[i], slot * width, data.length);
         }
-    }
-
-    private KeyValues upload(float[][] cache) {
-        return new KeyValues(OpData.upload(device, "keys", cache[0]), OpData.upload(device, "values", cache[1]));
     }
 
     /** Scale is the largest error in units of roundoff, see {@link #head}. */

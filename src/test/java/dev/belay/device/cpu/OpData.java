@@ -2,6 +2,7 @@ package dev.belay.device.cpu;
 
 import dev.belay.device.DeviceBuffer;
 import dev.belay.device.HostMatrix;
+import dev.belay.device.KeyValues;
 import dev.belay.weights.TensorType;
 import dev.belay.weights.TensorValues;
 import java.lang.foreign.MemorySegment;
@@ -40,6 +41,30 @@ public final class OpData {
         CpuBuffer buffer = device.allocate(name, values.length);
         buffer.write(0, values, 0, values.length);
         return buffer;
+    }
+
+    /** Keys and values of slots, both [slots, width], in the device's layout. */
+    static KeyValues keyValues(CpuDevice device, float[] keys, float[] values, int width) {
+        int slots = values.length / width;
+        KeyValues cache = device.keyValues("cache", slots, width);
+        float[] laidOut = new float[(int) cache.keys().elements()];
+        Arrays.fill(laidOut, Float.NaN);
+        for (int i = 0; i < keys.length; i++) {
+            laidOut[(int) Attention.keyIndex(i / width, width, i % width)] = keys[i];
+        }
+        cache.keys().write(0, laidOut, 0, laidOut.length);
+        cache.values().write(0, values, 0, values.length);
+        return cache;
+    }
+
+    /** The keys of {@code slots} tokens, [slots, width], out of the device's layout. */
+    static float[] keys(KeyValues cache, int slots, int width) {
+        float[] laidOut = read(cache.keys(), 0, (int) cache.keys().elements());
+        float[] keys = new float[slots * width];
+        for (int i = 0; i < keys.length; i++) {
+            keys[i] = laidOut[(int) Attention.keyIndex(i / width, width, i % width)];
+        }
+        return keys;
     }
 
     /** A buffer of NaN with a guard behind the {@code elements} that an operation may write. */

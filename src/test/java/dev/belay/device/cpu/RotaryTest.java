@@ -99,10 +99,9 @@ class RotaryTest {
             System.arraycopy(kv, (2 * t + 1) * width, values, target, width);
         }
         try (CpuBuffer in = OpData.upload(device, "kv", kv);
-                KeyValues cache = new KeyValues(
-                        OpData.upload(device, "keys", untouched), OpData.upload(device, "values", untouched))) {
+                KeyValues cache = OpData.keyValues(device, untouched, untouched, width)) {
             device.rotate(QkvPart.KEYS_VALUES, in, layout, shape, rope, null, cache);
-            check(keys, scale, OpData.read(cache.keys(), 0, keys.length), width, "keys of " + layout.tokens());
+            check(keys, scale, OpData.keys(cache, slots, width), width, "keys of " + layout.tokens());
             float[] stored = OpData.read(cache.values(), 0, values.length);
             Closeness.assertSame(values, stored, 0, width, "values of " + layout.tokens());
         }
@@ -132,14 +131,16 @@ class RotaryTest {
             device.rotate(QkvPart.KEYS_VALUES, inKeyValues, layout, shape, rope, null, expectedCache);
             int slots = POSITIONS * shape.kvWidth();
             assertArrayEquals(OpData.download(expected, tokens * q), OpData.download(out, tokens * q));
-            assertArrayEquals(OpData.read(expectedCache.keys(), 0, slots), OpData.read(cache.keys(), 0, slots));
+            assertArrayEquals(
+                    OpData.keys(expectedCache, POSITIONS, shape.kvWidth()),
+                    OpData.keys(cache, POSITIONS, shape.kvWidth()));
             assertArrayEquals(OpData.read(expectedCache.values(), 0, slots), OpData.read(cache.values(), 0, slots));
         }
     }
 
     private KeyValues cache(AttentionShape shape) {
         float[] empty = new float[POSITIONS * shape.kvWidth()];
-        return new KeyValues(OpData.upload(device, "keys", empty), OpData.upload(device, "values", empty));
+        return OpData.keyValues(device, empty, empty, shape.kvWidth());
     }
 
     /** (x₁, x₂) → (x₁c − x₂s, x₂c + x₁s) for the halves of the first R dimensions of each head. */

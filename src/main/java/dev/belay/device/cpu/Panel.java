@@ -1,0 +1,119 @@
+package dev.belay.device.cpu;
+
+import dev.belay.bindings.dnnl.Dnnl;
+import dev.belay.device.HostMatrix;
+import dev.belay.weights.TensorType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A block of one matrix in the model file, packed as oneDNN's products like it when the first of them needs it. The layout is
+ * oneDNN's own choice for the shape.
+ */
+final class Panel {
+    /** A block of rows and columns of {@code matrix}. */
+    record Source(HostMatrix matrix, int row, int rows, int column, int columns) {}
+
+    private final Source source;
+    private final Products products;
+    private long address;
+
+    Panel(Source source, Products.Cache cache) {
+        this.source = source;
+        products = cache.of(source.rows(), source.columns());
+    }
+
+    /** Output features. */
+    int rows() {
+        return source.rows();
+    }
+
+    /** Makes the primitives that {@link #multiply} of as many tokens needs; not while products run. */
+    void prepare(int tokens, int aStride, int outStride, boolean accumulate) {
+        for (int done = 0; done < tokens; done += Products.cut(tokens - done)) {
+            products.get(Products.cut(tokens - done), aStride, outStride, accumulate);
+        }
+    }
+
+    /**
+     * out[T, rows] (+)= a[T, columns] · panelᵀ.
+     *
+     * @param a address of the first input
+     * @param out address of the first output, float32
+     */
+    void multiply(int worker, long a, int aStride, int tokens, long out, int outStride, boolean accumulate) {
+        long aBytes = (long) aStride * products.elementBytes();
+        long outBytes = (long) outStride * Float.BYTES;
+        for (int done = 0; done < tokens; ) {
+            int size = Products.cut(tokens - done);
+            products.get(size, aStride, outStride, accumulate)
+                    .run(worker, a + done * aBytes, address, out + done * outBytes);
+            done += size;
+        }
+    }
+
+    boolean packed() {
+        return address != 0;
+    }
+
+    /** Packs the block into memory of {@code arena}; {@code worker}'s thread does it. */
+    void pack(Arena arena, Products.Cache cache, int worker) {
+        MemorySegment packed = CpuBuffer.allocate(arena, source.matrix().name(), products.bytes());
+        TensorType type = cache.bfloat16() ? TensorType.BF16 : TensorType.F32;
+        MemorySegment data = source.matrix().data();
+        if (source.matrix().type() == type && data.isNative() && data.address() % type.bytes() == 0) {
+            int stride = source.matrix().columns();
+            long first = ((long) source.row() * stride + source.column()) * type.bytes();
+            reorder(cache, worker, data.address() + first, stride, packed.address());
+        } else {
+            try (Arena temporary = Arena.ofConfined()) {
+                MemorySegment block = converted(temporary, cache);
+                reorder(cache, worker, block.address(), source.columns(), packed.address());
+            }
+        }
+        address = packed.address();
+    }
+
+    /** The block [rows, columns] as products multiply it. */
+    private MemorySegment converted(Arena arena, Products.Cache cache) {
+        HostMatrix matrix = source.matrix();
+        long elements = (long) source.rows() * source.columns();
+        int bytes = cache.bfloat16() ? Short.BYTES : Float.BYTES;
+        MemorySegment block = CpuBuffer.allocate(arena, matrix.name(), elements * bytes);
+        for (int r = 0; r < source.rows(); r++) {
+            long first = (long) (source.row() + r) * matrix.columns() + source.column();
+            long target = (long) r * source.columns();
+            for (int c = 0; c < source.columns(); c++) {
+                Cells.set(block, target + c, cache.weight(matrix, first + c), cache.bfloat16());
+            }
+        }
+        return block;
+    }
+
+    private void reorder(Products.Cache cache, int worker, long from, int stride, long to) {
+        OneDnn dnnl = cache.dnnl();
+        int type = cache.bfloat16() ? Dnnl.dnnl_bf16() : Dnnl.dnnl_f32();
+        MemorySegment plain = OneDnn.matrix(source.columns(), source.rows(), 1, stride, type);
+        MemorySegment attributes = OneDnn.attributes();
+        MemorySegment description = MemorySegment.NULL;
+        int[] roles = {Dnnl.DNNL_ARG_FROM(), Dnnl.DNNL_ARG_TO()};
+        try {
+            description = OneDnn.create(
+                    "dnnl_reorder_primitive_desc_create",
+                    pd -> Dnnl.dnnl_reorder_primitive_desc_create(
+                            pd, plain, dnnl.engine(), products.layout(), dnnl.engine(), attributes));
+            MemorySegment[] operands = {plain, products.layout()};
+            try (Primitive reorder = new Primitive(dnnl, worker + 1, "reorder", description, roles, operands)) {
+                reorder.bind(worker, 0, from);
+                reorder.bind(worker, 1, to);
+                reorder.execute(worker);
+            }
+        } finally {
+            if (description.address() != 0) {
+                Dnnl.dnnl_primitive_desc_destroy(description);
+            }
+            Dnnl.dnnl_primitive_attr_destroy(attributes);
+            Dnnl.dnnl_memory_desc_destroy(plain);
+        }
+    }
+}
