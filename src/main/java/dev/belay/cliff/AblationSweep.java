@@ -17,9 +17,9 @@ import java.util.function.LongConsumer;
  * Causal effects: the mean final score with each head ablated in turn.
  *
  * <p>Not a loop of full forward passes. The transcripts run once; then, for a head of layer l, only its contribution is subtracted
- * from that layer's attention output, and the layers above are computed for the positions that change, many heads at a time as rows
- * of one batch. With {@code closing} or {@code last:k} only those tokens are computed, over keys and values of the prefix that all
- * heads share. Nothing after the probe's layer is computed, and in the last layer only the last position.
+ * from that layer's attention output, and the layers above are computed for the positions that change, many heads, of several layers,
+ * at a time as rows of one batch. With {@code closing} or {@code last:k} only those tokens are computed, over keys and values of the
+ * prefix that all heads share. Nothing after the probe's layer is computed, and in the last layer only the last position.
  */
 public final class AblationSweep {
     /**
@@ -101,17 +101,13 @@ public final class AblationSweep {
     /** Sums, not means, over one group of transcripts. */
     private Result sums(List<ProbeText> probes, HeadMask chosen, long done, LongConsumer progress) {
         double[][] sums = new double[config.layers()][config.heads()];
-        long changed = 0;
+        long changed;
         try (SweepGroup sweep = new SweepGroup(scorer, probes, chosen)) {
             double base = sweep.runBase();
-            for (int l = 0; l < config.layers(); l++) {
-                if (l >= scorer.layer()) {
-                    Arrays.fill(sums[l], base);
-                    continue;
-                }
-                changed += sweep.runLayer(l, base, sums[l]);
-                progress.accept(done + (l + 1L) * config.heads() * probes.size());
+            for (int l = scorer.layer(); l < config.layers(); l++) {
+                Arrays.fill(sums[l], base);
             }
+            changed = sweep.run(base, sums, heads -> progress.accept(done + (long) heads * probes.size()));
             return new Result(base, sums, changed);
         }
     }

@@ -16,11 +16,13 @@ import dev.belay.hooks.PositionScope;
 import dev.belay.io.Resources;
 import dev.belay.model.ModelConfig;
 import dev.belay.text.ProbeText;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntConsumer;
 
 /**
  * One group of transcripts in an ablation sweep. Letters: N transcripts, C changed tokens (all of them, or the k last of each
- * transcript), G heads in one batch, D hidden size, Q = H·HD.
+ * transcript), D hidden size, Q = H·HD.
  */
 final class SweepGroup implements AutoCloseable {
     private final Resources owned = new Resources();
@@ -40,6 +42,12 @@ final class SweepGroup implements AutoCloseable {
     private final int[] prefixStart;
     private final Batch batch = new Batch();
     private final Hooks hooks;
+    /** The heads of a wave, layer · H + head, in the order of their rows. */
+    private final List<Integer> joined = new ArrayList<>();
+
+    private int nextLayer;
+    private int nextHead;
+    private long changedPairs;
 
     SweepGroup(ProbeScorer scorer, List<ProbeText> probes, HeadMask chosen) {
         this.scorer = scorer;
@@ -95,34 +103,93 @@ final class SweepGroup implements AutoCloseable {
     }
 
     /**
-     * Adds to {@code sums[h]} the final scores of all transcripts with head h of layer {@code l} ablated.
+     * Adds to {@code sums[l][h]} the final scores of all transcripts with head h of layer l below the probe's ablated.
      *
+     * @param base what heads add that the mask ablates already
+     * @param progress called with the number of heads done
      * @return number of (head, token) pairs taken away
      */
-    long runLayer(int l, double base, double[] sums) {
-        int tokens = capture.tokens(l);
-        int group = Math.max(1, forward.maxTokens() / tokens);
-        prepare(l, tokens);
-        long changed = 0;
-        int[] heads = new int[group];
-        int count = 0;
-        for (int h = 0; h < config.heads(); h++) {
-            if (chosen.factor(l, h) != 1f) {
-                sums[h] += base;
-                continue;
+    long run(double base, double[][] sums, IntConsumer progress) {
+        int layers = scorer.layer();
+        changedPairs = 0;
+        nextLayer = 0;
+        nextHead = 0;
+        while (nextLayer < layers) {
+            wave(base, sums);
+            progress.accept(nextLayer * config.heads() + nextHead);
+        }
+        return changedPairs;
+    }
+
+    /**
+     * Takes the next heads through all layers above theirs: as many as a batch holds. In each layer the rows of lower heads pass the
+     * attention, the heads of that layer join, and all pass the feed-forward block.
+     */
+    private void wave(double base, double[][] sums) {
+        int layers = scorer.layer();
+        joined.clear();
+        batch.clear();
+        for (int l = nextLayer; l < layers; l++) {
+            boolean last = l == layers - 1;
+            int layer = l;
+            device.sequence(() -> {
+                int tokens = batch.tokens() == 0 ? 0 : attention(layer, last);
+                tokens += join(layer, tokens, base, sums);
+                if (tokens > 0) {
+                    forward.feedForwardBlock(layer, tokens);
+                }
+            });
+        }
+        int rows = joined.size() * probes.size();
+        if (rows == 0) {
+            return;
+        }
+        boolean whole = layers == config.layers();
+        double[] scores = sum(whole ? forward.finalNorm(rows) : forward.residual(), rows);
+        for (int i = 0; i < scores.length; i++) {
+            int head = joined.get(i);
+            sums[head / config.heads()][head % config.heads()] += scores[i];
+        }
+    }
+
+    private int attention(int l, boolean last) {
+        return forward.attentionBlock(batch, l, baseCache, sweepCache, hooks, last)
+                .tokens();
+    }
+
+    /**
+     * Puts the residual stream of the next heads, if they are of layer {@code l}, behind the {@code tokens} that are there, after that
+     * layer's attention; returns the number of tokens added.
+     */
+    private int join(int l, int tokens, double base, double[][] sums) {
+        int each = capture.tokens(l);
+        int room = Math.max((forward.maxTokens() - tokens) / each, joined.isEmpty() ? 1 : 0);
+        List<Integer> heads = new ArrayList<>();
+        while (nextLayer == l && heads.size() < room) {
+            if (chosen.factor(l, nextHead) == 1f) {
+                heads.add(nextHead);
+            } else {
+                sums[l][nextHead] += base;
             }
-            heads[count++] = h;
-            if (count == group) {
-                runHeads(l, heads, count, sums);
-                changed += (long) count * tokens;
-                count = 0;
+            nextHead++;
+            if (nextHead == config.heads()) {
+                nextHead = 0;
+                nextLayer++;
             }
         }
-        if (count > 0) {
-            runHeads(l, heads, count, sums);
-            changed += (long) count * tokens;
+        if (heads.isEmpty()) {
+            return 0;
         }
-        return changed;
+        prepare(l, each);
+        start(l, heads, (long) tokens * config.hidden());
+        for (int h : heads) {
+            joined.add(l * config.heads() + h);
+            if (l + 1 < scorer.layer()) {
+                addRows();
+            }
+        }
+        changedPairs += (long) heads.size() * each;
+        return heads.size() * each;
     }
 
     /** Computes attention[C, D] = W_O · (z ∘ γ of the chosen heads), before any renormalisation. */
@@ -144,56 +211,40 @@ final class SweepGroup implements AutoCloseable {
         device.matmul(scaled, width, 0, tokens, output, attention, 0, false);
     }
 
-    private void runHeads(int l, int[] heads, int count, double[] sums) {
+    private void addRows() {
+        for (int i = 0; i < probes.size(); i++) {
+            ProbeText probe = probes.get(i);
+            batch.addSuffix(probe.ids(), from[i], prefixStart[i], batch.tokens(), ProbeScorer.span(probe));
+            batch.readLast();
+        }
+    }
+
+    /** The residual stream after the attention of layer {@code l} without each of the heads, from element {@code offset} on. */
+    private void start(int l, List<Integer> heads, long offset) {
         int tokens = capture.tokens(l);
         int size = config.headSize();
         int width = config.attention().queryWidth();
         DeviceMatrix output = forward.model().weights().layer(l).output();
-        for (int g = 0; g < count; g++) {
-            int column = heads[g] * size;
+        DeviceBuffer x = forward.residual();
+        for (int g = 0; g < heads.size(); g++) {
+            int column = heads.get(g) * size;
             DeviceMatrix ofHead = output.view(0, config.hidden(), column, size);
-            long place = (long) g * tokens * config.hidden();
-            device.matmul(scaled, width, column, tokens, ofHead, forward.residual(), place, false);
+            long place = offset + (long) g * tokens * config.hidden();
+            device.matmul(scaled, width, column, tokens, ofHead, x, place, false);
         }
-        float[] norms = chosen.renormalize() ? norms(l, heads, count) : null;
+        float[] norms = chosen.renormalize() ? norms(l, heads) : null;
         DeviceBuffer residual = capture.residual(l);
-        device.ablationStart(residual, attention, norms, count, tokens, config.hidden(), forward.residual());
-        device.sequence(() -> {
-            forward.feedForwardBlock(l, count * tokens);
-            finish(l, count);
-        });
-        DeviceBuffer states =
-                scorer.layer() == config.layers() ? forward.finalNorm(count * probes.size()) : forward.residual();
-        double[] scores = sum(states, count * probes.size());
-        for (int g = 0; g < count; g++) {
-            sums[heads[g]] += scores[g];
-        }
-    }
-
-    /** Runs the layers above {@code l} for rows head × transcript; the residual stream then holds each row's last token. */
-    private void finish(int l, int count) {
-        if (l + 1 == scorer.layer()) {
-            return;
-        }
-        batch.clear();
-        for (int g = 0; g < count; g++) {
-            for (int i = 0; i < probes.size(); i++) {
-                batch.addSuffix(
-                        probes.get(i).ids(), from[i], prefixStart[i], batch.tokens(), ProbeScorer.span(probes.get(i)));
-                batch.readLast();
-            }
-        }
-        forward.layers(batch, l + 1, scorer.layer(), baseCache, sweepCache, hooks, true);
+        device.ablationStart(residual, attention, norms, heads.size(), tokens, config.hidden(), x, offset);
     }
 
     /** s[g·C + t] = ‖z‖ / ‖z ∘ γ without head g‖, the factor that keeps the norm of the concatenated heads. */
-    private float[] norms(int l, int[] heads, int count) {
+    private float[] norms(int l, List<Integer> heads) {
         int tokens = capture.tokens(l);
         int size = config.headSize();
         int width = config.attention().queryWidth();
         float[] z = new float[tokens * width];
         capture.headOutputs(l).read(0, z, 0, z.length);
-        float[] norms = new float[count * tokens];
+        float[] norms = new float[heads.size() * tokens];
         for (int t = 0; t < tokens; t++) {
             double[] squares = new double[config.heads()];
             for (int i = 0; i < width; i++) {
@@ -207,8 +258,8 @@ final class SweepGroup implements AutoCloseable {
                 before += squares[h];
                 after += gamma * gamma * squares[h];
             }
-            for (int g = 0; g < count; g++) {
-                double left = after - squares[heads[g]];
+            for (int g = 0; g < heads.size(); g++) {
+                double left = after - squares[heads.get(g)];
                 norms[g * tokens + t] = left <= 0 ? 1f : (float) Math.sqrt(before / left);
             }
         }

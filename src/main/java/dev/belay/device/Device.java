@@ -177,11 +177,19 @@ public interface Device extends AutoCloseable {
     void gather(DeviceBuffer in, int[] indices, int count, int width, DeviceBuffer out);
 
     /**
-     * The start of an ablation sweep: out[g·T + t, :] = x[t, :] + s·(attention[t, :] − out[g·T + t, :]) where out holds the part of
-     * group g that is taken away, and s is {@code norms[g·T + t]}, or 1 where {@code norms} is null.
+     * The start of an ablation sweep: out[g·T + t, :] = x[t, :] + s·(attention[t, :] − out[g·T + t, :]) where out, from element
+     * {@code outOffset} on, holds the part of group g that is taken away, and s is {@code norms[g·T + t]}, or 1 where {@code norms} is
+     * null.
      */
     void ablationStart(
-            DeviceBuffer x, DeviceBuffer attention, float[] norms, int groups, int tokens, int width, DeviceBuffer out);
+            DeviceBuffer x,
+            DeviceBuffer attention,
+            float[] norms,
+            int groups,
+            int tokens,
+            int width,
+            DeviceBuffer out,
+            long outOffset);
 
     /**
      * The next token of each of {@code rows} texts, or -1 where a logit is not a number; the choice is that of {@link Sampling}.

@@ -245,12 +245,13 @@ public final class ProfiledDevice implements Device {
             int groups,
             int tokens,
             int width,
-            DeviceBuffer out) {
+            DeviceBuffer out,
+            long outOffset) {
         run(
                 "ablationStart",
                 groups * tokens,
                 OperationCost.ablationStart(groups, tokens, width),
-                () -> device.ablationStart(x, attention, norms, groups, tokens, width, out));
+                () -> device.ablationStart(x, attention, norms, groups, tokens, width, out, outOffset));
     }
 
     @Override

@@ -126,10 +126,8 @@ public final class ForwardPass implements AutoCloseable {
         if (from == to && readsOnly) {
             return narrow(batch);
         }
-        DeviceBuffer angles = rope.upTo(lastPosition(layout) + 1);
         for (int l = from; l < to; l++) {
-            boolean narrow = readsOnly && l == to - 1 && batch.readCount() < layout.tokens();
-            layout = attentionBlock(batch, l, angles, prefix, own, hooks, narrow);
+            layout = attentionBlock(batch, l, prefix, own, hooks, readsOnly && l == to - 1);
             feedForwardBlock(l, layout.tokens());
             if (l + 1 < config.layers()) {
                 capture(hooks, residualPoints[l + 1], work.residual, config.hidden(), layout);
@@ -138,9 +136,14 @@ public final class ForwardPass implements AutoCloseable {
         return layout;
     }
 
-    /** x += W_O · attention(norm(x)); returns the layout of the tokens that go on. */
-    private TokenLayout attentionBlock(
-            Batch batch, int l, DeviceBuffer angles, KvCache prefix, KvCache own, Hooks hooks, boolean narrow) {
+    /**
+     * x += W_O · attention(norm(x)) of layer {@code l}, without its feed-forward block; parameters as those of {@link #layers}.
+     *
+     * @return the layout of the tokens that the residual stream holds
+     */
+    public TokenLayout attentionBlock(Batch batch, int l, KvCache prefix, KvCache own, Hooks hooks, boolean readsOnly) {
+        boolean narrow = readsOnly && batch.readCount() < batch.tokens();
+        DeviceBuffer angles = rope.upTo(lastPosition(batch.layout()) + 1);
         ModelWeights.Layer w = weights.layer(l);
         TokenLayout layout = batch.layout();
         DeviceBuffer x = work.residual;

@@ -22,10 +22,11 @@ final class AblationStart extends RowTask {
             int groups,
             int tokens,
             int width,
-            CpuBuffer out) {
+            CpuBuffer out,
+            long outOffset) {
         this.x = x.segment();
         this.attention = attention.segment();
-        this.out = out.segment();
+        this.out = out.segment().asSlice(outOffset * Float.BYTES);
         this.norms = norms;
         this.tokens = tokens;
         this.width = width;

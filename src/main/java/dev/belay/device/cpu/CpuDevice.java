@@ -298,12 +298,21 @@ public final class CpuDevice implements Device {
             int groups,
             int tokens,
             int width,
-            DeviceBuffer out) {
+            DeviceBuffer out,
+            long outOffset) {
         x.check("ablationStart", 0, (long) tokens * width);
         attention.check("ablationStart", 0, (long) tokens * width);
-        out.check("ablationStart", 0, (long) groups * tokens * width);
+        out.check("ablationStart", outOffset, (long) groups * tokens * width);
         ablationStart.run(
-                team, CpuBuffer.of(x), CpuBuffer.of(attention), norms, groups, tokens, width, CpuBuffer.of(out));
+                team,
+                CpuBuffer.of(x),
+                CpuBuffer.of(attention),
+                norms,
+                groups,
+                tokens,
+                width,
+                CpuBuffer.of(out),
+                outOffset);
     }
 
     @Override

@@ -535,10 +535,11 @@ public final class CudaDevice implements Device {
             int groups,
             int tokens,
             int width,
-            DeviceBuffer out) {
+            DeviceBuffer out,
+            long outOffset) {
         x.check("ablationStart", 0, (long) tokens * width);
         attention.check("ablationStart", 0, (long) tokens * width);
-        out.check("ablationStart", 0, (long) groups * tokens * width);
+        out.check("ablationStart", outOffset, (long) groups * tokens * width);
         if (groups == 0 || tokens == 0) {
             return;
         }
@@ -549,7 +550,7 @@ public final class CudaDevice implements Device {
                 .pointer(factors)
                 .i32(tokens)
                 .i32(width)
-                .pointer(CudaBuffer.of(out).address());
+                .pointer(CudaBuffer.of(out).address() + outOffset * Float.BYTES);
         queue.launch(kernel, KernelCatalog.ablationStartShape(groups, tokens, width));
     }
 

@@ -89,9 +89,9 @@ class CpuDeviceBoundsTest {
         refuses(outside("gather", 8, 24), () -> device.gather(small, new int[] {0, 3}, 2, 8, large));
         refuses(outside("gather", 8, -8), () -> device.gather(small, new int[] {-1}, 1, 8, large));
         refuses(outside("gather", 32, 0), () -> device.gather(large, new int[4], 4, 8, small));
-        refuses(outside("ablationStart", 32, 0), () -> device.ablationStart(small, large, null, 1, 4, 8, large));
-        refuses(outside("ablationStart", 32, 0), () -> device.ablationStart(large, small, null, 1, 4, 8, large));
-        refuses(outside("ablationStart", 32, 0), () -> device.ablationStart(large, large, null, 2, 2, 8, small));
+        refuses(outside("ablationStart", 32, 0), () -> device.ablationStart(small, large, null, 1, 4, 8, large, 0));
+        refuses(outside("ablationStart", 32, 0), () -> device.ablationStart(large, small, null, 1, 4, 8, large, 0));
+        refuses(outside("ablationStart", 32, 0), () -> device.ablationStart(large, large, null, 2, 2, 8, small, 0));
         refuses(outside("dot", 32, 0), () -> device.dot(small, large, 4, 8, new float[4]));
         refuses(outside("dot vector", 32, 0), () -> device.dot(large, small, 1, 32, new float[1]));
     }

@@ -1,6 +1,7 @@
 package dev.belay.device.cpu;
 
 import static dev.belay.Closeness.UNIT;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.belay.Closeness;
 import dev.belay.Closeness.Expected;
@@ -132,11 +133,15 @@ class RowOpsTest {
         }
         try (CpuBuffer stream = OpData.upload(device, "x", x);
                 CpuBuffer attention = OpData.upload(device, "attention", whole);
-                CpuBuffer out = OpData.output(device, away.length)) {
-            out.write(0, away, 0, away.length);
-            device.ablationStart(stream, attention, norms, groups, tokens, width, out);
+                CpuBuffer out = OpData.output(device, 5 + away.length)) {
+            out.write(5, away, 0, away.length);
+            device.ablationStart(stream, attention, norms, groups, tokens, width, out, 5);
+            OpData.download(out, 5 + away.length);
+            assertTrue(Float.isNaN(OpData.read(out, 4, 1)[0]), "the element before the output was written");
             // A difference, a product and a sum: three roundings.
-            check(new Expected(expected, scale), out, 3 * UNIT, width, groups + " groups of " + tokens);
+            float[] actual = OpData.read(out, 5, away.length);
+            String what = groups + " groups of " + tokens + " × " + width;
+            Closeness.assertClose(new Expected(expected, scale), actual, 0, 3 * UNIT, width, what);
         }
     }
 
