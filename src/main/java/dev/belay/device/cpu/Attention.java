@@ -282,20 +282,31 @@ final class Attention implements ThreadTeam.Task {
         clear(scores, row, row + a);
         clear(scores, row + b, row + c);
         clear(scores, row + d, row + end);
+        return 1 / exponentials(scores, row, row + end, largest(scores, row, row + end));
+    }
+
+    // Two methods, each small enough for the compiler to keep its vectors in registers.
+
+    private static float largest(float[] scores, int from, int to) {
         FloatVector largest = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
-        for (int j = row; j < row + end; j += LANES) {
-            largest = largest.max(FloatVector.fromArray(SPECIES, scores, j));
+        for (int j = from; j < to; j += LANES) {
+            FloatVector score = FloatVector.fromArray(SPECIES, scores, j);
+            largest = largest.blend(score, score.compare(VectorOperators.GT, largest));
         }
-        float max = VectorMath.max(largest);
+        return VectorMath.max(largest);
+    }
+
+    /** Replaces scores by their exponentials, -∞ by 0, and returns their sum. */
+    private static float exponentials(float[] scores, int from, int to, float max) {
         FloatVector sums = FloatVector.zero(SPECIES);
-        for (int j = row; j < row + end; j += LANES) {
+        for (int j = from; j < to; j += LANES) {
             FloatVector score = FloatVector.fromArray(SPECIES, scores, j);
             FloatVector e = VectorMath.exp(score.sub(max))
                     .blend(0f, score.compare(VectorOperators.EQ, Float.NEGATIVE_INFINITY));
             e.intoArray(scores, j);
             sums = sums.add(e);
         }
-        return 1 / VectorMath.sum(sums);
+        return VectorMath.sum(sums);
     }
 
     private static void clear(float[] scores, int from, int to) {

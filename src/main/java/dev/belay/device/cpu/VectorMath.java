@@ -12,7 +12,6 @@ import jdk.incubator.vector.VectorSpecies;
  */
 final class VectorMath {
     private static final VectorSpecies<Float> SPECIES = RowTask.SPECIES;
-    private static final VectorSpecies<Integer> INTEGERS = VectorSpecies.of(int.class, SPECIES.vectorShape());
     /** Shuffle number i adds lane j + 2^i to lane j; log2 of the number of lanes of them. */
     private static final VectorShuffle<Float> BY_1 = down(1);
 
@@ -23,7 +22,7 @@ final class VectorMath {
     private static final float LOWEST = -87.3f;
     private static final float HIGHEST = 88.3f;
     private static final float LOG2_E = 1.44269504f;
-    /** 1.5·2²³: adding and subtracting it rounds to the nearest integer. */
+    /** 1.5·2²³: adding it leaves the nearest integer in the lowest bits, subtracting it again the integer itself. */
     private static final float ROUNDER = 12582912f;
 
     // ln 2 in two parts and the polynomial of expf in the Cephes library (Moshier), |r| ≤ ln 2 / 2, error below 2 ulp.
@@ -72,8 +71,11 @@ final class VectorMath {
 
     /** e^x of every lane, x clamped to [{@value #LOWEST}, {@value #HIGHEST}]. */
     static FloatVector exp(FloatVector x) {
-        FloatVector c = x.max(LOWEST).min(HIGHEST);
-        FloatVector n = c.mul(LOG2_E).add(ROUNDER).sub(ROUNDER);
+        // Comparing and blending takes two instructions, a maximum with Java's rules for NaN and -0 takes five.
+        FloatVector c = x.blend(LOWEST, x.compare(VectorOperators.LT, LOWEST));
+        c = c.blend(HIGHEST, c.compare(VectorOperators.GT, HIGHEST));
+        FloatVector shifted = c.mul(LOG2_E).add(ROUNDER);
+        FloatVector n = shifted.sub(ROUNDER);
         FloatVector r = n.fma(broadcast(-LN2_HIGH), c);
         r = n.fma(broadcast(-LN2_LOW), r);
         FloatVector p = broadcast(P0);
@@ -83,14 +85,16 @@ final class VectorMath {
         p = p.fma(r, broadcast(P4));
         p = p.fma(r, broadcast(P5));
         FloatVector e = p.fma(r.mul(r), r).add(1f);
-        IntVector power = (IntVector) n.convertShape(VectorOperators.F2I, INTEGERS, 0);
-        return e.mul(power.add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats());
+        // The lowest bits of the shifted number are n; those above the ninth fall out.
+        IntVector power = shifted.reinterpretAsInts().add(127);
+        return e.mul(power.lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats());
     }
 
     /** The same for one number. */
     static float exp(float x) {
         float c = Math.min(Math.max(x, LOWEST), HIGHEST);
-        float n = c * LOG2_E + ROUNDER - ROUNDER;
+        float shifted = c * LOG2_E + ROUNDER;
+        float n = shifted - ROUNDER;
         float r = Math.fma(n, -LN2_HIGH, c);
         r = Math.fma(n, -LN2_LOW, r);
         float p = P0;
@@ -100,7 +104,7 @@ final class VectorMath {
         p = Math.fma(p, r, P4);
         p = Math.fma(p, r, P5);
         float e = Math.fma(p, r * r, r) + 1f;
-        return e * Float.intBitsToFloat(((int) n + 127) << 23);
+        return e * Float.intBitsToFloat((Float.floatToRawIntBits(shifted) + 127) << 23);
     }
 
     private static FloatVector broadcast(float value) {
