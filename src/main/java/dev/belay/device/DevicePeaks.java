@@ -14,7 +14,7 @@ import java.util.stream.IntStream;
  * @param bytesPerSecond read and written
  * @param flopsPerSecond of products in the device's {@link Device#dtype()}
  */
-record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
+public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
     /** Rows of a copy, and their width: 64 MiB in and out, more than the caches hold. */
     private static final int COPY_ROWS = 4096;
 
@@ -27,7 +27,7 @@ record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
     private static final int REPEATS = 2;
 
     /** Measures; takes a moment, and memory that is free again afterwards. */
-    static DevicePeaks measure(Device device) {
+    public static DevicePeaks measure(Device device) {
         DeviceClock clock = device.clock();
         return new DevicePeaks(copyRate(device, clock), productRate(device, clock));
     }
