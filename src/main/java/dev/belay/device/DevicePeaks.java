@@ -22,9 +22,9 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
     private static final int FIRST_PRODUCT = 256;
     private static final int LAST_PRODUCT = 4096;
     /** A product that takes as long is large enough. */
-    private static final double LONG_MILLISECONDS = 20;
+    private static final double LONG_MILLISECONDS = 10;
 
-    private static final int REPEATS = 2;
+    private static final int REPEATS = 4;
 
     /** Measures; takes a moment, and memory that is free again afterwards. */
     public static DevicePeaks measure(Device device) {
@@ -96,8 +96,11 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
     private static float[] values(int count) {
         Random random = new Random(1);
         float[] values = new float[count];
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; i < Math.min(count, COPY_WIDTH); i++) {
             values[i] = random.nextFloat() - 0.5f;
+        }
+        for (int i = COPY_WIDTH; i < count; i++) {
+            values[i] = values[i - COPY_WIDTH];
         }
         return values;
     }
