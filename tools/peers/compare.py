@@ -260,11 +260,11 @@ class Comparison:
 
 
 def prefill_rate(bench):
-    return bench["prefill"]["tokens_per_second"]
+    return bench["prefill"]["tokens_s"]
 
 
 def decode_rate(bench, batch):
-    return next(d["tokens_per_second"] for d in bench["decode"] if d["batch"] == int(batch))
+    return next(d["tokens_s"] for d in bench["decode"] if d["texts"] == int(batch))
 
 
 def ranks(values):
