@@ -45,6 +45,9 @@ final class SweepGroup implements AutoCloseable {
     /** The heads of a wave, layer · H + head, in the order of their rows. */
     private final List<Integer> joined = new ArrayList<>();
 
+    /** The layer that {@link #prepare} was called for last. */
+    private int prepared = -1;
+
     private int nextLayer;
     private int nextHead;
     private long changedPairs;
@@ -180,7 +183,10 @@ final class SweepGroup implements AutoCloseable {
         if (heads.isEmpty()) {
             return 0;
         }
-        prepare(l, each);
+        if (prepared != l) {
+            prepare(l, each);
+            prepared = l;
+        }
         start(l, heads, (long) tokens * config.hidden());
         for (int h : heads) {
             joined.add(l * config.heads() + h);

@@ -14,20 +14,21 @@ import java.util.stream.IntStream;
  * @param bytesPerSecond read and written
  * @param flopsPerSecond of products in the device's {@link Device#dtype()}
  */
-record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
-    /** Rows of a copy, and their width: 64 MiB in and out, more than the caches hold. */
-    private static final int COPY_ROWS = 4096;
-
+public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
     private static final int COPY_WIDTH = 4096;
+    private static final int FIRST_COPY_ROWS = 256;
+    /** 64 MiB in and out, more than the caches hold. */
+    private static final int LAST_COPY_ROWS = 4096;
+
     private static final int FIRST_PRODUCT = 256;
     private static final int LAST_PRODUCT = 4096;
-    /** A product that takes as long is large enough. */
-    private static final double LONG_MILLISECONDS = 20;
+    /** A copy or a product that takes as long is large enough. */
+    private static final double LONG_MILLISECONDS = 10;
 
-    private static final int REPEATS = 2;
+    private static final int REPEATS = 4;
 
     /** Measures; takes a moment, and memory that is free again afterwards. */
-    static DevicePeaks measure(Device device) {
+    public static DevicePeaks measure(Device device) {
         DeviceClock clock = device.clock();
         return new DevicePeaks(copyRate(device, clock), productRate(device, clock));
     }
@@ -38,16 +39,26 @@ record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
     }
 
     private static double copyRate(Device device, DeviceClock clock) {
-        long elements = (long) COPY_ROWS * COPY_WIDTH;
-        int[] rows = IntStream.range(0, COPY_ROWS).toArray();
+        int rows = FIRST_COPY_ROWS;
+        double milliseconds = copy(device, clock, rows);
+        while (rows < LAST_COPY_ROWS && milliseconds <= LONG_MILLISECONDS) {
+            rows *= 4;
+            milliseconds = copy(device, clock, rows);
+        }
+        return OperationCost.gather(rows, COPY_WIDTH).bytes() / milliseconds * 1e3;
+    }
+
+    /** Milliseconds of the copy of some rows. */
+    private static double copy(Device device, DeviceClock clock, int count) {
+        long elements = (long) count * COPY_WIDTH;
+        int[] rows = IntStream.range(0, count).toArray();
         float[] values = values(COPY_WIDTH);
         try (DeviceBuffer from = device.allocate("copy input of the profile", elements);
                 DeviceBuffer to = device.allocate("copy output of the profile", elements)) {
-            for (int r = 0; r < COPY_ROWS; r++) {
+            for (int r = 0; r < count; r++) {
                 from.write((long) r * COPY_WIDTH, values, 0, COPY_WIDTH);
             }
-            double best = best(clock, () -> device.gather(from, rows, COPY_ROWS, COPY_WIDTH, to));
-            return OperationCost.gather(COPY_ROWS, COPY_WIDTH).bytes() / best * 1e3;
+            return best(clock, () -> device.gather(from, rows, count, COPY_WIDTH, to));
         }
     }
 
@@ -96,8 +107,11 @@ record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
     private static float[] values(int count) {
         Random random = new Random(1);
         float[] values = new float[count];
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; i < Math.min(count, COPY_WIDTH); i++) {
             values[i] = random.nextFloat() - 0.5f;
+        }
+        for (int i = COPY_WIDTH; i < count; i++) {
+            values[i] = values[i - COPY_WIDTH];
         }
         return values;
     }
