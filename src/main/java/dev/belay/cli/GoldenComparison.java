@@ -20,6 +20,7 @@ import dev.belay.weights.SafetensorsFile;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -30,13 +31,18 @@ import java.util.Set;
 /** Runs the prompts of a golden file and compares everything that the file has. */
 final class GoldenComparison {
     /**
-     * The largest difference over all prompts at one place of the model.
+     * The difference over all prompts at one place of the model.
      *
      * @param name for example hidden.3
      * @param error largest absolute difference; for greedy tokens the number that differ
-     * @param where prompt, token and element of it
+     * @param relative root mean square of the differences, as a share of that of the expected numbers; NaN for greedy tokens
+     * @param where prompt, token and element of the largest
      */
-    record Row(String name, double error, String where, boolean passed) {
+    record Row(String name, double error, double relative, String where, boolean passed) {
+        String relativeText() {
+            return Double.isNaN(relative) ? "" : String.format(Locale.ROOT, "%.2g %%", 100 * relative);
+        }
+
         String errorText() {
             return name.equals("greedy") ? (long) error + " tokens" : String.format(Locale.ROOT, "%.3g", error);
         }
@@ -46,22 +52,34 @@ final class GoldenComparison {
     private final ModelConfig config;
     private final SafetensorsFile golden;
     private final Path path;
-    private final double tolerance;
-    private final double share;
+    private final Limit limit;
     private final boolean compareGreedy;
     private final Map<String, Row> rows = new LinkedHashMap<>();
+    private final Map<String, double[]> squares = new HashMap<>();
 
     /**
-     * @param tolerance largest accepted difference
-     * @param share accepted on top, as a share of the expected tensor's largest element
+     * What is accepted.
+     *
+     * @param largest largest difference
+     * @param relative root mean square of the differences, as a share of that of the expected numbers
      */
-    GoldenComparison(
-            Session session, SafetensorsFile golden, Path path, double tolerance, double share, boolean compareGreedy) {
+    record Limit(double largest, double relative) {
+        /** A limit of the largest difference alone. */
+        static Limit ofLargest(double largest) {
+            return new Limit(largest, Double.POSITIVE_INFINITY);
+        }
+
+        /** A limit of the root mean square alone. */
+        static Limit ofRelative(double relative) {
+            return new Limit(Double.MAX_VALUE, relative);
+        }
+    }
+
+    GoldenComparison(Session session, SafetensorsFile golden, Path path, Limit limit, boolean compareGreedy) {
         this.session = session;
         this.golden = golden;
         this.path = path;
-        this.tolerance = tolerance;
-        this.share = share;
+        this.limit = limit;
         this.compareGreedy = compareGreedy;
         config = session.config();
     }
@@ -105,7 +123,7 @@ final class GoldenComparison {
         if (rows.isEmpty()) {
             throw new BelayException(path + ": has none of hidden, head_out, logits, ablate, greedy to compare with");
         }
-        return List.copyOf(rows.values());
+        return rows.values().stream().map(this::finished).toList();
     }
 
     private List<TextRunner.Text> prompts() {
@@ -160,17 +178,18 @@ final class GoldenComparison {
         }
         int worst = 0;
         double error = 0;
-        double largest = 0;
+        double[] sums = squares.computeIfAbsent(name, n -> new double[2]);
         for (int i = 0; i < expected.length; i++) {
             double difference = Math.abs((double) expected[i] - actual[i]);
-            largest = Math.max(largest, Math.abs(expected[i]));
+            sums[0] += difference * difference;
+            sums[1] += (double) expected[i] * expected[i];
             if (!(difference <= error)) {
                 error = Double.isNaN(difference) ? Double.POSITIVE_INFINITY : difference;
                 worst = i;
             }
         }
         String where = "prompt " + prompt + ", row " + worst / width + ", element " + worst % width;
-        put(new Row(name, error, where, error <= tolerance + share * largest));
+        put(new Row(name, error, Double.NaN, where, error <= limit.largest()));
     }
 
     /** Keeps the worse of two rows of the same name: the one that fails, or the one with the larger error. */
@@ -179,6 +198,17 @@ final class GoldenComparison {
             boolean worse = a.passed() == b.passed() ? b.error() > a.error() : a.passed();
             return worse ? b : a;
         });
+    }
+
+    /** The row with the root mean square of all prompts. */
+    private Row finished(Row row) {
+        double[] sums = squares.get(row.name());
+        if (sums == null) {
+            return row;
+        }
+        double relative = sums[0] == 0 ? 0 : Math.sqrt(sums[0] / sums[1]);
+        boolean passed = row.passed() && relative <= limit.relative();
+        return new Row(row.name(), row.error(), relative, row.where(), passed);
     }
 
     /** Every head ablated in turn, each in a row of its own. */
@@ -221,7 +251,7 @@ final class GoldenComparison {
                 int same = Arrays.mismatch(expected, continuation.tokens());
                 int wrong = same < 0 ? 0 : expected.length - same;
                 String where = same < 0 ? "" : "prompt " + prompt + ", from new token " + same;
-                put(new Row("greedy", wrong, where, wrong == 0));
+                put(new Row("greedy", wrong, Double.NaN, where, wrong == 0));
             });
         }
     }

@@ -29,10 +29,10 @@ final class VerifyCommand implements Callable<Integer> {
     private static final double F32_TOLERANCE = 2e-4;
 
     /**
-     * Accepted by default in bfloat16, as a share of the tensor's largest element: about 13 times the rounding of one bfloat16 number
-     * (2⁻⁸), as errors grow over the layers.
+     * Accepted by default in bfloat16: root mean square of the differences, as a share of that of the tensor. The largest of many
+     * differences is a matter of luck.
      */
-    private static final double BF16_SHARE = 0.05;
+    private static final double BF16_RELATIVE = 0.03;
 
     @Mixin
     private ModelOptions options;
@@ -43,7 +43,8 @@ final class VerifyCommand implements Callable<Integer> {
     @Option(
             names = "--tolerance",
             paramLabel = "X",
-            description = "largest accepted difference (default f32: 2e-4; bf16: 5%% of the tensor's largest element)")
+            description =
+                    "largest accepted difference (default f32: 2e-4; bf16: root mean square of 3%% of the tensor's)")
     private Double tolerance;
 
     @Mixin
@@ -60,30 +61,38 @@ final class VerifyCommand implements Callable<Integer> {
         try (Session session = Session.open(options);
                 SafetensorsFile file = SafetensorsFile.open(golden)) {
             boolean exact = options.dtype == DType.F32;
-            double absolute = tolerance != null ? tolerance : exact ? F32_TOLERANCE : 0;
-            double share = tolerance != null || exact ? 0 : BF16_SHARE;
-            String limit = share > 0 ? "5 % of each tensor's largest element" : Double.toString(absolute);
-            List<GoldenComparison.Row> rows = new GoldenComparison(session, file, golden, absolute, share, exact).run();
+            boolean relative = tolerance == null && !exact;
+            double largest = tolerance != null ? tolerance : F32_TOLERANCE;
+            GoldenComparison.Limit limit = relative
+                    ? GoldenComparison.Limit.ofRelative(BF16_RELATIVE)
+                    : GoldenComparison.Limit.ofLargest(largest);
+            String words = relative ? "root mean square 3 % of each tensor's" : Double.toString(largest);
+            List<GoldenComparison.Row> rows = new GoldenComparison(session, file, golden, limit, exact).run();
             ObjectNode result = Output.object();
             result.put("golden", golden.toString())
                     .put("dtype", options.dtype.label())
-                    .put("tolerance", absolute)
-                    .put("tolerance_share", share);
+                    .put("tolerance", relative ? null : largest)
+                    .put("tolerance_relative", relative ? BF16_RELATIVE : null);
             ArrayNode items = result.putArray("rows");
             out.say("%s", session.device().description());
-            out.say("  %-14s %12s   where", "what", "largest error");
+            out.say("  %-14s %13s %13s   where", "what", "largest error", "r.m.s. error");
             boolean passed = true;
             for (GoldenComparison.Row row : rows) {
                 out.say(
-                        "  %-14s %12s   %s%s",
-                        row.name(), row.errorText(), row.where(), row.passed() ? "" : "  <-- beyond tolerance");
+                        "  %-14s %13s %13s   %s%s",
+                        row.name(),
+                        row.errorText(),
+                        row.relativeText(),
+                        row.where(),
+                        row.passed() ? "" : "  <-- beyond tolerance");
                 ObjectNode item = items.addObject().put("what", row.name());
                 Output.put(item, "error", row.error());
+                Output.put(item, "rms_relative", row.relative());
                 item.put("where", row.where()).put("passed", row.passed());
                 passed &= row.passed();
             }
             result.put("passed", passed);
-            out.say(passed ? "passed (tolerance %s)" : "FAILED (tolerance %s)", limit);
+            out.say(passed ? "passed (tolerance %s)" : "FAILED (tolerance %s)", words);
             out.result(result);
             return passed ? 0 : 1;
         }

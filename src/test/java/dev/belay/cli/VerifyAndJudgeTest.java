@@ -50,7 +50,7 @@ class VerifyAndJudgeTest {
                 .endsWith("passed (tolerance 0.25)\n"));
         assertTrue(verify(Cli.LLAMA, golden, "--dtype", "bf16")
                 .ok()
-                .endsWith("passed (tolerance 5 % of each tensor's largest element)\n"));
+                .endsWith("passed (tolerance root mean square 3 % of each tensor's)\n"));
         Cli.Result strict = verify(Cli.LLAMA, golden, "--dtype", "bf16", "--tolerance", 1e-3, "--json");
         assertEquals(1, strict.code());
         assertEquals("", strict.err());
