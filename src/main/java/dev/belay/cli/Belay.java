@@ -21,6 +21,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             DemoCommand.class,
             DoctorCommand.class,
             InfoCommand.class,
+            PlanCommand.class,
             ProbeCommand.class,
             TraceCommand.class,
             HeadsCommand.class,

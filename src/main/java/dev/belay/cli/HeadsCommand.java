@@ -1,13 +1,15 @@
 package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.belay.BelayException;
 import dev.belay.cliff.AblationSweep;
+import dev.belay.cliff.CostModel;
 import dev.belay.cliff.GreedySelection;
 import dev.belay.cliff.HeadAttribution;
 import dev.belay.cliff.HeadRanking;
 import dev.belay.cliff.ProbeScorer;
-import dev.belay.cliff.TopCount;
+import dev.belay.device.Device;
+import dev.belay.device.DevicePeaks;
+import dev.belay.device.Work;
 import dev.belay.forward.ForwardPass;
 import dev.belay.hooks.PositionScope;
 import dev.belay.io.OutputFile;
@@ -53,30 +55,8 @@ final class HeadsCommand implements Callable<Integer> {
     @Option(names = "--method", paramLabel = "METHOD", required = true, description = "direct, causal or greedy")
     private Method method;
 
-    @Option(
-            names = "--positions",
-            paramLabel = "SCOPE",
-            defaultValue = "all",
-            converter = Converters.Scope.class,
-            description = "where heads are ablated: all (default), closing or last:k")
-    private PositionScope positions;
-
-    @Option(names = "--renormalize", description = "keep the norm of the concatenated head outputs of each token")
-    private boolean renormalize;
-
-    @Option(
-            names = "--limit",
-            paramLabel = "N",
-            converter = Converters.Positive.class,
-            description = "use the first N transcripts only")
-    private Integer limit;
-
-    @Option(
-            names = "--steps",
-            paramLabel = "N",
-            converter = Converters.Positive.class,
-            description = "greedy: number of heads to choose (default 3%% of all, rounded up)")
-    private Integer steps;
+    @Mixin
+    private SweepOptions sweep;
 
     @Option(names = "-o", paramLabel = "H.json", required = true, description = "output file")
     private Path output;
@@ -86,44 +66,36 @@ final class HeadsCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (positions.kind() == PositionScope.Kind.GENERATED) {
-            throw new UsageException("--positions generated: a sweep generates nothing; use all, closing or last:k");
-        }
+        sweep.check(input.data == null);
         ModelConfig config = options.config();
         LinearProbe loaded = probe.load(config);
-        check(loaded.layerIn(config.layers(), probe.file) * config.heads());
-        if (input.data == null && positions.equals(PositionScope.CLOSING)) {
-            throw new UsageException("bare token ids have no closing positions: use --positions all or last:k");
-        }
+        int layer = loaded.layerIn(config.layers(), probe.file);
+        sweep.check(layer * config.heads(), probe.file);
+        remarks();
         input.read();
         OutputFile.check(output);
         try (Session session = input.open(options)) {
-            List<ProbeText> texts = input.probeTexts(session);
-            if (limit != null && limit < texts.size()) {
-                texts = texts.subList(0, limit);
-            }
+            // Before the pass takes its memory.
+            DevicePeaks peaks = method == Method.direct ? null : session.peaks();
+            List<ProbeText> texts = sweep.limited(input.probeTexts(session));
             ForwardPass forward = session.forward(ProbeScorer.texts(texts));
             try (ProbeScorer scorer = new ProbeScorer(forward, loaded, probe.file)) {
+                long start = System.nanoTime();
                 HeadRanking ranking = rank(scorer, loaded, texts);
-                write(session, ranking, texts.size());
+                double seconds = (System.nanoTime() - start) / 1e9;
+                WorkReport work = peaks == null ? null : new WorkReport(cost(scorer, peaks, texts, ranking), peaks);
+                write(session, ranking, texts.size(), work, seconds);
             }
         }
         return 0;
     }
 
-    /** @param available number of heads below the probe's layer */
-    private void check(int available) {
-        if (available == 0) {
-            throw new BelayException(probe.file + " reads H[0], the embeddings: no head comes before it");
-        }
-        if (steps != null && steps > available) {
-            throw new UsageException(
-                    "--steps " + steps + " is more than the " + available + " heads below the probe's layer");
-        }
-        if (steps != null && method != Method.greedy) {
+    /** Says which options do not matter. */
+    private void remarks() {
+        if (sweep.steps != null && method != Method.greedy) {
             out.note("--steps does not matter to --method " + method);
         }
-        if (method == Method.direct && (renormalize || !positions.equals(PositionScope.ALL))) {
+        if (method == Method.direct && (sweep.renormalize || !sweep.positions.equals(PositionScope.ALL))) {
             out.note("--method direct reads the last position and ablates nothing:"
                     + " --positions and --renormalize do not matter");
         }
@@ -132,13 +104,14 @@ final class HeadsCommand implements Callable<Integer> {
     private HeadRanking rank(ProbeScorer scorer, LinearProbe loaded, List<ProbeText> texts) {
         return switch (method) {
             case direct -> direct(scorer, loaded, texts);
-            case causal -> causal(scorer, texts, positions, renormalize);
-            case greedy -> {
-                ModelConfig config = scorer.forward().model().config();
-                int three = TopCount.parse("3%").of(config.layers() * config.heads());
-                int count = steps == null ? Math.min(three, scorer.layer() * config.heads()) : steps;
-                yield greedy(scorer, texts, positions, renormalize, count);
-            }
+            case causal -> causal(scorer, texts, sweep.positions, sweep.renormalize);
+            case greedy ->
+                greedy(
+                        scorer,
+                        texts,
+                        sweep.positions,
+                        sweep.renormalize,
+                        sweep.count(options.config(), scorer.layer()));
         };
     }
 
@@ -165,9 +138,23 @@ final class HeadsCommand implements Callable<Integer> {
         }
     }
 
-    private void write(Session session, HeadRanking ranking, int transcripts) {
+    /** What the sweeps cost by the cost model, given the heads that they chose. */
+    private Work cost(ProbeScorer scorer, DevicePeaks peaks, List<ProbeText> texts, HeadRanking ranking) {
+        Device device = scorer.forward().model().device();
+        int batch = scorer.forward().maxTokens();
+        try (CostModel model = new CostModel(options.folder, device, peaks, batch, scorer.layer())) {
+            List<CostModel.Head> chosen = method == Method.causal
+                    ? List.of()
+                    : ranking.ranking().subList(0, ranking.ranking().size() - 1).stream()
+                            .map(e -> new CostModel.Head(e.layer(), e.head()))
+                            .toList();
+            return model.greedy(texts, sweep.positions, sweep.renormalize, chosen);
+        }
+    }
+
+    private void write(Session session, HeadRanking ranking, int transcripts, WorkReport work, double seconds) {
         ObjectNode json = ranking.toJson();
-        json.put("transcripts", transcripts).put("renormalize", renormalize && method != Method.direct);
+        json.put("transcripts", transcripts).put("renormalize", sweep.renormalize && method != Method.direct);
         json.put("dtype", session.device().dtype().label()).put("model", session.fingerprint());
         OutputFile.writeText(output, Output.pretty(json));
         out.say("%s ranking over %d transcripts, mean final score %.4f", method, transcripts, ranking.base());
@@ -179,6 +166,10 @@ final class HeadsCommand implements Callable<Integer> {
         for (HeadRanking.Entry e :
                 ranking.ranking().subList(0, Math.min(SHOWN, ranking.ranking().size()))) {
             out.say("  %4d  %5d  %4d  %8.4f  %+8.4f", rank++, e.layer(), e.head(), e.score(), e.effect());
+        }
+        if (work != null) {
+            out.say("%s", work.measured(seconds));
+            json.set("sweep", work.json(seconds));
         }
         out.say("written to %s", output);
         out.result(json);

@@ -92,7 +92,8 @@ final class InfoCommand implements Callable<Integer> {
         return json;
     }
 
-    private static String size(long bytes) {
+    /** A number of bytes, for example 1.50 GiB. */
+    static String size(long bytes) {
         return bytes < 1 << 30
                 ? String.format(Locale.ROOT, "%.1f MiB", bytes / (double) (1 << 20))
                 : String.format(Locale.ROOT, "%.2f GiB", bytes / (double) (1 << 30));

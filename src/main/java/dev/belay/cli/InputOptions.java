@@ -3,6 +3,7 @@ package dev.belay.cli;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.belay.BelayException;
 import dev.belay.cliff.ProbeScorer;
+import dev.belay.forward.Generator;
 import dev.belay.forward.TextRunner;
 import dev.belay.hooks.TextSpan;
 import dev.belay.model.JsonFile;
@@ -12,6 +13,7 @@ import dev.belay.text.Transcripts;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import picocli.CommandLine.Option;
 
 /** Texts to run: transcripts as JSON Lines, or bare token ids. */
@@ -60,12 +62,25 @@ final class InputOptions {
 
     /** The texts up to the response as probe texts; bare ids have no thinking and no closing tokens. */
     List<ProbeText> probeTexts(Session session) {
-        return probeInputs(session).stream()
+        return probeTexts(probeInputs(session));
+    }
+
+    /** Texts as probe texts. */
+    static List<ProbeText> probeTexts(List<Input> inputs) {
+        return inputs.stream()
                 .map(i -> new ProbeText(
                         i.id(),
                         i.text().ids(),
                         i.text().span().thinkingStart(),
                         i.text().span().closingStart()))
+                .toList();
+    }
+
+    /** Texts as prompts to be continued, numbered from 0. */
+    static List<Generator.Prompt> generatorPrompts(List<Input> inputs) {
+        return IntStream.range(0, inputs.size())
+                .mapToObj(i -> new Generator.Prompt(
+                        i, inputs.get(i).text().ids(), inputs.get(i).text().span()))
                 .toList();
     }
 

@@ -9,7 +9,6 @@ import dev.belay.text.ThinkingSplit;
 import dev.belay.text.Tokenizer;
 import dev.belay.text.Transcript;
 import java.nio.file.Files;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -60,13 +59,8 @@ final class Responses {
             String label, ForwardPass forward, List<InputOptions.Input> inputs, HeadMask mask, Consumer<Reply> sink) {
         Generator generator =
                 new Generator(forward, mask, closing, options.sampling(), options.limit(session), options.ignoreEnd);
-        List<Generator.Prompt> prompts = new ArrayList<>();
-        for (InputOptions.Input input : inputs) {
-            prompts.add(new Generator.Prompt(
-                    prompts.size(), input.text().ids(), input.text().span()));
-        }
         try (Progress progress = new Progress(label, inputs.size())) {
-            generator.generate(prompts, (prompt, continuation) -> {
+            generator.generate(InputOptions.generatorPrompts(inputs), (prompt, continuation) -> {
                 sink.accept(reply(inputs.get(prompt.number()), continuation));
                 progress.at(prompt.number() + 1);
             });

@@ -2,6 +2,7 @@ package dev.belay.cli;
 
 import dev.belay.BelayException;
 import dev.belay.device.Device;
+import dev.belay.device.DevicePeaks;
 import dev.belay.device.Devices;
 import dev.belay.device.ProfiledDevice;
 import dev.belay.forward.ForwardPass;
@@ -28,8 +29,9 @@ final class Session implements AutoCloseable {
     private Tokenizer tokenizer;
     private ChatTemplate template;
     private String fingerprint;
+    private DevicePeaks peaks;
 
-    private Session(ModelOptions options, boolean withText) {
+    private Session(ModelOptions options, boolean withText, boolean withWeights) {
         this.options = options;
         ModelConfig config = options.config();
         if (options.profile != null) {
@@ -45,7 +47,7 @@ final class Session implements AutoCloseable {
             }
             Device own = opened.own(Devices.open(options.device, options.dtype()));
             device = options.profile == null ? own : opened.own(new ProfiledDevice(own, options.profile));
-            model = opened.own(Model.load(options.folder, device, progress::at));
+            model = withWeights ? opened.own(Model.load(options.folder, device, progress::at)) : null;
         } catch (RuntimeException | Error e) {
             close();
             throw e;
@@ -54,12 +56,17 @@ final class Session implements AutoCloseable {
 
     /** Opens the model for token ids. */
     static Session open(ModelOptions options) {
-        return new Session(options, false);
+        return new Session(options, false, true);
+    }
+
+    /** Opens the device for what needs no weights, and with {@code withText} the tokenizer and chat template; there is no model. */
+    static Session openWithoutWeights(ModelOptions options, boolean withText) {
+        return new Session(options, withText, false);
     }
 
     /** Opens the model for text: first the tokenizer and chat template, so that a missing one is not found only after the weights. */
     static Session openForText(ModelOptions options) {
-        return new Session(options, true);
+        return new Session(options, true, true);
     }
 
     Model model() {
@@ -67,11 +74,19 @@ final class Session implements AutoCloseable {
     }
 
     ModelConfig config() {
-        return model.config();
+        return options.config();
     }
 
     Device device() {
         return device;
+    }
+
+    /** The device's peaks, measured once: a moment, and memory that is free again afterwards. */
+    DevicePeaks peaks() {
+        if (peaks == null) {
+            peaks = device instanceof ProfiledDevice profiled ? profiled.peaks() : DevicePeaks.measure(device);
+        }
+        return peaks;
     }
 
     /** The model's fingerprint, computed once. */

@@ -14,7 +14,7 @@ import java.util.stream.IntStream;
  * @param bytesPerSecond read and written
  * @param flopsPerSecond of products in the device's {@link Device#dtype()}
  */
-record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
+public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
     /** Rows of a copy, and their width: 64 MiB in and out, more than the caches hold. */
     private static final int COPY_ROWS = 4096;
 
@@ -22,12 +22,12 @@ record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
     private static final int FIRST_PRODUCT = 256;
     private static final int LAST_PRODUCT = 4096;
     /** A product that takes as long is large enough. */
-    private static final double LONG_MILLISECONDS = 20;
+    private static final double LONG_MILLISECONDS = 10;
 
-    private static final int REPEATS = 2;
+    private static final int REPEATS = 4;
 
     /** Measures; takes a moment, and memory that is free again afterwards. */
-    static DevicePeaks measure(Device device) {
+    public static DevicePeaks measure(Device device) {
         DeviceClock clock = device.clock();
         return new DevicePeaks(copyRate(device, clock), productRate(device, clock));
     }
@@ -96,8 +96,11 @@ record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
     private static float[] values(int count) {
         Random random = new Random(1);
         float[] values = new float[count];
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; i < Math.min(count, COPY_WIDTH); i++) {
             values[i] = random.nextFloat() - 0.5f;
+        }
+        for (int i = COPY_WIDTH; i < count; i++) {
+            values[i] = values[i - COPY_WIDTH];
         }
         return values;
     }

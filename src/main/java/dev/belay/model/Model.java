@@ -2,6 +2,7 @@ package dev.belay.model;
 
 import dev.belay.device.Device;
 import dev.belay.weights.SafetensorsModel;
+import dev.belay.weights.TensorOutline;
 import dev.belay.weights.TensorSource;
 import java.nio.file.Path;
 import java.util.function.IntConsumer;
@@ -10,11 +11,11 @@ import java.util.function.IntConsumer;
 public final class Model implements AutoCloseable {
     private final Path folder;
     private final ModelConfig config;
-    private final SafetensorsModel tensors;
+    private final TensorSource tensors;
     private final Device device;
     private final ModelWeights weights;
 
-    private Model(Path folder, ModelConfig config, SafetensorsModel tensors, Device device, ModelWeights weights) {
+    private Model(Path folder, ModelConfig config, TensorSource tensors, Device device, ModelWeights weights) {
         this.folder = folder;
         this.config = config;
         this.tensors = tensors;
@@ -29,8 +30,21 @@ public final class Model implements AutoCloseable {
      * @throws dev.belay.BelayException if something in the folder is missing, malformed or not supported
      */
     public static Model load(Path folder, Device device, IntConsumer progress) {
+        return open(folder, ModelConfig.read(folder), SafetensorsModel.open(folder), device, progress);
+    }
+
+    /**
+     * Opens a model folder for a device that computes nothing: the shapes are the model's, but no weights are read.
+     *
+     * @throws dev.belay.BelayException if something in the folder is missing, malformed or not supported
+     */
+    public static Model outline(Path folder, Device device) {
         ModelConfig config = ModelConfig.read(folder);
-        SafetensorsModel tensors = SafetensorsModel.open(folder);
+        return open(folder, config, new TensorOutline(SafetensorsModel.open(folder)), device, layer -> {});
+    }
+
+    private static Model open(
+            Path folder, ModelConfig config, TensorSource tensors, Device device, IntConsumer progress) {
         try {
             return new Model(folder, config, tensors, device, ModelWeights.load(tensors, config, device, progress));
         } catch (RuntimeException | Error e) {

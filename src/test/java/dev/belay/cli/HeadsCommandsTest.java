@@ -82,7 +82,7 @@ class HeadsCommandsTest {
                 .ok();
         assertTrue(out.startsWith("causal ranking over 24 transcripts, mean final score 0.0838\n"), out);
         assertTrue(out.contains(" head outputs taken away, at positions " + positions + "\n"), out);
-        assertEquals(3 + 10 + 1, out.lines().count(), out);
+        assertEquals(3 + 10 + 2, out.lines().count(), out);
         JsonNode json = Cli.json(folder.resolve(name));
         checkFields(json, "causal", positions, LAYERS * HEADS);
         assertEquals(24, json.get("transcripts").asInt());

@@ -1,0 +1,193 @@
+package dev.belay.device;
+
+import java.util.List;
+
+/** A device that stands before another one and knows what each operation costs; what becomes of the operation, a subclass says. */
+abstract class CostedDevice implements Device {
+    /** The device behind this one. */
+    protected final Device device;
+
+    CostedDevice(Device device) {
+        this.device = device;
+    }
+
+    /**
+     * Takes an operation.
+     *
+     * @param name what it does
+     * @param weights the weights that it uses, or null
+     * @param rows tokens, or rows of another kind, that it computes
+     * @param operation does it on the device behind
+     */
+    abstract void run(String name, DeviceMatrix weights, int rows, OperationCost cost, Runnable operation);
+
+    private void run(String name, int rows, OperationCost cost, Runnable operation) {
+        run(name, null, rows, cost, operation);
+    }
+
+    @Override
+    public void embed(DeviceMatrix table, TokenLayout layout, DeviceBuffer out) {
+        int tokens = layout.tokens();
+        OperationCost cost = OperationCost.embed(tokens, table.columns(), device.matrixBytes(table.columns()));
+        run("embed", table, tokens, cost, () -> device.embed(table, layout, out));
+    }
+
+    @Override
+    public void rmsNorm(DeviceBuffer x, DeviceBuffer weight, float eps, int tokens, int width, DeviceBuffer out) {
+        OperationCost cost = OperationCost.rmsNorm(tokens, width);
+        run("rmsNorm", tokens, cost, () -> device.rmsNorm(x, weight, eps, tokens, width, out));
+    }
+
+    @Override
+    public void matmul(
+            DeviceBuffer a,
+            int aStride,
+            int aColumn,
+            int tokens,
+            DeviceMatrix weights,
+            DeviceBuffer out,
+            long outOffset,
+            boolean accumulate) {
+        long weightBytes = device.matrixBytes((long) weights.rows() * weights.columns());
+        OperationCost cost = OperationCost.product(tokens, weights.rows(), weights.columns(), weightBytes, accumulate);
+        run(
+                "matmul",
+                weights,
+                tokens,
+                cost,
+                () -> device.matmul(a, aStride, aColumn, tokens, weights, out, outOffset, accumulate));
+    }
+
+    @Override
+    public void rotate(
+            QkvPart part,
+            DeviceBuffer in,
+            TokenLayout layout,
+            AttentionShape shape,
+            DeviceBuffer rope,
+            DeviceBuffer q,
+            KeyValues cache) {
+        int tokens = layout.tokens();
+        int heads = (part.queries() ? shape.heads() : 0) + (part.keyValues() ? shape.kvHeads() : 0);
+        OperationCost cost = OperationCost.rotation(tokens, heads, part.width(shape), shape.rotarySize());
+        run("rotate", tokens, cost, () -> device.rotate(part, in, layout, shape, rope, q, cache));
+    }
+
+    @Override
+    public void attention(
+            DeviceBuffer q,
+            TokenLayout layout,
+            AttentionShape shape,
+            KeyValues prefix,
+            KeyValues own,
+            int window,
+            HeadScaleTable scales,
+            DeviceBuffer z) {
+        OperationCost cost = OperationCost.attention(layout, shape, window);
+        run(
+                "attention",
+                layout.tokens(),
+                cost,
+                () -> device.attention(q, layout, shape, prefix, own, window, scales, z));
+    }
+
+    @Override
+    public void scaleHeads(DeviceBuffer z, HeadScaleTable table, int tokens, int heads, int headSize) {
+        OperationCost cost = OperationCost.scaleHeads(table, tokens, heads * headSize);
+        run("scaleHeads", tokens, cost, () -> device.scaleHeads(z, table, tokens, heads, headSize));
+    }
+
+    @Override
+    public void swiglu(DeviceBuffer gateUp, int tokens, int width, DeviceBuffer out) {
+        run("swiglu", tokens, OperationCost.swiglu(tokens, width), () -> device.swiglu(gateUp, tokens, width, out));
+    }
+
+    @Override
+    public void gather(DeviceBuffer in, int[] indices, int count, int width, DeviceBuffer out) {
+        OperationCost cost = OperationCost.gather(count, width);
+        run("gather", count, cost, () -> device.gather(in, indices, count, width, out));
+    }
+
+    @Override
+    public void ablationStart(
+            DeviceBuffer x,
+            DeviceBuffer attention,
+            float[] norms,
+            int groups,
+            int tokens,
+            int width,
+            DeviceBuffer out) {
+        run(
+                "ablationStart",
+                groups * tokens,
+                OperationCost.ablationStart(groups, tokens, width),
+                () -> device.ablationStart(x, attention, norms, groups, tokens, width, out));
+    }
+
+    @Override
+    public void sample(
+            DeviceBuffer logits,
+            int rows,
+            int vocabulary,
+            Sampling sampling,
+            int[] texts,
+            int[] positions,
+            int[] tokens) {
+        run(
+                "sample",
+                rows,
+                OperationCost.sample(rows, vocabulary),
+                () -> device.sample(logits, rows, vocabulary, sampling, texts, positions, tokens));
+    }
+
+    @Override
+    public void headDots(DeviceBuffer z, DeviceBuffer u, int tokens, int heads, int headSize, float[] out) {
+        OperationCost cost = OperationCost.dot(tokens, heads * headSize);
+        run("headDots", tokens, cost, () -> device.headDots(z, u, tokens, heads, headSize, out));
+    }
+
+    @Override
+    public void dot(DeviceBuffer x, DeviceBuffer vector, int tokens, int width, float[] out) {
+        run("dot", tokens, OperationCost.dot(tokens, width), () -> device.dot(x, vector, tokens, width, out));
+    }
+
+    @Override
+    public DeviceClock clock() {
+        return device.clock();
+    }
+
+    @Override
+    public String description() {
+        return device.description();
+    }
+
+    @Override
+    public DType dtype() {
+        return device.dtype();
+    }
+
+    @Override
+    public DeviceBuffer allocate(String name, long elements) {
+        return device.allocate(name, elements);
+    }
+
+    @Override
+    public DeviceBuffer allocateRounded(String name, long elements) {
+        return device.allocateRounded(name, elements);
+    }
+
+    @Override
+    public long allocations() {
+        return device.allocations();
+    }
+
+    @Override
+    public DeviceMatrix matrix(String name, List<HostMatrix> parts) {
+        return device.matrix(name, parts);
+    }
+
+    @Override
+    public long matrixBytes(long elements) {
+        return device.matrixBytes(elements);
+    }
+}
