@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
 import java.util.stream.Collectors;
+import java.util.stream.LongStream;
 
 /**
  * The sizes of a model, without its weights.
@@ -130,6 +131,16 @@ public record ModelShape(
             tensors.put("lm_head.weight", new long[] {vocabulary, hidden});
         }
         return tensors;
+    }
+
+    /** Number of weights in all tensors. */
+    public long parameters() {
+        return tensors().values().stream().mapToLong(ModelShape::elements).sum();
+    }
+
+    /** Elements of a tensor of these dimensions. */
+    static long elements(long[] dimensions) {
+        return LongStream.of(dimensions).reduce(1, (a, b) -> a * b);
     }
 
     /** Its {@code config.json}, in the spelling of transformers 4. */

@@ -38,7 +38,30 @@ public final class RandomModel {
     public static long write(ModelShape shape, Path folder, long seed, LongConsumer progress) {
         claim(folder);
         OutputFile.writeText(folder.resolve("config.json"), shape.config());
-        return writeWeights(shape, folder, seed, progress);
+        SequencedMap<String, long[]> tensors = shape.tensors();
+        SafetensorsWriter.Declaration file = SafetensorsWriter.to(folder.resolve("model.safetensors"));
+        file.metadata(Map.of("format", "pt"));
+        tensors.forEach((name, dimensions) -> file.tensor(name, TensorType.BF16, dimensions));
+        NormalNumbers matrices = new NormalNumbers(0, DEVIATION);
+        NormalNumbers norms = new NormalNumbers(1, DEVIATION);
+        long written = 0;
+        try (SafetensorsWriter out = file.open();
+                Arena arena = Arena.ofShared()) {
+            MemorySegment chunk = arena.allocate(CHUNK_BYTES);
+            for (Map.Entry<String, long[]> tensor : tensors.entrySet()) {
+                NormalNumbers numbers = tensor.getValue().length == 1 ? norms : matrices;
+                long key = NormalNumbers.key(seed, tensor.getKey());
+                long bytes = Short.BYTES * ModelShape.elements(tensor.getValue());
+                for (long at = 0; at < bytes; at += CHUNK_BYTES) {
+                    MemorySegment part = chunk.asSlice(0, Math.min(CHUNK_BYTES, bytes - at));
+                    numbers.fill(part, key, at / Short.BYTES);
+                    out.write(tensor.getKey(), part);
+                    written += part.byteSize();
+                    progress.accept(written);
+                }
+            }
+        }
+        return written;
     }
 
     private static void claim(Path folder) {
@@ -54,37 +77,6 @@ public final class RandomModel {
         } catch (IOException e) {
             throw new BelayException("cannot make the folder " + folder + ": " + OutputFile.reason(e), e);
         }
-    }
-
-    /** Writes {@code model.safetensors} into a folder that is there. */
-    static long writeWeights(ModelShape shape, Path folder, long seed, LongConsumer progress) {
-        SequencedMap<String, long[]> tensors = shape.tensors();
-        SafetensorsWriter.Declaration file = SafetensorsWriter.to(folder.resolve("model.safetensors"));
-        file.metadata(Map.of("format", "pt"));
-        tensors.forEach((name, dimensions) -> file.tensor(name, TensorType.BF16, dimensions));
-        NormalNumbers matrices = new NormalNumbers(0, DEVIATION);
-        NormalNumbers norms = new NormalNumbers(1, DEVIATION);
-        long written = 0;
-        try (SafetensorsWriter out = file.open();
-                Arena arena = Arena.ofShared()) {
-            MemorySegment chunk = arena.allocate(CHUNK_BYTES);
-            for (Map.Entry<String, long[]> tensor : tensors.entrySet()) {
-                NormalNumbers numbers = tensor.getValue().length == 1 ? norms : matrices;
-                long key = NormalNumbers.key(seed, tensor.getKey());
-                long bytes = Short.BYTES;
-                for (long size : tensor.getValue()) {
-                    bytes *= size;
-                }
-                for (long at = 0; at < bytes; at += CHUNK_BYTES) {
-                    MemorySegment part = chunk.asSlice(0, Math.min(CHUNK_BYTES, bytes - at));
-                    numbers.fill(part, key, at / Short.BYTES);
-                    out.write(tensor.getKey(), part);
-                    written += part.byteSize();
-                    progress.accept(written);
-                }
-            }
-        }
-        return written;
     }
 
     /** {@code tools/random-model SHAPE FOLDER [--seed N]}. */

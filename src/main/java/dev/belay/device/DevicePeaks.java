@@ -19,25 +19,32 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
     private static final int COPY_ROWS = 4096;
 
     private static final int COPY_WIDTH = 4096;
+    /** Width of the rows that are read, and their number: 16 MiB, doubled until it takes a while, up to 1 GiB. */
+    private static final int READ_WIDTH = 16384;
+
+    private static final int FEWEST_READ_ROWS = 256;
+    private static final int MOST_READ_ROWS = 16384;
     private static final int FIRST_PRODUCT = 256;
     private static final int LAST_PRODUCT = 4096;
     /** A product that takes as long is large enough. */
     private static final double LONG_MILLISECONDS = 10;
 
+    private static final long WARM_NANOS = 200_000_000;
+
     private static final int REPEATS = 4;
 
     /** Measures; takes a moment, and memory that is free again afterwards. */
     public static DevicePeaks measure(Device device) {
-        DeviceClock clock = device.clock();
-        return new DevicePeaks(copyRate(device, clock), productRate(device, clock));
+        return new DevicePeaks(copyRate(device), productRate(device));
     }
 
     /** Milliseconds that work takes at least; what is beyond, the device does not reach. */
-    double milliseconds(OperationCost cost) {
+    public double milliseconds(OperationCost cost) {
         return 1e3 * Math.max(cost.bytes() / bytesPerSecond, cost.flops() / flopsPerSecond);
     }
 
-    private static double copyRate(Device device, DeviceClock clock) {
+    /** Bytes a second that a large copy reads and writes. */
+    public static double copyRate(Device device) {
         long elements = (long) COPY_ROWS * COPY_WIDTH;
         int[] rows = IntStream.range(0, COPY_ROWS).toArray();
         float[] values = values(COPY_WIDTH);
@@ -46,15 +53,41 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
             for (int r = 0; r < COPY_ROWS; r++) {
                 from.write((long) r * COPY_WIDTH, values, 0, COPY_WIDTH);
             }
-            double best = best(clock, () -> device.gather(from, rows, COPY_ROWS, COPY_WIDTH, to));
+            double best = best(device, () -> device.gather(from, rows, COPY_ROWS, COPY_WIDTH, to));
             return OperationCost.gather(COPY_ROWS, COPY_WIDTH).bytes() / best * 1e3;
         }
     }
 
-    private static double productRate(Device device, DeviceClock clock) {
+    /** Bytes a second that are read where next to nothing is written: in the dot products of many long rows with one. */
+    public static double readRate(Device device) {
+        float[] values = values(READ_WIDTH);
+        double milliseconds = 0;
+        int rows = FEWEST_READ_ROWS;
+        long warm = System.nanoTime() + WARM_NANOS;
+        while (true) {
+            int count = rows;
+            float[] out = new float[count];
+            try (DeviceBuffer from = device.allocate("read input of the profile", (long) count * READ_WIDTH);
+                    DeviceBuffer vector = device.allocate("vector of the profile", READ_WIDTH)) {
+                vector.write(0, values, 0, READ_WIDTH);
+                for (int r = 0; r < count; r++) {
+                    from.write((long) r * READ_WIDTH, values, 0, READ_WIDTH);
+                }
+                do {
+                    milliseconds = best(device, () -> device.dot(from, vector, count, READ_WIDTH, out));
+                } while (System.nanoTime() < warm);
+            }
+            if (milliseconds > LONG_MILLISECONDS || rows == MOST_READ_ROWS) {
+                return OperationCost.dot(rows, READ_WIDTH).bytes() / milliseconds * 1e3;
+            }
+            rows *= 2;
+        }
+    }
+
+    private static double productRate(Device device) {
         double rate = 0;
         for (int size = FIRST_PRODUCT; size <= LAST_PRODUCT; size *= 2) {
-            double milliseconds = product(device, clock, size);
+            double milliseconds = product(device, size);
             rate = Math.max(rate, 2.0 * size * size * size / milliseconds * 1e3);
             if (milliseconds > LONG_MILLISECONDS) {
                 break;
@@ -63,8 +96,8 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
         return rate;
     }
 
-    /** Milliseconds of the product of two square matrices. */
-    private static double product(Device device, DeviceClock clock, int size) {
+    /** Milliseconds of the product of two square matrices with {@code size} rows. */
+    public static double product(Device device, int size) {
         int elements = size * size;
         float[] values = values(elements);
         try (Arena arena = Arena.ofShared();
@@ -74,13 +107,14 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
             a.write(0, values, 0, elements);
             HostMatrix host = new HostMatrix("product of the profile", TensorType.F32, data, size, size);
             try (DeviceMatrix weights = device.matrix(host.name(), List.of(host))) {
-                return best(clock, () -> device.matmul(a, size, 0, size, weights, out, 0, false));
+                return best(device, () -> device.matmul(a, size, 0, size, weights, out, 0, false));
             }
         }
     }
 
     /** Milliseconds of the fastest of a few runs after the first. */
-    private static double best(DeviceClock clock, Runnable operation) {
+    private static double best(Device device, Runnable operation) {
+        DeviceClock clock = device.clock();
         for (int i = 0; i <= REPEATS; i++) {
             clock.mark();
             operation.run();
