@@ -183,7 +183,7 @@ public final class ModelBench implements AutoCloseable {
         double flops = flops(on -> sweep(on, positions, config.layers()));
         double one = Stopwatch.seconds(() -> sweep(forward, positions, 1));
         double all = one * flops / flops(on -> sweep(on, positions, 1));
-        int layers = (int) Math.clamp((long) (config.layers() * seconds / all), 1, config.layers());
+        int layers = Math.clamp((long) (config.layers() * seconds / all), 1, config.layers());
         double took = Stopwatch.seconds(() -> sweep(forward, positions, layers));
         double measured = flops(on -> sweep(on, positions, layers));
         return new Sweep(positions, layers, took, took * flops / measured, flops);

@@ -15,21 +15,20 @@ import java.util.stream.IntStream;
  * @param flopsPerSecond of products in the device's {@link Device#dtype()}
  */
 public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
-    /** Rows of a copy, and their width: 64 MiB in and out, more than the caches hold. */
-    private static final int COPY_ROWS = 4096;
-
     private static final int COPY_WIDTH = 4096;
+    private static final int FIRST_COPY_ROWS = 256;
+    /** 64 MiB in and out, more than the caches hold. */
+    private static final int LAST_COPY_ROWS = 4096;
+
     /** Width of the rows that are read, and their number: 16 MiB, doubled until it takes a while, up to 1 GiB. */
     private static final int READ_WIDTH = 16384;
 
-    private static final int FEWEST_READ_ROWS = 256;
-    private static final int MOST_READ_ROWS = 16384;
+    private static final int FIRST_READ_ROWS = 256;
+    private static final int LAST_READ_ROWS = 16384;
     private static final int FIRST_PRODUCT = 256;
     private static final int LAST_PRODUCT = 4096;
-    /** A product that takes as long is large enough. */
+    /** A copy or a product that takes as long is large enough. */
     private static final double LONG_MILLISECONDS = 10;
-
-    private static final long WARM_NANOS = 200_000_000;
 
     private static final int REPEATS = 4;
 
@@ -45,42 +44,51 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
 
     /** Bytes a second that a large copy reads and writes. */
     public static double copyRate(Device device) {
-        long elements = (long) COPY_ROWS * COPY_WIDTH;
-        int[] rows = IntStream.range(0, COPY_ROWS).toArray();
+        int rows = FIRST_COPY_ROWS;
+        double milliseconds = copy(device, rows);
+        while (rows < LAST_COPY_ROWS && milliseconds <= LONG_MILLISECONDS) {
+            rows *= 4;
+            milliseconds = copy(device, rows);
+        }
+        return OperationCost.gather(rows, COPY_WIDTH).bytes() / milliseconds * 1e3;
+    }
+
+    /** Milliseconds of the copy of some rows. */
+    private static double copy(Device device, int count) {
+        long elements = (long) count * COPY_WIDTH;
+        int[] rows = IntStream.range(0, count).toArray();
         float[] values = values(COPY_WIDTH);
         try (DeviceBuffer from = device.allocate("copy input of the profile", elements);
                 DeviceBuffer to = device.allocate("copy output of the profile", elements)) {
-            for (int r = 0; r < COPY_ROWS; r++) {
+            for (int r = 0; r < count; r++) {
                 from.write((long) r * COPY_WIDTH, values, 0, COPY_WIDTH);
             }
-            double best = best(device, () -> device.gather(from, rows, COPY_ROWS, COPY_WIDTH, to));
-            return OperationCost.gather(COPY_ROWS, COPY_WIDTH).bytes() / best * 1e3;
+            return best(device, () -> device.gather(from, rows, count, COPY_WIDTH, to));
         }
     }
 
     /** Bytes a second that are read where next to nothing is written: in the dot products of many long rows with one. */
     public static double readRate(Device device) {
-        float[] values = values(READ_WIDTH);
-        double milliseconds = 0;
-        int rows = FEWEST_READ_ROWS;
-        long warm = System.nanoTime() + WARM_NANOS;
-        while (true) {
-            int count = rows;
-            float[] out = new float[count];
-            try (DeviceBuffer from = device.allocate("read input of the profile", (long) count * READ_WIDTH);
-                    DeviceBuffer vector = device.allocate("vector of the profile", READ_WIDTH)) {
-                vector.write(0, values, 0, READ_WIDTH);
-                for (int r = 0; r < count; r++) {
-                    from.write((long) r * READ_WIDTH, values, 0, READ_WIDTH);
-                }
-                do {
-                    milliseconds = best(device, () -> device.dot(from, vector, count, READ_WIDTH, out));
-                } while (System.nanoTime() < warm);
-            }
-            if (milliseconds > LONG_MILLISECONDS || rows == MOST_READ_ROWS) {
-                return OperationCost.dot(rows, READ_WIDTH).bytes() / milliseconds * 1e3;
-            }
+        int rows = FIRST_READ_ROWS;
+        double milliseconds = read(device, rows);
+        while (rows < LAST_READ_ROWS && milliseconds <= LONG_MILLISECONDS) {
             rows *= 2;
+            milliseconds = read(device, rows);
+        }
+        return OperationCost.dot(rows, READ_WIDTH).bytes() / milliseconds * 1e3;
+    }
+
+    /** Milliseconds of the dot products of some rows. */
+    private static double read(Device device, int count) {
+        float[] values = values(READ_WIDTH);
+        float[] out = new float[count];
+        try (DeviceBuffer from = device.allocate("read input of the profile", (long) count * READ_WIDTH);
+                DeviceBuffer vector = device.allocate("vector of the profile", READ_WIDTH)) {
+            vector.write(0, values, 0, READ_WIDTH);
+            for (int r = 0; r < count; r++) {
+                from.write((long) r * READ_WIDTH, values, 0, READ_WIDTH);
+            }
+            return best(device, () -> device.dot(from, vector, count, READ_WIDTH, out));
         }
     }
 
