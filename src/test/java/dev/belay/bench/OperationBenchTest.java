@@ -16,7 +16,10 @@ import org.junit.jupiter.api.Test;
 /** The operations of a pass of a tiny random model: D 32, F 48, 4 heads of 8, 2 of keys and values, V 64. */
 class OperationBenchTest {
     private static OperationBench.Operation find(List<OperationBench.Operation> operations, String name) {
-        return operations.stream().filter(o -> o.name().equals(name)).findFirst().orElseThrow();
+        return operations.stream()
+                .filter(o -> o.name().equals(name))
+                .findFirst()
+                .orElseThrow();
     }
 
     @Test
@@ -52,8 +55,7 @@ class OperationBenchTest {
                 TemporaryModel folder = new TemporaryModel(TinyShape.LLAMA, bytes -> {});
                 Model model = Model.load(folder.folder(), device, layer -> {});
                 OperationBench bench = new OperationBench(model, 100)) {
-            List<OperationBench.Operation> operations =
-                    bench.operations(new OperationBench.Case(List.of(1, 1, 1), 20));
+            List<OperationBench.Operation> operations = bench.operations(new OperationBench.Case(List.of(1, 1, 1), 20));
             assertEquals(3, find(operations, "attention").tokens());
             assertEquals(4.0 * 3 * 21 * 32, find(operations, "attention").cost().flops());
         }

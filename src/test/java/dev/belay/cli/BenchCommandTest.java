@@ -48,10 +48,8 @@ class BenchCommandTest {
                 + product(tokens, HIDDEN, FEED_FORWARD);
     }
 
-    @Test
-    void everythingIsMeasuredAndWritten() {
-        Path file = folder.resolve("bench.json");
-        JsonNode json = Cli.run("bench ? --device cpu --dtype f32 --seconds 0.01 --json -o ?", Cli.TINY, file)
+    private JsonNode bench(String more, Path file) {
+        JsonNode json = Cli.run("bench ? --device cpu --dtype f32 --json -o ? " + more, Cli.TINY, file)
                 .json();
         assertEquals(json, Cli.json(file));
         assertEquals(Cli.TINY.toString(), json.get("model").asText());
@@ -63,15 +61,28 @@ class BenchCommandTest {
             assertFalse(json.get(words).asText().isBlank(), words);
         }
         positive(json.get("peaks"), "gflop_s", "read_gb_s", "copy_gb_s");
+        double peak = json.get("peaks").get("gflop_s").doubleValue();
         for (JsonNode product : json.get("peaks").get("products")) {
             positive(product, "size", "gflop_s");
-            assertTrue(product.get("gflop_s").doubleValue()
-                    <= json.get("peaks").get("gflop_s").doubleValue());
+            assertTrue(product.get("gflop_s").doubleValue() <= peak);
         }
-        checkOperations(json);
+        return json;
+    }
+
+    @Test
+    void theWorkOfAModelIsMeasured() {
+        JsonNode json = bench("--seconds 0.01 --only prefill,decode,sweep", folder.resolve("bench.json"));
+        assertFalse(json.has("ops"));
         checkPrefill(json);
         checkDecode(json);
         checkSweep(json);
+    }
+
+    @Test
+    void operationsAreMeasured() {
+        JsonNode json = bench("--seconds 1 --only ops", folder.resolve("bench.json"));
+        assertFalse(json.has("prefill") || json.has("decode") || json.has("sweep"));
+        checkOperations(json);
     }
 
     private static void checkOperations(JsonNode json) {
@@ -106,7 +117,8 @@ class BenchCommandTest {
         for (String of : attention.keySet()) {
             assertTrue(seen.contains("attention, " + of), seen::toString);
         }
-        for (String name : new String[] {"qkv", "output", "gate_up", "down", "lm_head", "rmsNorm", "rotate", "swiglu"}) {
+        for (String name :
+                new String[] {"qkv", "output", "gate_up", "down", "lm_head", "rmsNorm", "rotate", "swiglu"}) {
             assertTrue(seen.contains(name + ", 4 texts of 96 to 160"), seen::toString);
         }
     }
@@ -197,10 +209,13 @@ class BenchCommandTest {
     void aShapeThatTheEngineDoesNotKnowIsRefused() {
         Path temporary = Path.of(System.getProperty("java.io.tmpdir"));
         List<String> before = Cli.names(temporary);
-        Cli.run("bench --device cpu --shape qwen3-0.6b").failed(1, "shape qwen3-0.6b is a Qwen3ForCausalLM", "LlamaForCausalLM");
+        Cli.run("bench --device cpu --shape qwen3-0.6b")
+                .failed(1, "shape qwen3-0.6b is a Qwen3ForCausalLM", "LlamaForCausalLM");
         assertEquals(
                 before.stream().filter(n -> n.startsWith("belay-bench-")).toList(),
-                Cli.names(temporary).stream().filter(n -> n.startsWith("belay-bench-")).toList());
+                Cli.names(temporary).stream()
+                        .filter(n -> n.startsWith("belay-bench-"))
+                        .toList());
         assertFalse(Files.exists(folder.resolve("config.json")));
     }
 }
