@@ -10,14 +10,14 @@ import jdk.incubator.vector.VectorSpecies;
 
 /** How fast all processors together read the machine's memory. */
 final class HostMemory {
-    private static final long BYTES = 1L << 29;
+    private static final long BYTES = 1L << 28;
     private static final long WARM_BYTES = 1 << 16;
-    private static final double SECONDS = 0.5;
+    private static final double SECONDS = 0.3;
     private static final VectorSpecies<Long> LANES = LongVector.SPECIES_PREFERRED;
 
     private HostMemory() {}
 
-    /** Bytes a second, the best of some runs over half a gigabyte. */
+    /** Bytes a second, the best of some runs over a quarter of a gigabyte. */
     static double readRate() {
         int threads = Runtime.getRuntime().availableProcessors();
         long part = BYTES / threads / LANES.vectorByteSize() * LANES.vectorByteSize();
