@@ -1,31 +1,34 @@
 #!/usr/bin/env python3
-"""Prefill and decode rate of Hugging Face transformers on PyTorch (CPU), as tools/compare-peers times them.
+"""Prefill and decode rate of Hugging Face transformers on PyTorch (CPU or GPU), as tools/compare-peers times them.
 
 prefill: all prompts as one batch, padded on the left, scaled dot product attention, logits of the last position only; the tokens
   counted are those of the prompts, not the padding.
 decode:  generate() with its cache, 64 new tokens after B texts of 128 tokens, without the time of the first.
 
-usage: hf_bench.py MODEL_DIR IDS.json OUT.json [--dtype bfloat16] [--threads N] [--only prefill,decode]
+usage: hf_bench.py MODEL_DIR IDS.json OUT.json [--dtype bfloat16] [--threads N] [--only prefill,decode] [--device cpu|cuda]
   OUT.json  {"prefill_tokens_s": r, "decode_tokens_s": {"1": r, "8": r}, "versions": ...}
 """
 import argparse, json, statistics, time, torch, transformers
 from transformers import AutoModelForCausalLM, StoppingCriteria, StoppingCriteriaList
 a = argparse.ArgumentParser(); a.add_argument("model"); a.add_argument("ids"); a.add_argument("out")
-a.add_argument("--dtype", default="bfloat16"); a.add_argument("--threads", type=int, default=0); a.add_argument("--only", default="prefill,decode")
+a.add_argument("--dtype", default="bfloat16"); a.add_argument("--threads", type=int, default=0); a.add_argument("--only", default="prefill,decode"); a.add_argument("--device", default="cpu")
 a = a.parse_args()
 if a.threads: torch.set_num_threads(a.threads)
-m = AutoModelForCausalLM.from_pretrained(a.model, dtype=getattr(torch, a.dtype), attn_implementation="sdpa").eval()
+m = AutoModelForCausalLM.from_pretrained(a.model, dtype=getattr(torch, a.dtype), attn_implementation="sdpa").eval().to(a.device)
 out = {"dtype": a.dtype, "threads": torch.get_num_threads(), "versions": f"torch {torch.__version__} transformers {transformers.__version__}"}
+def now():
+    if a.device != "cpu": torch.cuda.synchronize()
+    return time.perf_counter()
 def seconds(work, repeats):
     work(); taken = []
     for _ in range(repeats):
-        t = time.perf_counter(); work(); taken.append(time.perf_counter() - t)
+        t = now(); work(); taken.append(now() - t)
     return statistics.median(taken)
 @torch.no_grad()
 def prefill():
     prompts = json.load(open(a.ids)); n = max(map(len, prompts))
-    ids = torch.tensor([[0] * (n - len(p)) + p for p in prompts])
-    mask = torch.tensor([[0] * (n - len(p)) + [1] * len(p) for p in prompts])
+    ids = torch.tensor([[0] * (n - len(p)) + p for p in prompts]).to(a.device)
+    mask = torch.tensor([[0] * (n - len(p)) + [1] * len(p) for p in prompts]).to(a.device)
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
     forward = lambda: m(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1)
     out["prefill_tokens_s"] = sum(map(len, prompts)) / seconds(forward, 5)
@@ -33,10 +36,10 @@ class Clock(StoppingCriteria):
     """Notes the time after each new token."""
     def __init__(self): self.times = []
     def __call__(self, ids, scores, **more):
-        self.times.append(time.perf_counter()); return torch.zeros(ids.shape[0], dtype=torch.bool)
+        self.times.append(now()); return torch.zeros(ids.shape[0], dtype=torch.bool, device=ids.device)
 @torch.no_grad()
 def decode(batch):
-    ids = torch.randint(0, m.config.vocab_size, (batch, 128), generator=torch.Generator().manual_seed(1))
+    ids = torch.randint(0, m.config.vocab_size, (batch, 128), generator=torch.Generator().manual_seed(1)).to(a.device)
     def generate(n):
         clock = Clock()
         m.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=n, min_new_tokens=n, do_sample=False, pad_token_id=0,

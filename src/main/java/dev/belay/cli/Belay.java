@@ -30,7 +30,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
             JudgeCommand.class,
             SelectCommand.class,
             CaptureCommand.class,
-            VerifyCommand.class
+            VerifyCommand.class,
+            BenchCommand.class
         })
 public final class Belay implements Runnable {
     @Spec

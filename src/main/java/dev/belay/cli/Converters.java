@@ -1,6 +1,7 @@
 package dev.belay.cli;
 
 import dev.belay.BelayException;
+import dev.belay.bench.ModelShape;
 import dev.belay.cliff.DataSelection;
 import dev.belay.cliff.Plateau;
 import dev.belay.cliff.TopCount;
@@ -70,6 +71,14 @@ final class Converters {
         @Override
         public DType convert(String value) {
             return Converters.usage(value, DType::parse);
+        }
+    }
+
+    /** The name of a model's shape. */
+    static final class Shape implements ITypeConverter<ModelShape> {
+        @Override
+        public ModelShape convert(String value) {
+            return Converters.usage(value, ModelShape::of);
         }
     }
 

@@ -20,6 +20,11 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
     /** 64 MiB in and out, more than the caches hold. */
     private static final int LAST_COPY_ROWS = 4096;
 
+    /** Width of the rows that are read, and their number: 16 MiB, doubled until it takes a while, up to 1 GiB. */
+    private static final int READ_WIDTH = 16384;
+
+    private static final int FIRST_READ_ROWS = 256;
+    private static final int LAST_READ_ROWS = 16384;
     private static final int FIRST_PRODUCT = 256;
     private static final int LAST_PRODUCT = 4096;
     /** A copy or a product that takes as long is large enough. */
@@ -29,27 +34,27 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
 
     /** Measures; takes a moment, and memory that is free again afterwards. */
     public static DevicePeaks measure(Device device) {
-        DeviceClock clock = device.clock();
-        return new DevicePeaks(copyRate(device, clock), productRate(device, clock));
+        return new DevicePeaks(copyRate(device), productRate(device));
     }
 
     /** Milliseconds that work takes at least; what is beyond, the device does not reach. */
-    double milliseconds(OperationCost cost) {
+    public double milliseconds(OperationCost cost) {
         return 1e3 * Math.max(cost.bytes() / bytesPerSecond, cost.flops() / flopsPerSecond);
     }
 
-    private static double copyRate(Device device, DeviceClock clock) {
+    /** Bytes a second that a large copy reads and writes. */
+    public static double copyRate(Device device) {
         int rows = FIRST_COPY_ROWS;
-        double milliseconds = copy(device, clock, rows);
+        double milliseconds = copy(device, rows);
         while (rows < LAST_COPY_ROWS && milliseconds <= LONG_MILLISECONDS) {
             rows *= 4;
-            milliseconds = copy(device, clock, rows);
+            milliseconds = copy(device, rows);
         }
         return OperationCost.gather(rows, COPY_WIDTH).bytes() / milliseconds * 1e3;
     }
 
     /** Milliseconds of the copy of some rows. */
-    private static double copy(Device device, DeviceClock clock, int count) {
+    private static double copy(Device device, int count) {
         long elements = (long) count * COPY_WIDTH;
         int[] rows = IntStream.range(0, count).toArray();
         float[] values = values(COPY_WIDTH);
@@ -58,14 +63,39 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
             for (int r = 0; r < count; r++) {
                 from.write((long) r * COPY_WIDTH, values, 0, COPY_WIDTH);
             }
-            return best(clock, () -> device.gather(from, rows, count, COPY_WIDTH, to));
+            return best(device, () -> device.gather(from, rows, count, COPY_WIDTH, to));
         }
     }
 
-    private static double productRate(Device device, DeviceClock clock) {
+    /** Bytes a second that are read where next to nothing is written: in the dot products of many long rows with one. */
+    public static double readRate(Device device) {
+        int rows = FIRST_READ_ROWS;
+        double milliseconds = read(device, rows);
+        while (rows < LAST_READ_ROWS && milliseconds <= LONG_MILLISECONDS) {
+            rows *= 2;
+            milliseconds = read(device, rows);
+        }
+        return OperationCost.dot(rows, READ_WIDTH).bytes() / milliseconds * 1e3;
+    }
+
+    /** Milliseconds of the dot products of some rows. */
+    private static double read(Device device, int count) {
+        float[] values = values(READ_WIDTH);
+        float[] out = new float[count];
+        try (DeviceBuffer from = device.allocate("read input of the profile", (long) count * READ_WIDTH);
+                DeviceBuffer vector = device.allocate("vector of the profile", READ_WIDTH)) {
+            vector.write(0, values, 0, READ_WIDTH);
+            for (int r = 0; r < count; r++) {
+                from.write((long) r * READ_WIDTH, values, 0, READ_WIDTH);
+            }
+            return best(device, () -> device.dot(from, vector, count, READ_WIDTH, out));
+        }
+    }
+
+    private static double productRate(Device device) {
         double rate = 0;
         for (int size = FIRST_PRODUCT; size <= LAST_PRODUCT; size *= 2) {
-            double milliseconds = product(device, clock, size);
+            double milliseconds = product(device, size);
             rate = Math.max(rate, 2.0 * size * size * size / milliseconds * 1e3);
             if (milliseconds > LONG_MILLISECONDS) {
                 break;
@@ -74,8 +104,8 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
         return rate;
     }
 
-    /** Milliseconds of the product of two square matrices. */
-    private static double product(Device device, DeviceClock clock, int size) {
+    /** Milliseconds of the product of two square matrices with {@code size} rows. */
+    public static double product(Device device, int size) {
         int elements = size * size;
         float[] values = values(elements);
         try (Arena arena = Arena.ofShared();
@@ -85,13 +115,14 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
             a.write(0, values, 0, elements);
             HostMatrix host = new HostMatrix("product of the profile", TensorType.F32, data, size, size);
             try (DeviceMatrix weights = device.matrix(host.name(), List.of(host))) {
-                return best(clock, () -> device.matmul(a, size, 0, size, weights, out, 0, false));
+                return best(device, () -> device.matmul(a, size, 0, size, weights, out, 0, false));
             }
         }
     }
 
     /** Milliseconds of the fastest of a few runs after the first. */
-    private static double best(DeviceClock clock, Runnable operation) {
+    private static double best(Device device, Runnable operation) {
+        DeviceClock clock = device.clock();
         for (int i = 0; i <= REPEATS; i++) {
             clock.mark();
             operation.run();

@@ -10,7 +10,7 @@ import java.util.Map;
  * @param flops additions, multiplications, quotients and functions
  * @param bytes read and written
  */
-record OperationCost(double flops, double bytes) {
+public record OperationCost(double flops, double bytes) {
     private static final int F32 = Float.BYTES;
 
     /** This and then {@code other}. */

@@ -53,6 +53,14 @@ public final class Model implements AutoCloseable {
         }
     }
 
+    /**
+     * This model with its operations done by {@code front}, a device that stands before the one that holds the weights. It shares them:
+     * only this one is to be closed.
+     */
+    public Model through(Device front) {
+        return new Model(folder, config, tensors, front, weights);
+    }
+
     /** The folder. */
     public Path folder() {
         return folder;

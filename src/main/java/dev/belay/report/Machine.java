@@ -12,10 +12,11 @@ import java.util.stream.Stream;
  * @param version of Belay; "development" when it does not run from its jar
  * @param cpu the processor's name, or its architecture where the system does not tell
  */
-record Machine(String version, String java, String os, String cpu, int processors, long heapBytes) {
+public record Machine(String version, String java, String os, String cpu, int processors, long heapBytes) {
     private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
 
-    static Machine current() {
+    /** This one. */
+    public static Machine current() {
         Runtime runtime = Runtime.getRuntime();
         String version = Machine.class.getPackage().getImplementationVersion();
         return new Machine(

@@ -1,0 +1,53 @@
+package dev.belay.bench;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import java.util.stream.IntStream;
+import jdk.incubator.vector.LongVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/** How fast all processors together read the machine's memory. */
+final class HostMemory {
+    private static final long BYTES = 1L << 28;
+    private static final long WARM_BYTES = 1 << 16;
+    private static final double SECONDS = 0.3;
+    private static final VectorSpecies<Long> LANES = LongVector.SPECIES_PREFERRED;
+
+    private HostMemory() {}
+
+    /** Bytes a second, the best of some runs over a quarter of a gigabyte. */
+    static double readRate() {
+        int threads = Runtime.getRuntime().availableProcessors();
+        long part = BYTES / threads / LANES.vectorByteSize() * LANES.vectorByteSize();
+        try (Arena arena = Arena.ofShared()) {
+            MemorySegment zeros = arena.allocate(part * threads, LANES.vectorByteSize());
+            Runnable read = () -> {
+                long sum = IntStream.range(0, threads)
+                        .parallel()
+                        .mapToLong(t -> sum(zeros.asSlice(t * part, part)))
+                        .sum();
+                if (sum != 0) {
+                    throw new IllegalStateException("memory that was cleared adds up to " + sum);
+                }
+            };
+            // Until the loop is compiled.
+            Stopwatch.repeat(() -> sum(zeros.asSlice(0, WARM_BYTES)), SECONDS, 1);
+            double best = Stopwatch.repeat(read, SECONDS, 3).stream()
+                    .mapToDouble(s -> s)
+                    .min()
+                    .orElseThrow();
+            return part * threads / best;
+        }
+    }
+
+    private static long sum(MemorySegment memory) {
+        LongVector sum = LongVector.zero(LANES);
+        int step = LANES.vectorByteSize();
+        for (long at = 0; at < memory.byteSize(); at += step) {
+            sum = sum.add(LongVector.fromMemorySegment(LANES, memory, at, ByteOrder.nativeOrder()));
+        }
+        return sum.reduceLanes(VectorOperators.ADD);
+    }
+}
