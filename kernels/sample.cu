@@ -8,8 +8,8 @@
 //             up to a power of two. Sums of whole numbers are exact in any order, so that a run repeats to the bit. Tokens are taken by
 //             falling logit, equal ones (where -0 < 0) by rising id, or all by id where neither topK nor topP leaves any out. The token
 //             is the CPU's unless the draw, or topP, falls within the rounding of a bound between two tokens: weights round by half a
-//             unit, which adds up to 2^-27 of the total for V = 2^18 at worst and to some 2^-36 as it comes. Where the largest
-//             logit is infinite there are no weights: the last token by id, and -1 by falling logit, where the CPU's draw fails.
+//             unit, which adds up to 2^-27 of the total for V = 2^18 at worst and to some 2^-36 as it comes. -1 also where the
+//             largest logit is infinite, as then there are no weights.
 // Geometry    One block a row: grid (R). Greedy: 32 to 1024 threads, whole warps. Drawn: whole warps, 256 threads at least; 19 KB of
 //             shared memory.
 // Memory      Greedy reads the logits once, in accesses of 16 bytes where V is a multiple of 4 and the address one of 16 bytes. To
@@ -295,11 +295,11 @@ __device__ __forceinline__ int bitsOf(unsigned value) { return 32 - __clz(value)
 
 __device__ __forceinline__ int draw(const float* logits, int vocabulary, float temperature, int topK, float topP, uint64_t draw,
                                     uint64_t best, Shared& shared) {
-    const bool byId = topK == 0 && topP == 1.0f;
     const float most = logitOf(best);
     if (isinf(most)) {
-        return byId ? vocabulary - 1 : -1;
+        return -1;
     }
+    const bool byId = topK == 0 && topP == 1.0f;
     const int idBits = bitsOf(vocabulary - 1);
     const Row row = {logits, static_cast<unsigned>(vocabulary), most, temperature, 62 - idBits};
     return byId ? drawById(row, draw, max(idBits, 1), shared) : drawByLogit(row, draw, topK, topP, max(idBits, 1), shared);

@@ -141,9 +141,10 @@ final class Session implements AutoCloseable {
         }
     }
 
-    /** A forward pass whose batches hold {@code --batch-tokens} tokens, or the longest of the texts. */
+    /** A forward pass whose batches hold {@code --batch-tokens} tokens, or the longest of the texts; fewer where there is no room. */
     ForwardPass forward(List<TextRunner.Text> texts) {
-        return opened.own(new ForwardPass(model, TextRunner.batchTokens(options.batchTokens, texts)));
+        return opened.own(new ForwardPass(
+                model, TextRunner.batchTokens(options.batchTokens, texts), TextRunner.batchTokens(1, texts)));
     }
 
     int batchTokens() {

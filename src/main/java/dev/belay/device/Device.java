@@ -192,7 +192,8 @@ public interface Device extends AutoCloseable {
             long outOffset);
 
     /**
-     * The next token of each of {@code rows} texts, or -1 where a logit is not a number; the choice is that of {@link Sampling}.
+     * The next token of each of {@code rows} texts, or -1 where a logit is not a number or, with a temperature, the largest is
+     * infinite; the choice is that of {@link Sampling}.
      *
      * @param logits [rows, vocabulary]
      * @param texts each text's number in its run

@@ -18,7 +18,8 @@ public final class Sampler {
     }
 
     /**
-     * The next token, or -1 if a logit is not a number.
+     * The next token, or -1 if a logit is not a number or, with a temperature, the largest is infinite: then there are no
+     * probabilities.
      *
      * @param logits logits of one text from {@code from}, {@code size} of them
      * @param text number of the text in its run
@@ -28,6 +29,9 @@ public final class Sampler {
         int best = argmax(logits, from, size);
         if (best < 0 || sampling.temperature() == 0) {
             return best;
+        }
+        if (Float.isInfinite(logits[from + best])) {
+            return -1;
         }
         reserve(size);
         double draw = uniform(sampling.seed(), text, position);

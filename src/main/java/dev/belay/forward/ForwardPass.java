@@ -46,13 +46,29 @@ public final class ForwardPass implements AutoCloseable {
      * @param model opened model; stays the caller's
      */
     public ForwardPass(Model model, int maxTokens) {
+        this(model, maxTokens, maxTokens);
+    }
+
+    /**
+     * Prepares passes of at most {@code maxTokens} tokens a batch, or half as many, and so on, where the device has no room for more.
+     *
+     * @param model opened model; stays the caller's
+     * @param least tokens that a batch must be able to have
+     * @throws DeviceMemoryException if there is no room for those
+     */
+    public ForwardPass(Model model, int maxTokens, int least) {
         this.model = model;
         config = model.config();
         weights = model.weights();
         device = model.device();
         attention = config.attention();
         rope = new RopeTable(device, config);
-        work = new Workspace(device, config, maxTokens);
+        try {
+            work = workspace(maxTokens, least);
+        } catch (RuntimeException | Error e) {
+            rope.close();
+            throw e;
+        }
         residualPoints = IntStream.rangeClosed(0, config.layers())
                 .mapToObj(HookPoint::residual)
                 .toArray(HookPoint[]::new);
@@ -75,19 +91,35 @@ public final class ForwardPass implements AutoCloseable {
      * Halves the most tokens that a batch may have, because the device has no room for more.
      *
      * @param least tokens that a batch must be able to have
-     * @throws DeviceMemoryException {@code cause} if that is less than half of what it may have now, or the rest does not fit either
+     * @throws DeviceMemoryException if there is no room for those
      */
     public void shrink(int least, DeviceMemoryException cause) {
-        int tokens = work.tokens / 2;
-        if (tokens < least) {
-            throw new DeviceMemoryException(
-                    cause.getMessage() + " (a batch of " + work.tokens
-                            + " tokens was too much, and the longest text has " + least + ")",
-                    cause);
-        }
+        int tokens = half(work.tokens, least, cause);
         releaseLogits();
         work.close();
-        work = new Workspace(device, config, tokens);
+        work = workspace(tokens, least);
+    }
+
+    /** A workspace for {@code tokens}, or half as many, and so on, where there is no room for more. */
+    private Workspace workspace(int tokens, int least) {
+        int fits = tokens;
+        while (true) {
+            try {
+                return new Workspace(device, config, fits);
+            } catch (DeviceMemoryException e) {
+                fits = half(fits, least, e);
+            }
+        }
+    }
+
+    private static int half(int tokens, int least, DeviceMemoryException cause) {
+        if (tokens / 2 < least) {
+            throw new DeviceMemoryException(
+                    cause.getMessage() + " (a batch of " + tokens + " tokens was too much, and the longest text has "
+                            + least + ")",
+                    cause);
+        }
+        return tokens / 2;
     }
 
     private void releaseLogits() {

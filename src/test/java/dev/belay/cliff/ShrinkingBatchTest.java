@@ -9,8 +9,10 @@ import dev.belay.device.Device;
 import dev.belay.device.DeviceMemoryException;
 import dev.belay.device.Sampling;
 import dev.belay.device.TestDevices;
+import dev.belay.forward.ForwardPass;
 import dev.belay.forward.Generator;
 import dev.belay.hooks.PositionScope;
+import dev.belay.model.Model;
 import dev.belay.text.ProbeText;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
@@ -118,6 +120,24 @@ class ShrinkingBatchTest {
                         (prompt, continuation) ->
                                 texts.add(prompt.number() + " " + Arrays.toString(continuation.tokens())));
         return texts;
+    }
+
+    /** The feed-forward of tiny-cliff is 512 wide: room for 300 tokens of its two halves. */
+    @Test
+    void aRunBeginsWithSmallerBatchesWhereTheFirstHasNoRoom() {
+        try (Device device = limited("gate and up", 300L * 1024);
+                Model model = Model.load(TinyCliff.FOLDER, device, l -> {})) {
+            try (ForwardPass forward = new ForwardPass(model, BATCH, 200)) {
+                assertEquals(256, forward.maxTokens());
+                assertEquals(List.of("gate and up", "gate and up"), refused);
+            }
+            DeviceMemoryException e =
+                    assertThrows(DeviceMemoryException.class, () -> new ForwardPass(model, BATCH, 257));
+            assertEquals(
+                    "no room for 'gate and up' (a batch of 512 tokens was too much, and the longest text has 257)",
+                    e.getMessage());
+            assertThrows(DeviceMemoryException.class, () -> new ForwardPass(model, BATCH));
+        }
     }
 
     @Test

@@ -76,6 +76,23 @@ class SamplerTest {
         assertEquals(-1, new Sampler(new Sampling(1, 2, 1, 0)).next(new float[] {1, 2, Float.NaN}, 0, 3, 0, 0));
     }
 
+    @ParameterizedTest
+    @CsvSource({"0, 1", "2, 1", "0, 0.5", "2, 0.5"})
+    void aLargestLogitThatIsInfiniteIsTakenGreedilyButNotDrawn(int topK, float topP) {
+        float[] positive = {1, 2, Float.POSITIVE_INFINITY, 0};
+        float[] negative = new float[4];
+        Arrays.fill(negative, Float.NEGATIVE_INFINITY);
+        Sampler drawn = new Sampler(new Sampling(1, topK, topP, 0));
+        assertEquals(-1, drawn.next(positive, 0, 4, 0, 0));
+        assertEquals(-1, drawn.next(negative, 0, 4, 0, 0));
+        Sampler greedy = new Sampler(new Sampling(0, topK, topP, 0));
+        assertEquals(2, greedy.next(positive, 0, 4, 0, 0));
+        assertEquals(0, greedy.next(negative, 0, 4, 0, 0));
+        // One that is not the largest has no weight.
+        assertTrue(drawn.next(new float[] {Float.NEGATIVE_INFINITY, 5, Float.NEGATIVE_INFINITY, 5}, 0, 4, 0, 0) % 2
+                == 1);
+    }
+
     @Test
     void readsOnlyItsPartOfTheLogits() {
         float[] logits = {100, 1, 5, 2, 100};

@@ -152,15 +152,26 @@ public final class CudaDevice implements Device {
 
     /** The layout's arrays on the device, with room in the staging memory for {@code extra} bytes more of the same generation. */
     private LayoutMirror mirror(TokenLayout layout, long extra) {
-        staging.room(LayoutMirror.bytes(layout) + extra);
+        LayoutMirror mirror = mirrorFor(layout);
+        if (mirror.current(layout)) {
+            staging.room(LayoutMirror.tileBytes(layout) + extra);
+        }
+        // Without room the staging memory has begun again, and the arrays are to be sent again.
+        if (!mirror.current(layout)) {
+            staging.room(LayoutMirror.bytes(layout) + extra);
+        }
+        return mirror.of(layout);
+    }
+
+    private LayoutMirror mirrorFor(TokenLayout layout) {
         for (LayoutMirror mirror : mirrors) {
             if (mirror.holds(layout)) {
-                return mirror.of(layout);
+                return mirror;
             }
         }
         LayoutMirror mirror = mirrors[nextMirror];
         nextMirror = (nextMirror + 1) % MIRRORS;
-        return mirror.of(layout);
+        return mirror;
     }
 
     /** Memory between operations or within one; its content is good until the next use of the same name. */

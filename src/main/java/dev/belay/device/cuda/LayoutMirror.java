@@ -26,7 +26,12 @@ final class LayoutMirror {
 
     /** Bytes of staging memory that {@link #of} and {@link #tiles} may take for a layout. */
     static long bytes(TokenLayout layout) {
-        return (6L * layout.tokens() + 4L * layout.rows() + 64) * Integer.BYTES;
+        return (4L * layout.tokens() + 4L * layout.rows() + 32) * Integer.BYTES + tileBytes(layout);
+    }
+
+    /** Bytes of staging memory that {@link #tiles} alone may take. */
+    static long tileBytes(TokenLayout layout) {
+        return (2L * layout.tokens() + 32) * Integer.BYTES;
     }
 
     /** Whether it holds {@code layout}, of now or of before. */
@@ -34,9 +39,14 @@ final class LayoutMirror {
         return this.layout == layout;
     }
 
+    /** Whether it holds {@code layout} as it is now. */
+    boolean current(TokenLayout layout) {
+        return holds(layout) && changes == layout.changes() && generation == staging.generation();
+    }
+
     /** Makes the arrays those of {@code layout}. */
     LayoutMirror of(TokenLayout layout) {
-        if (this.layout != layout || changes != layout.changes() || generation != staging.generation()) {
+        if (!current(layout)) {
             send(layout);
         }
         return this;
