@@ -21,6 +21,8 @@ public record MachinePeaks(List<Product> products, double readBytesPerSecond, do
     /** After a product that takes as long no larger one is tried. */
     private static final double LONG_MILLISECONDS = 60;
 
+    private static final double WARM_SECONDS = 1;
+
     /**
      * The product of two square matrices.
      *
@@ -30,6 +32,8 @@ public record MachinePeaks(List<Product> products, double readBytesPerSecond, do
 
     /** Measures; takes some seconds, and up to a gigabyte that is free again afterwards. */
     public static MachinePeaks measure(Device device) {
+        // Until the products are compiled, where Java does them.
+        Stopwatch.repeat(() -> DevicePeaks.product(device, SMALLEST), WARM_SECONDS, 1);
         List<Product> products = new ArrayList<>();
         double milliseconds = 0;
         for (int size = SMALLEST; size <= LARGEST && milliseconds < LONG_MILLISECONDS; size *= 2) {

@@ -31,6 +31,9 @@ public final class OperationBench implements AutoCloseable {
     /** Tokens before the one of a decode step. */
     private static final int CONTEXT = 255;
 
+    /** Share of an operation's time for running it before it is measured. */
+    private static final double WARM_SHARE = 0.25;
+
     private static final int LEAST_SAMPLES = 5;
     private static final int MOST_MARKS = 4096;
     private static final Map<String, String> LABELS = Map.of(
@@ -258,7 +261,7 @@ public final class OperationBench implements AutoCloseable {
     }
 
     private Timing time(Case of, Operation operation, double seconds) {
-        operation.run(0);
+        Stopwatch.repeat(() -> operation.run(0), seconds * WARM_SHARE, 1);
         clock.milliseconds();
         List<Double> milliseconds = new ArrayList<>();
         double sum = 0;
