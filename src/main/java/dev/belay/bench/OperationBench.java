@@ -17,6 +17,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The single operations of a forward pass, each done again and again on the buffers of a real pass. An operation goes round the layers,
@@ -33,6 +34,8 @@ public final class OperationBench implements AutoCloseable {
 
     /** Share of an operation's time for running it before it is measured. */
     private static final double WARM_SHARE = 0.25;
+
+    private static final Set<String> FUSED = Set.of("project", "feedForward");
 
     private static final int LEAST_SAMPLES = 5;
     private static final int MOST_MARKS = 4096;
@@ -182,7 +185,7 @@ public final class OperationBench implements AutoCloseable {
         return flops / peaks.bestProduct().flopsPerSecond();
     }
 
-    /** Runs a pass over a case's tokens; returns its operations, in their order. */
+    /** Runs a pass over a case's tokens; returns its operations, in their order, and then what the device does as one. */
     public List<Operation> operations(Case of) {
         Batch batch = new Batch();
         int slots = of.tokens() + of.lengths().size() * of.context();
@@ -204,12 +207,19 @@ public final class OperationBench implements AutoCloseable {
             slot += end;
         }
         device.take();
+        device.fusing(false);
         pass(batch, hooks);
         if ((long) of.tokens() * config.vocabulary() <= MOST_LOGITS) {
             forward.finalNorm(of.tokens());
             forward.logits(of.tokens());
         }
-        return grouped(device.take());
+        List<CapturingDevice.Operation> captured = new ArrayList<>(device.take());
+        device.fusing(true);
+        if (device.fuses(of.tokens())) {
+            pass(batch, hooks);
+            device.take().stream().filter(one -> FUSED.contains(one.name())).forEach(captured::add);
+        }
+        return grouped(captured);
     }
 
     private void pass(Batch batch, Hooks hooks) {

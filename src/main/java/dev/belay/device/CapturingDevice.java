@@ -19,10 +19,21 @@ public final class CapturingDevice extends CostedDevice {
     public record Operation(String name, String weights, int rows, OperationCost cost, Runnable work) {}
 
     private List<Operation> operations = new ArrayList<>();
+    private boolean fusing = true;
 
     /** @param device does the work; stays the caller's */
     public CapturingDevice(Device device) {
         super(device);
+    }
+
+    /** Whether what the device fuses is one operation, as it is by default, or the steps that it stands for. */
+    public void fusing(boolean on) {
+        fusing = on;
+    }
+
+    @Override
+    public boolean fuses(int tokens) {
+        return fusing && super.fuses(tokens);
     }
 
     /** The operations since the last call, in their order. */

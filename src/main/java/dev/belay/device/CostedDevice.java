@@ -235,6 +235,16 @@ abstract class CostedDevice implements Device {
     }
 
     @Override
+    public DeviceBuffer allocateQueries(String name, long elements) {
+        return device.allocateQueries(name, elements);
+    }
+
+    @Override
+    public KeyValues keyValues(String name, int slots, int width) {
+        return device.keyValues(name, slots, width);
+    }
+
+    @Override
     public long allocations() {
         return device.allocations();
     }

@@ -109,7 +109,7 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
         int elements = size * size;
         float[] values = values(elements);
         try (Arena arena = Arena.ofShared();
-                DeviceBuffer a = device.allocate("product input of the profile", elements);
+                DeviceBuffer a = device.allocateRounded("product input of the profile", elements);
                 DeviceBuffer out = device.allocate("product output of the profile", elements)) {
             MemorySegment data = arena.allocateFrom(ValueLayout.JAVA_FLOAT, values);
             a.write(0, values, 0, elements);

@@ -59,6 +59,17 @@ public final class DryDevice extends CostedDevice {
     }
 
     @Override
+    public DeviceBuffer allocateQueries(String name, long elements) {
+        return allocate(name, elements);
+    }
+
+    @Override
+    public KeyValues keyValues(String name, int slots, int width) {
+        long elements = (long) slots * width;
+        return new KeyValues(allocate(name, elements), allocate(name, elements));
+    }
+
+    @Override
     public long allocations() {
         return allocations;
     }

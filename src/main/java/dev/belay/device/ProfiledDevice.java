@@ -59,16 +59,6 @@ public final class ProfiledDevice extends CostedDevice {
         return peaks;
     }
 
-    @Override
-    public DeviceBuffer allocateQueries(String name, long elements) {
-        return device.allocateQueries(name, elements);
-    }
-
-    @Override
-    public KeyValues keyValues(String name, int slots, int width) {
-        return device.keyValues(name, slots, width);
-    }
-
     /** Writes the profile, unless nothing was computed. */
     @Override
     public void close() {
