@@ -62,9 +62,7 @@ final class Panel {
         TensorType type = cache.bfloat16() ? TensorType.BF16 : TensorType.F32;
         MemorySegment data = source.matrix().data();
         if (source.matrix().type() == type && data.isNative() && data.address() % type.bytes() == 0) {
-            int stride = source.matrix().columns();
-            long first = ((long) source.row() * stride + source.column()) * type.bytes();
-            reorder(cache, worker, data.address() + first, stride, packed.address());
+            packPlain(cache, worker, packed);
         } else {
             try (Arena temporary = Arena.ofConfined()) {
                 MemorySegment block = converted(temporary, cache);
@@ -72,6 +70,26 @@ final class Panel {
             }
         }
         address = packed.address();
+    }
+
+    /** Packs a block that the file has as products multiply it: ourselves where oneDNN's layout is the one we know, as it takes long. */
+    private void packPlain(Products.Cache cache, int worker, MemorySegment packed) {
+        boolean pairs = cache.bfloat16() && PairLayout.fits(source) && products.bytes() == PairLayout.bytes(source);
+        if (pairs && products.pairLayout() == Products.Known.YES) {
+            PairLayout.pack(source, packed);
+            return;
+        }
+        HostMatrix matrix = source.matrix();
+        long first = ((long) source.row() * matrix.columns() + source.column())
+                * matrix.type().bytes();
+        reorder(cache, worker, matrix.data().address() + first, matrix.columns(), packed.address());
+        if (pairs && products.pairLayout() == Products.Known.NOT_YET) {
+            try (Arena temporary = Arena.ofConfined()) {
+                MemorySegment ours = CpuBuffer.allocate(temporary, matrix.name(), products.bytes());
+                PairLayout.pack(source, ours);
+                products.pairLayout(ours.mismatch(packed) < 0);
+            }
+        }
     }
 
     /** The block [rows, columns] as products multiply it. */

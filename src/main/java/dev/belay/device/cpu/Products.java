@@ -11,7 +11,7 @@ import java.util.Map;
 
 /**
  * The oneDNN primitives of one shape of packed weights [N, K]. A primitive is compiled for exact sizes and costs milliseconds to make,
- * so token counts are cut into few sizes: blocks of {@value #BLOCK}, a multiple of {@value #STEP}, and a rest below {@value #STEP}.
+ * so token counts are cut into few sizes: {@value #BLOCK}, 64, 32, {@value #STEP}, and a rest below {@value #STEP}.
  * Looking one up allocates nothing.
  */
 final class Products implements AutoCloseable {
@@ -27,6 +27,14 @@ final class Products implements AutoCloseable {
     private final MemorySegment layout;
     private final long bytes;
     private final List<Strides> tables = new ArrayList<>();
+    private volatile Known pairLayout = Known.NOT_YET;
+
+    /** Whether something is so. */
+    enum Known {
+        NOT_YET,
+        YES,
+        NO
+    }
 
     /** The primitives for one pair of strides, by kind of output and number of tokens. */
     private record Strides(int a, int out, Product[] products) {}
@@ -106,6 +114,15 @@ final class Products implements AutoCloseable {
         return bfloat16 ? Short.BYTES : Float.BYTES;
     }
 
+    /** Whether the layout is {@link PairLayout}'s. */
+    Known pairLayout() {
+        return pairLayout;
+    }
+
+    void pairLayout(boolean is) {
+        pairLayout = is ? Known.YES : Known.NO;
+    }
+
     /** Size of the packed weights. */
     long bytes() {
         return bytes;
@@ -128,7 +145,7 @@ final class Products implements AutoCloseable {
         if (tokens >= BLOCK) {
             return BLOCK;
         }
-        return tokens < STEP ? tokens : tokens / STEP * STEP;
+        return tokens < STEP ? tokens : Integer.highestOneBit(tokens);
     }
 
     private static int sizeIndex(int tokens) {

@@ -11,8 +11,12 @@ import dev.belay.device.HostMatrix;
 import dev.belay.device.TokenLayout;
 import dev.belay.weights.TensorType;
 import dev.belay.weights.TensorValues;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -124,6 +128,54 @@ class Bfloat16ProductTest {
                 CpuBuffer out = OpData.output(device, 20)) {
             device.embed(table, layout, out);
             Closeness.assertSame(expected, OpData.download(out, 20), 0, 5, type + " table");
+        }
+    }
+
+    /** Weights in a file's own memory: the first panel of a shape is packed by oneDNN, those after it may be packed by us. */
+    @Test
+    void panelsOfAMappedFile() {
+        int parts = 5;
+        int rows = 64;
+        int columns = 96;
+        float[] w = new float[parts * rows * columns];
+        float[] a = new float[7 * columns];
+        for (int i = 0; i < w.length; i++) {
+            w[i] = i * 31 % 17 - 8;
+        }
+        for (int i = 0; i < a.length; i++) {
+            a[i] = i * 7 % 5 - 2;
+        }
+        try (Arena arena = Arena.ofConfined();
+                CpuDevice device = CpuDevice.open(DType.BF16, 1, true)) {
+            List<HostMatrix> stack = new ArrayList<>();
+            for (int p = 0; p < parts; p++) {
+                MemorySegment data = arena.allocate((long) rows * columns * Short.BYTES, 64);
+                for (int i = 0; i < rows * columns; i++) {
+                    short bits = TensorValues.floatToBfloat16(w[p * rows * columns + i]);
+                    data.setAtIndex(ValueLayout.JAVA_SHORT, i, bits);
+                }
+                stack.add(new HostMatrix("part", TensorType.BF16, data, rows, columns));
+            }
+            try (CpuMatrix whole = device.matrix("whole", stack);
+                    CpuBuffer in = OpData.upload(device, "inputs", a);
+                    CpuBuffer out = OpData.output(device, 7L * parts * rows)) {
+                for (int column : new int[] {0, 32, 64}) {
+                    int width = column == 0 ? columns : 32;
+                    float[] expected = new float[7 * parts * rows];
+                    for (int t = 0; t < 7; t++) {
+                        for (int r = 0; r < parts * rows; r++) {
+                            for (int c = column; c < column + width; c++) {
+                                expected[t * parts * rows + r] += a[t * columns + c] * w[r * columns + c];
+                            }
+                        }
+                    }
+                    DeviceMatrix view = whole.view(0, parts * rows, column, width);
+                    device.matmul(in, columns, column, 7, view, out, 0, false);
+                    // Sums of small whole numbers are exact.
+                    float[] actual = OpData.download(out, expected.length);
+                    Closeness.assertSame(expected, actual, 0, parts * rows, "columns from " + column);
+                }
+            }
         }
     }
 }

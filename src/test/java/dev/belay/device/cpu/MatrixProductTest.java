@@ -19,21 +19,21 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Products in float32. Tokens are cut into blocks of 128, a multiple of 16 and a rest below 16; with fewer than two blocks a thread
- * the output features are cut too, into parts of a multiple of 64.
+ * Products in float32. Tokens are cut into blocks of 128, 64, 32, 16 and a rest below 16, output features into panels of 256 and
+ * more, a multiple of 64.
  *
  * <pre>
- * tokens   cuts            features  parts with 1, 2, 3 threads
- * 1        1               1..64     1, 1, 1
- * 15       15              100       1, 64+36, 64+36
- * 16       16              128       1, 64+64, 64+64
- * 17       16 1            200       1, 128+72, 128+72
- * 31       16 15           576       1, 320+256, 192+192+192
+ * tokens   cuts                  features  panels
+ * 1        1                     1..200    1
+ * 15       15                    576       320+256
+ * 16       16
+ * 17       16 1
+ * 31       16 15
  * 33       32 1
- * 127      112 15
+ * 127      64 32 16 15
  * 128      128
  * 129      128 1
- * 600      4·128 80 8      features uncut with 1 and 2 threads
+ * 600      4·128 64 16 8
  * </pre>
  */
 class MatrixProductTest {
