@@ -24,18 +24,17 @@ die() { echo "gpu-check: $1" >&2; exit 1; }
 if [ -x "$root/runtime/bin/java" ]; then
   [ -d "$root/tests" ] || die "this bundle is without tests: make it with tools/bundle --with-tests"
   java=$root/runtime/bin/java golden=$root/golden/families
-  classes=$root/tests/classes libraries=$root/tests/lib soft=$root/tests/softcuda kernels=$root/tests/kernels/belay.fatbin
+  classes=$root/tests/classes libraries=$root/tests/lib soft=$root/tests/softcuda
   path=$classes:$root/belay.jar
 else
   java=$("$root/tools/find-jdk")/bin/java || exit 1
   golden=$root/src/test/resources/golden/families
-  classes=$root/target/test-classes libraries=$root/target/test-lib soft=$root/native/softcuda/build kernels=$root/kernels/build/belay.fatbin
+  classes=$root/target/test-classes libraries=$root/target/test-lib soft=$root/native/softcuda/build
   path=$classes:$root/target/classes:$root/target/lib/*
   "$root/belay" build && "$root/tools/junit-console" "$libraries" || exit 1
   [ $softcuda = 0 ] || make -s -C "$root/native/softcuda" -j"$(nproc)" || die "softcuda cannot be built"
 fi
 path=$path:$libraries/*
-[ -f "$kernels" ] || die "there are no kernels ($kernels): build with a CUDA toolkit 13"
 libraries=()
 if [ $softcuda = 1 ]; then
   [ -f "$soft/libsoftcuda.so" ] && [ -f "$soft/libsoftcublaslt.so" ] || die "there is no softcuda in $soft"
@@ -108,7 +107,7 @@ pytorch() {
 }
 
 tests=("$java" --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED -Dbelay.cuda.required=true
-  -Dbelay.cuda.kernels="$kernels" "${libraries[@]}" -cp "$path" org.junit.platform.console.ConsoleLauncher execute
+  "${libraries[@]}" -cp "$path" org.junit.platform.console.ConsoleLauncher execute
   --scan-class-path="$classes" --include-package=dev.belay.device.cuda --fail-if-no-tests --details=tree --disable-banner
   --disable-ansi-colors)
 

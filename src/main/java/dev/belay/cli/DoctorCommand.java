@@ -33,7 +33,7 @@ final class DoctorCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         CudaSystem system = CudaSystem.get();
-        result.put("version", Belay.Version.number());
+        result.put("version", RootCommand.Version.number());
         java();
         boolean works = cpu();
         driver(system);

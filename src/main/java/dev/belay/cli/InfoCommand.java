@@ -6,6 +6,8 @@ import dev.belay.model.MemoryPlan;
 import dev.belay.model.ModelConfig;
 import dev.belay.weights.ModelFingerprint;
 import dev.belay.weights.SafetensorsModel;
+import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -24,6 +26,27 @@ final class InfoCommand implements Callable<Integer> {
 
     @Mixin
     private Output out;
+
+    /**
+     * Does what {@code belay info MODEL} asks for without picocli, which takes longer to look at the options than the command takes.
+     *
+     * @return false if {@code args} are something else, or wrong: nothing is printed then
+     */
+    static boolean shows(String[] args, PrintWriter words) {
+        if (args.length != 2 || !args[0].equals("info") || args[1].startsWith("-") || args[1].startsWith("@")) {
+            return false;
+        }
+        InfoCommand info = new InfoCommand();
+        info.options = new ModelOptions();
+        info.out = new Output(words);
+        try {
+            info.options.folder = Path.of(args[1]);
+            info.call();
+            return true;
+        } catch (RuntimeException | Error e) {
+            return false;
+        }
+    }
 
     @Override
     public Integer call() {

@@ -8,6 +8,8 @@ import picocli.CommandLine.Parameters;
 
 /** Which model, on which device, how. */
 final class ModelOptions {
+    private static final int BATCH_TOKENS = 2048;
+
     @Parameters(
             index = "0",
             paramLabel = "MODEL",
@@ -32,16 +34,24 @@ final class ModelOptions {
     @Option(
             names = "--batch-tokens",
             paramLabel = "N",
-            defaultValue = "2048",
+            defaultValue = "" + BATCH_TOKENS,
             converter = Converters.Positive.class,
             description = "most tokens in one batch (default ${DEFAULT-VALUE}); bounds memory")
-    int batchTokens;
+    int batchTokens = BATCH_TOKENS;
 
     @Option(
             names = "--profile",
             paramLabel = "F.json",
             description = "write the time, FLOPs and bytes of every operation to a Chrome trace for Perfetto")
     Path profile;
+
+    /**
+     * Fewest tokens in a batch where there is no room for {@link #batchTokens}: any number, but if more than the default were asked for,
+     * no fewer, as on a processor half of much too much may still be all memory.
+     */
+    int leastBatchTokens() {
+        return batchTokens > BATCH_TOKENS ? batchTokens : 1;
+    }
 
     /** The number type asked for, or bf16. */
     DType dtype() {

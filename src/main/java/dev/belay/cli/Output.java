@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.PrintWriter;
 import java.util.Locale;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -17,8 +18,22 @@ final class Output {
     @Spec(Spec.Target.MIXEE)
     private CommandSpec spec;
 
+    private PrintWriter words;
+
     @Option(names = "--json", description = "print the result as one JSON object on stdout")
     boolean json;
+
+    /** For picocli to fill. */
+    Output() {}
+
+    /** Prints words to {@code words}. */
+    Output(PrintWriter words) {
+        this.words = words;
+    }
+
+    private PrintWriter out() {
+        return words == null ? spec.commandLine().getOut() : words;
+    }
 
     /** A new JSON object. */
     static ObjectNode object() {
@@ -71,16 +86,16 @@ final class Output {
     /** Prints a line of the words form; nothing with {@code --json}. */
     void say(String format, Object... values) {
         if (!json) {
-            spec.commandLine().getOut().println(String.format(Locale.ROOT, format, values));
-            spec.commandLine().getOut().flush();
+            out().println(String.format(Locale.ROOT, format, values));
+            out().flush();
         }
     }
 
     /** Prints the JSON form; nothing without {@code --json}. */
     void result(ObjectNode result) {
         if (json) {
-            spec.commandLine().getOut().print(pretty(result));
-            spec.commandLine().getOut().flush();
+            out().print(pretty(result));
+            out().flush();
         }
     }
 

@@ -141,10 +141,12 @@ final class Session implements AutoCloseable {
         }
     }
 
-    /** A forward pass whose batches hold {@code --batch-tokens} tokens, or the longest of the texts; fewer where there is no room. */
+    /** A forward pass whose batches hold {@code --batch-tokens} tokens, or the longest of the texts; see {@link ModelOptions#leastBatchTokens}. */
     ForwardPass forward(List<TextRunner.Text> texts) {
         return opened.own(new ForwardPass(
-                model, TextRunner.batchTokens(options.batchTokens, texts), TextRunner.batchTokens(1, texts)));
+                model,
+                TextRunner.batchTokens(options.batchTokens, texts),
+                TextRunner.batchTokens(options.leastBatchTokens(), texts)));
     }
 
     int batchTokens() {

@@ -107,6 +107,9 @@ public final class ForwardPass implements AutoCloseable {
             try {
                 return new Workspace(device, config, fits);
             } catch (DeviceMemoryException e) {
+                if (fits == least) {
+                    throw e;
+                }
                 fits = half(fits, least, e);
             }
         }

@@ -4,18 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Files;
-import java.nio.file.Path;
 
 /**
  * The device and the compiled kernels that the tests of this package run on: softcuda, or a GPU, whichever
- * {@code -Dbelay.cuda.library} names. Where there is none, the tests are left out with the reason; {@code -Dbelay.cuda.required=true}
+ * {@code -Dbelay.cuda.library} names, and the {@link KernelImage} that Belay runs. Where there is none, the tests are left out with the reason; {@code -Dbelay.cuda.required=true}
  * makes that a failure.
  */
 final class TestKernels implements AutoCloseable {
-    /** Names the file of kernels; by default what {@code make -C kernels} builds. */
-    static final String KERNELS_PROPERTY = "belay.cuda.kernels";
-
     private static final String REQUIRED_PROPERTY = "belay.cuda.required";
 
     private final CudaContext context;
@@ -30,15 +25,10 @@ final class TestKernels implements AutoCloseable {
     static TestKernels open() {
         CudaAvailability availability = CudaAvailability.get();
         require(availability.available(), availability.reason());
-        Path file = file();
-        require(Files.exists(file), file.toAbsolutePath() + " is missing: run make -C kernels, or ./belay test");
+        String problem = KernelImage.problem();
+        require(problem == null, problem);
         CudaContext context = CudaContext.open(0);
-        return new TestKernels(context, context.load(file));
-    }
-
-    /** The file of kernels under test. */
-    static Path file() {
-        return Path.of(System.getProperty(KERNELS_PROPERTY, "kernels/build/belay.fatbin"));
+        return new TestKernels(context, context.loadKernels());
     }
 
     /** Leaves the test out, or fails it where CUDA is required, unless {@code there}. */
