@@ -90,8 +90,10 @@ void faultOf(const Fault& fault, const char* check) {
             Session s;
             bool called = false;
             OK(s.start(fault));
-            OK(cuLaunchHostFunc(
-                s.stream, [](void* data) { *static_cast<bool*>(data) = true; }, &called));
+            CUresult queued = cuLaunchHostFunc(
+                s.stream, [](void* data) { *static_cast<bool*>(data) = true; }, &called);
+            // The kernel may have failed by now, or not yet.
+            CHECK(queued == CUDA_SUCCESS || (fails && queued == fault.code), "cuLaunchHostFunc gave %d", queued);
             if (!fails) {
                 OK(cuStreamSynchronize(s.stream));
                 CHECK(called);
