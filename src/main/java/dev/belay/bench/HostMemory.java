@@ -8,37 +8,46 @@ import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/** How fast all processors together read the machine's memory. */
-final class HostMemory {
+/** How fast all processors together read the machine's memory: a loop over a quarter of a gigabyte that only reads. */
+final class HostMemory implements AutoCloseable {
     private static final long BYTES = 1L << 28;
     private static final long WARM_BYTES = 1 << 16;
     private static final double SECONDS = 0.3;
     private static final VectorSpecies<Long> LANES = LongVector.SPECIES_PREFERRED;
 
-    private HostMemory() {}
+    private final int threads = Runtime.getRuntime().availableProcessors();
+    private final long part = BYTES / threads / LANES.vectorByteSize() * LANES.vectorByteSize();
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment zeros = arena.allocate(part * threads, LANES.vectorByteSize());
 
-    /** Bytes a second, the best of some runs over a quarter of a gigabyte. */
+    HostMemory() {
+        // Until the loop is compiled.
+        Stopwatch.repeat(() -> sum(zeros.asSlice(0, WARM_BYTES)), SECONDS, 1);
+    }
+
+    /** Bytes a second, the best of some runs that together take about {@code seconds}. */
+    double readRate(double seconds) {
+        double best = Stopwatch.repeat(this::read, seconds, 3).stream()
+                .mapToDouble(s -> s)
+                .min()
+                .orElseThrow();
+        return part * threads / best;
+    }
+
+    /** Bytes a second. */
     static double readRate() {
-        int threads = Runtime.getRuntime().availableProcessors();
-        long part = BYTES / threads / LANES.vectorByteSize() * LANES.vectorByteSize();
-        try (Arena arena = Arena.ofShared()) {
-            MemorySegment zeros = arena.allocate(part * threads, LANES.vectorByteSize());
-            Runnable read = () -> {
-                long sum = IntStream.range(0, threads)
-                        .parallel()
-                        .mapToLong(t -> sum(zeros.asSlice(t * part, part)))
-                        .sum();
-                if (sum != 0) {
-                    throw new IllegalStateException("memory that was cleared adds up to " + sum);
-                }
-            };
-            // Until the loop is compiled.
-            Stopwatch.repeat(() -> sum(zeros.asSlice(0, WARM_BYTES)), SECONDS, 1);
-            double best = Stopwatch.repeat(read, SECONDS, 3).stream()
-                    .mapToDouble(s -> s)
-                    .min()
-                    .orElseThrow();
-            return part * threads / best;
+        try (HostMemory memory = new HostMemory()) {
+            return memory.readRate(SECONDS);
+        }
+    }
+
+    private void read() {
+        long sum = IntStream.range(0, threads)
+                .parallel()
+                .mapToLong(t -> sum(zeros.asSlice(t * part, part)))
+                .sum();
+        if (sum != 0) {
+            throw new IllegalStateException("memory that was cleared adds up to " + sum);
         }
     }
 
@@ -49,5 +58,10 @@ final class HostMemory {
             sum = sum.add(LongVector.fromMemorySegment(LANES, memory, at, ByteOrder.nativeOrder()));
         }
         return sum.reduceLanes(VectorOperators.ADD);
+    }
+
+    @Override
+    public void close() {
+        arena.close();
     }
 }

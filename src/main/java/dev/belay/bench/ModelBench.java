@@ -7,6 +7,7 @@ import dev.belay.device.DeviceBuffer;
 import dev.belay.device.DryDevice;
 import dev.belay.device.Sampling;
 import dev.belay.device.Work;
+import dev.belay.device.cpu.CpuDevice;
 import dev.belay.forward.ForwardPass;
 import dev.belay.forward.Generator;
 import dev.belay.forward.TextRunner;
@@ -46,6 +47,7 @@ public final class ModelBench implements AutoCloseable {
     private static final int FEW_TOKENS = 4;
 
     private static final int LEAST_RUNS = 3;
+    private static final double READ_SECONDS = 0.1;
     private static final long SEED = 1;
 
     /**
@@ -84,6 +86,9 @@ public final class ModelBench implements AutoCloseable {
     private final ForwardPass forward;
     private final ForwardPass dryForward;
     private final LinearProbe probe;
+    /** The CPU's; null on other devices, whose memory nobody else uses. */
+    private final HostMemory memory;
+
     private boolean warm;
 
     /**
@@ -96,6 +101,7 @@ public final class ModelBench implements AutoCloseable {
         this.peaks = peaks;
         config = model.config();
         device = model.device();
+        memory = device instanceof CpuDevice ? owned.own(new HostMemory()) : null;
         dry = new DryDevice(device, peaks.roof());
         float[] weight = new float[config.hidden()];
         for (int i = 0; i < weight.length; i++) {
@@ -150,10 +156,13 @@ public final class ModelBench implements AutoCloseable {
     public Decode decode(int texts, double seconds) {
         generate(texts, warm ? FEW_TOKENS : 1 + NEW_TOKENS);
         warm = true;
-        // The steps are what a long continuation takes more than a short one.
+        // The steps are what a long continuation takes more than a short one. Reading is measured in turn with them: how fast memory is
+        // changes with what else a machine does.
         List<Double> steps = new ArrayList<>();
+        List<Double> reads = new ArrayList<>();
         double sum = 0;
         while (steps.size() < 2 || sum < seconds) {
+            reads.add(readRate());
             double first = Stopwatch.seconds(() -> generate(texts, 1));
             double all = Stopwatch.seconds(() -> generate(texts, 1 + NEW_TOKENS));
             steps.add((all - first) / NEW_TOKENS);
@@ -161,7 +170,11 @@ public final class ModelBench implements AutoCloseable {
         }
         long bytes = config.layers() * device.matrixBytes(OperationBench.layerWeights(config));
         bytes += device.matrixBytes((long) config.vocabulary() * config.hidden());
-        return new Decode(texts, Stopwatch.median(steps), bytes, bytes / peaks.readBytesPerSecond(), steps.size());
+        return new Decode(texts, Stopwatch.median(steps), bytes, bytes / Stopwatch.median(reads), steps.size());
+    }
+
+    private double readRate() {
+        return memory == null ? peaks.readBytesPerSecond() : memory.readRate(READ_SECONDS);
     }
 
     private void generate(int texts, int newTokens) {

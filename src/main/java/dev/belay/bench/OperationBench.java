@@ -25,6 +25,7 @@ import java.util.Set;
  */
 public final class OperationBench implements AutoCloseable {
     /** Weights of the layers that an operation goes round: more than caches hold. */
+    private static final double WARM_SECONDS = 2;
     private static final long ENOUGH_BYTES = 1L << 29;
     /** Logits of a batch at most, as in {@link dev.belay.forward.Generator}. */
     private static final long MOST_LOGITS = 1 << 26;
@@ -124,6 +125,7 @@ public final class OperationBench implements AutoCloseable {
     private final ForwardPass forward;
     private final KvCache cache;
     private final int layers;
+    private boolean warm;
 
     /**
      * Prepares the buffers.
@@ -264,6 +266,11 @@ public final class OperationBench implements AutoCloseable {
     public List<Timing> run(Case of, double seconds) {
         List<Operation> operations = operations(of);
         List<Timing> timings = new ArrayList<>();
+        if (!warm) {
+            // Until Java has compiled what it does of them.
+            Stopwatch.repeat(() -> operations.forEach(operation -> operation.run(0)), WARM_SECONDS, 1);
+            warm = true;
+        }
         for (Operation operation : operations) {
             timings.add(time(of, operation, seconds / operations.size()));
         }
