@@ -3,6 +3,8 @@ package dev.belay.bench;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
+import java.util.Collections;
+import java.util.List;
 import java.util.stream.IntStream;
 import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.VectorOperators;
@@ -13,6 +15,7 @@ final class HostMemory implements AutoCloseable {
     private static final long BYTES = 1L << 28;
     private static final long WARM_BYTES = 1 << 16;
     private static final double SECONDS = 0.3;
+    private static final int LEAST_RUNS = 3;
     private static final VectorSpecies<Long> LANES = LongVector.SPECIES_PREFERRED;
 
     private final int threads = Runtime.getRuntime().availableProcessors();
@@ -25,19 +28,16 @@ final class HostMemory implements AutoCloseable {
         Stopwatch.repeat(() -> sum(zeros.asSlice(0, WARM_BYTES)), SECONDS, 1);
     }
 
-    /** Bytes a second, the best of some runs that together take about {@code seconds}. */
+    /** Bytes a second, of the median of some runs that together take about {@code seconds}. */
     double readRate(double seconds) {
-        double best = Stopwatch.repeat(this::read, seconds, 3).stream()
-                .mapToDouble(s -> s)
-                .min()
-                .orElseThrow();
-        return part * threads / best;
+        return part * threads / Stopwatch.median(Stopwatch.repeat(this::read, seconds, LEAST_RUNS));
     }
 
-    /** Bytes a second. */
-    static double readRate() {
+    /** Bytes a second, of the best of some runs. */
+    static double bestReadRate() {
         try (HostMemory memory = new HostMemory()) {
-            return memory.readRate(SECONDS);
+            List<Double> runs = Stopwatch.repeat(memory::read, SECONDS, LEAST_RUNS);
+            return memory.part * memory.threads / Collections.min(runs);
         }
     }
 

@@ -40,7 +40,7 @@ public record MachinePeaks(List<Product> products, double readBytesPerSecond, do
             milliseconds = DevicePeaks.product(device, size);
             products.add(new Product(size, 2.0 * size * size * size / milliseconds * 1e3));
         }
-        double read = device instanceof CpuDevice ? HostMemory.readRate() : DevicePeaks.readRate(device);
+        double read = device instanceof CpuDevice ? HostMemory.bestReadRate() : DevicePeaks.readRate(device);
         return new MachinePeaks(List.copyOf(products), read, DevicePeaks.copyRate(device));
     }
 
