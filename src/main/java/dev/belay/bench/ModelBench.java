@@ -63,9 +63,14 @@ public final class ModelBench implements AutoCloseable {
      * @param texts continued at a time
      * @param stepSeconds of one more token for each, median
      * @param weightBytes that a step reads
-     * @param floorSeconds that reading them takes
+     * @param readBytesPerSecond how fast memory was read meanwhile, median
      */
-    public record Decode(int texts, double stepSeconds, long weightBytes, double floorSeconds, int runs) {}
+    public record Decode(int texts, double stepSeconds, long weightBytes, double readBytesPerSecond, int runs) {
+        /** Seconds that reading the weights takes. */
+        public double floorSeconds() {
+            return weightBytes / readBytesPerSecond;
+        }
+    }
 
     /**
      * A causal sweep of all heads over the prompts.
@@ -170,7 +175,7 @@ public final class ModelBench implements AutoCloseable {
         }
         long bytes = config.layers() * device.matrixBytes(OperationBench.layerWeights(config));
         bytes += device.matrixBytes((long) config.vocabulary() * config.hidden());
-        return new Decode(texts, Stopwatch.median(steps), bytes, bytes / Stopwatch.median(reads), steps.size());
+        return new Decode(texts, Stopwatch.median(steps), bytes, Stopwatch.median(reads), steps.size());
     }
 
     private double readRate() {

@@ -54,21 +54,8 @@ final class BenchCommand implements Callable<Integer> {
             description = "a model of this shape with random weights: smollm2-135m (default), qwen3-0.6b or llama3-8b")
     private ModelShape shape;
 
-    @Option(
-            names = "--device",
-            paramLabel = "DEVICE",
-            defaultValue = "${sys:belay.device:-auto}",
-            converter = Converters.DeviceName.class,
-            description = "cpu, cuda[:n or :GPU-uuid] or auto: a GPU if there is one (default)")
-    private String deviceName;
-
-    @Option(
-            names = "--dtype",
-            paramLabel = "TYPE",
-            defaultValue = "bf16",
-            converter = Converters.NumberType.class,
-            description = "number type of matrix products: bf16 (default) or f32")
-    private DType dtype;
+    @Mixin
+    private DeviceOptions on;
 
     @Option(
             names = "--only",
@@ -103,7 +90,7 @@ final class BenchCommand implements Callable<Integer> {
             OutputFile.check(output);
         }
         try (Resources opened = new Resources()) {
-            Device device = opened.own(Devices.open(deviceName, dtype));
+            Device device = opened.own(Devices.open(on.name, on.dtype(DType.BF16)));
             Model model = opened.own(model(opened, device));
             BenchReport report = new BenchReport(out, model, shape, seconds);
             measure(model, report);

@@ -128,7 +128,8 @@ final class BenchReport {
         node.put("new_tokens", ModelBench.NEW_TOKENS).put("runs", result.runs());
         node.put("step_ms", 1e3 * step);
         Output.put(node, "tokens_s", result.texts() / step);
-        node.put("weight_bytes", result.weightBytes()).put("floor_ms", 1e3 * result.floorSeconds());
+        node.put("weight_bytes", result.weightBytes()).put("read_gb_s", result.readBytesPerSecond() / 1e9);
+        node.put("floor_ms", 1e3 * result.floorSeconds());
         Output.put(node, "floor_share", share);
     }
 

@@ -22,21 +22,8 @@ import picocli.CommandLine.Option;
                     + "judges, and selects training examples."
         })
 final class DemoCommand implements Callable<Integer> {
-    @Option(
-            names = "--device",
-            paramLabel = "DEVICE",
-            defaultValue = "${sys:belay.device:-auto}",
-            converter = Converters.DeviceName.class,
-            description = "cpu, cuda[:n or :GPU-uuid] or auto: a GPU if there is one (default)")
-    private String device;
-
-    @Option(
-            names = "--dtype",
-            paramLabel = "TYPE",
-            defaultValue = "f32",
-            converter = Converters.NumberType.class,
-            description = "number type of matrix products: f32 (default) or bf16")
-    private DType dtype;
+    @Mixin
+    private DeviceOptions on;
 
     @Option(
             names = "--batch-tokens",
@@ -66,8 +53,8 @@ final class DemoCommand implements Callable<Integer> {
     public Integer call() {
         ModelOptions options = new ModelOptions();
         options.folder = embeddedModel();
-        options.device = device;
-        options.dtype = dtype;
+        options.on.name = on.name;
+        options.on.dtype = on.dtype(DType.F32);
         options.batchTokens = batchTokens;
         options.profile = profile;
         OutputFile.check(folder.resolve("report.html"));

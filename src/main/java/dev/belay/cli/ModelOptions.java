@@ -3,6 +3,7 @@ package dev.belay.cli;
 import dev.belay.device.DType;
 import dev.belay.model.ModelConfig;
 import java.nio.file.Path;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -16,20 +17,8 @@ final class ModelOptions {
             description = "model folder: config.json, safetensors, tokenizer.json")
     Path folder;
 
-    @Option(
-            names = "--device",
-            paramLabel = "DEVICE",
-            defaultValue = "${sys:belay.device:-auto}",
-            converter = Converters.DeviceName.class,
-            description = "cpu, cuda[:n or :GPU-uuid] or auto: a GPU if there is one (default)")
-    String device;
-
-    @Option(
-            names = "--dtype",
-            paramLabel = "TYPE",
-            converter = Converters.NumberType.class,
-            description = "number type of matrix products: bf16 or f32 (default bf16; verify: f32)")
-    DType dtype;
+    @Mixin
+    DeviceOptions on = new DeviceOptions();
 
     @Option(
             names = "--batch-tokens",
@@ -55,7 +44,7 @@ final class ModelOptions {
 
     /** The number type asked for, or bf16. */
     DType dtype() {
-        return dtype == null ? DType.BF16 : dtype;
+        return on.dtype(DType.BF16);
     }
 
     private ModelConfig config;

@@ -42,10 +42,10 @@ final class Session implements AutoCloseable {
                 template();
                 tokenizer();
             }
-            if (options.device.equals("auto") && Progress.onTerminal()) {
+            if (options.on.name.equals("auto") && Progress.onTerminal()) {
                 System.err.println("belay: on " + Devices.automaticReason());
             }
-            Device own = opened.own(Devices.open(options.device, options.dtype()));
+            Device own = opened.own(Devices.open(options.on.name, options.dtype()));
             device = options.profile == null ? own : opened.own(new ProfiledDevice(own, options.profile));
             model = withWeights ? opened.own(Model.load(options.folder, device, progress::at)) : null;
         } catch (RuntimeException | Error e) {

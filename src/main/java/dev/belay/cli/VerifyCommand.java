@@ -52,15 +52,15 @@ final class VerifyCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (options.dtype == null) {
-            options.dtype = DType.F32;
+        if (options.on.dtype == null) {
+            options.on.dtype = DType.F32;
         }
         if (tolerance != null && !(tolerance >= 0)) {
             throw new UsageException("--tolerance is " + tolerance + ": use a number from 0");
         }
         try (Session session = Session.open(options);
                 SafetensorsFile file = SafetensorsFile.open(golden)) {
-            boolean exact = options.dtype == DType.F32;
+            boolean exact = options.dtype() == DType.F32;
             boolean relative = tolerance == null && !exact;
             double largest = tolerance != null ? tolerance : F32_TOLERANCE;
             GoldenComparison.Limit limit = relative
@@ -70,7 +70,7 @@ final class VerifyCommand implements Callable<Integer> {
             List<GoldenComparison.Row> rows = new GoldenComparison(session, file, golden, limit, exact).run();
             ObjectNode result = Output.object();
             result.put("golden", golden.toString())
-                    .put("dtype", options.dtype.label())
+                    .put("dtype", options.dtype().label())
                     .put("tolerance", relative ? null : largest)
                     .put("tolerance_relative", relative ? BF16_RELATIVE : null);
             ArrayNode items = result.putArray("rows");

@@ -140,8 +140,8 @@ class CaptureCommandTest {
     private static Session session() {
         ModelOptions options = new ModelOptions();
         options.folder = Cli.TINY;
-        options.device = "cpu";
-        options.dtype = DType.F32;
+        options.on.name = "cpu";
+        options.on.dtype = DType.F32;
         options.batchTokens = 16;
         return Session.openForText(options);
     }

@@ -1,0 +1,27 @@
+package dev.belay.cli;
+
+import dev.belay.device.DType;
+import picocli.CommandLine.Option;
+
+/** On which device, and in which numbers. */
+final class DeviceOptions {
+    @Option(
+            names = "--device",
+            paramLabel = "DEVICE",
+            defaultValue = "${sys:belay.device:-auto}",
+            converter = Converters.DeviceName.class,
+            description = "cpu, cuda[:n or :GPU-uuid] or auto: a GPU if there is one (default)")
+    String name;
+
+    @Option(
+            names = "--dtype",
+            paramLabel = "TYPE",
+            converter = Converters.NumberType.class,
+            description = "number type of matrix products: bf16 or f32 (default bf16; demo and verify: f32)")
+    DType dtype;
+
+    /** The number type asked for, or {@code otherwise}. */
+    DType dtype(DType otherwise) {
+        return dtype == null ? otherwise : dtype;
+    }
+}
