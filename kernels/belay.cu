@@ -1,5 +1,6 @@
 // All kernels in one translation unit: one fatbin, one module to load.
 #include "ablation_start.cu"
+#include "add_bias.cu"
 #include "attention.cu"
 #include "attention_any.cu"
 #include "attention_decode.cu"

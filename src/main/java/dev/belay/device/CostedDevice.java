@@ -62,13 +62,14 @@ abstract class CostedDevice implements Device {
             DeviceBuffer in,
             TokenLayout layout,
             AttentionShape shape,
+            HeadTerms terms,
             DeviceBuffer rope,
             DeviceBuffer q,
             KeyValues cache) {
         int tokens = layout.tokens();
         int heads = (part.queries() ? shape.heads() : 0) + (part.keyValues() ? shape.kvHeads() : 0);
-        OperationCost cost = OperationCost.rotation(tokens, heads, part.width(shape), shape.rotarySize());
-        run("rotate", tokens, cost, () -> device.rotate(part, in, layout, shape, rope, q, cache));
+        OperationCost cost = OperationCost.rotation(tokens, heads, part.width(shape), shape.rotarySize(), terms);
+        run("rotate", tokens, cost, () -> device.rotate(part, in, layout, shape, terms, rope, q, cache));
     }
 
     @Override
@@ -84,25 +85,26 @@ abstract class CostedDevice implements Device {
             DeviceMatrix qkv,
             TokenLayout layout,
             AttentionShape shape,
+            HeadTerms terms,
             DeviceBuffer rope,
             ProjectionSpace space,
             DeviceBuffer q,
             KeyValues cache) {
         int tokens = layout.tokens();
         if (!fuses(tokens)) {
-            Device.super.project(x, norm, eps, qkv, layout, shape, rope, space, q, cache);
+            Device.super.project(x, norm, eps, qkv, layout, shape, terms, rope, space, q, cache);
             return;
         }
         int heads = shape.heads() + shape.kvHeads();
         OperationCost cost = OperationCost.rmsNorm(tokens, qkv.columns())
                 .plus(product(tokens, qkv, false))
-                .plus(OperationCost.rotation(tokens, heads, qkv.rows(), shape.rotarySize()));
+                .plus(OperationCost.rotation(tokens, heads, qkv.rows(), shape.rotarySize(), terms));
         run(
                 "project",
                 qkv,
                 tokens,
                 cost,
-                () -> device.project(x, norm, eps, qkv, layout, shape, rope, space, q, cache));
+                () -> device.project(x, norm, eps, qkv, layout, shape, terms, rope, space, q, cache));
     }
 
     @Override
@@ -157,6 +159,12 @@ abstract class CostedDevice implements Device {
     @Override
     public void swiglu(DeviceBuffer gateUp, int tokens, int width, DeviceBuffer out) {
         run("swiglu", tokens, OperationCost.swiglu(tokens, width), () -> device.swiglu(gateUp, tokens, width, out));
+    }
+
+    @Override
+    public void addBias(DeviceBuffer x, long offset, int tokens, int width, DeviceBuffer bias) {
+        OperationCost cost = OperationCost.addBias(tokens, width);
+        run("addBias", tokens, cost, () -> device.addBias(x, offset, tokens, width, bias));
     }
 
     @Override

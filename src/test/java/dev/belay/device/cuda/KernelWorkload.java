@@ -263,6 +263,16 @@ record KernelWorkload(
                         new Numbers("out", HEADS * numbers * 4)));
     }
 
+    private static KernelWorkload addBias() {
+        long numbers = (long) TOKENS * WIDTH;
+        return new KernelWorkload(
+                KernelCatalog.ADD_BIAS_F32,
+                "T " + TOKENS + ", D " + WIDTH,
+                KernelCatalog.addBiasShape(TOKENS, WIDTH),
+                (2 * numbers + WIDTH) * 4,
+                List.of(new Numbers("x", numbers * 4), new Numbers("bias", WIDTH * 4L), new I32(WIDTH)));
+    }
+
     private static KernelWorkload probe() {
         long numbers = (long) TOKENS * WIDTH;
         return new KernelWorkload(
