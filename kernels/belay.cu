@@ -14,4 +14,5 @@
 #include "round.cu"
 #include "sample.cu"
 #include "scale_heads.cu"
+#include "scatter.cu"
 #include "swiglu.cu"

@@ -1,5 +1,6 @@
 package dev.belay.device;
 
+import java.util.Arrays;
 import java.util.List;
 
 /** A device that stands before another one and knows what each operation costs; what becomes of the operation, a subclass says. */
@@ -168,9 +169,19 @@ abstract class CostedDevice implements Device {
     }
 
     @Override
+    public void scatter(DeviceBuffer in, int[] rows, float[] weights, int count, int width, DeviceBuffer out) {
+        OperationCost cost = OperationCost.scatter(count, width);
+        // The arrays are used again before what is captured is done again.
+        int[] to = Arrays.copyOf(rows, count);
+        float[] factors = Arrays.copyOf(weights, count);
+        run("scatter", count, cost, () -> device.scatter(in, to, factors, count, width, out));
+    }
+
+    @Override
     public void gather(DeviceBuffer in, int[] indices, int count, int width, DeviceBuffer out) {
         OperationCost cost = OperationCost.gather(count, width);
-        run("gather", count, cost, () -> device.gather(in, indices, count, width, out));
+        int[] from = Arrays.copyOf(indices, count);
+        run("gather", count, cost, () -> device.gather(in, from, count, width, out));
     }
 
     @Override

@@ -179,6 +179,13 @@ public interface Device extends AutoCloseable {
     /** x[t, :] += bias for T rows of x from element {@code offset} on. */
     void addBias(DeviceBuffer x, long offset, int tokens, int width, DeviceBuffer bias);
 
+    /**
+     * out[rows[i], :] += weights[i] · in[i, :] for {@code count} rows of {@code width}; no row may be there twice.
+     *
+     * @param in [count, width]
+     */
+    void scatter(DeviceBuffer in, int[] rows, float[] weights, int count, int width, DeviceBuffer out);
+
     /** out[i, :] = in[indices[i], :] for {@code count} rows of {@code width}; both buffers hold the same type of number. */
     void gather(DeviceBuffer in, int[] indices, int count, int width, DeviceBuffer out);
 

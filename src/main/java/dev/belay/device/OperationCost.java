@@ -106,6 +106,12 @@ public record OperationCost(double flops, double bytes) {
         return new OperationCost(5 * numbers, 3 * numbers * F32);
     }
 
+    /** A product and a sum a number. */
+    static OperationCost scatter(int count, int width) {
+        double numbers = (double) count * width;
+        return new OperationCost(2 * numbers, 3 * numbers * F32);
+    }
+
     static OperationCost gather(int count, int width) {
         return new OperationCost(0, 2.0 * count * width * F32);
     }

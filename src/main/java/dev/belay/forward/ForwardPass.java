@@ -32,6 +32,7 @@ public final class ForwardPass implements AutoCloseable {
     private final Device device;
     private final AttentionShape[] attention;
     private final RopeTables ropes;
+    private final ExpertRouter router;
     private Workspace work;
     private final HeadScaleTable scaleTable = new HeadScaleTable();
     private final TokenLayout readLayout = new TokenLayout();
@@ -64,6 +65,7 @@ public final class ForwardPass implements AutoCloseable {
         attention =
                 IntStream.range(0, config.layers()).mapToObj(config::attention).toArray(AttentionShape[]::new);
         ropes = new RopeTables(device, config);
+        router = new ExpertRouter(device, config.experts());
         try {
             work = workspace(maxTokens, least);
         } catch (RuntimeException | Error e) {
@@ -251,10 +253,15 @@ public final class ForwardPass implements AutoCloseable {
         return identity;
     }
 
-    /** x += W_down · (silu(W_gate · norm(x)) ∘ W_up · norm(x)) for the first {@code tokens} tokens of the residual stream. */
+    /** x += W_down · (silu(W_gate · norm(x)) ∘ W_up · norm(x)), or the layer's mixture of such experts, for the first {@code tokens} tokens of the residual stream. */
     public void feedForwardBlock(int l, int tokens) {
         ModelWeights.Layer w = weights.layer(l);
         DeviceBuffer x = work.residual;
+        if (w.mixture() != null) {
+            device.rmsNorm(x, w.feedForwardNorm(), config.normEps(), tokens, config.hidden(), work.normed);
+            router.run(w.mixture(), work, tokens);
+            return;
+        }
         if (w.gateUpBias() == null) {
             device.feedForward(
                     x, w.feedForwardNorm(), config.normEps(), tokens, w.gateUp(), w.down(), work.feedForwardSpace);

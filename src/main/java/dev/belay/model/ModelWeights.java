@@ -33,6 +33,7 @@ public final class ModelWeights implements AutoCloseable {
      * @param gateUpBias [2·F], or null
      * @param down [D, F]; null where there are experts
      * @param downBias [D], or null
+     * @param mixture the experts, or null where there are none
      */
     public record Layer(
             DeviceBuffer attentionNorm,
@@ -46,7 +47,17 @@ public final class ModelWeights implements AutoCloseable {
             DeviceMatrix gateUp,
             DeviceBuffer gateUpBias,
             DeviceMatrix down,
-            DeviceBuffer downBias) {}
+            DeviceBuffer downBias,
+            Mixture mixture) {}
+
+    /**
+     * The weights of a mixture of experts.
+     *
+     * @param router [E, D]
+     * @param gateUp of each expert gate, then up, [2·F, D] with F of an expert
+     * @param down of each expert [D, F]
+     */
+    public record Mixture(DeviceMatrix router, List<DeviceMatrix> gateUp, List<DeviceMatrix> down) {}
 
     private final Resources owned = new Resources();
     private final TensorSource tensors;
@@ -99,6 +110,7 @@ public final class ModelWeights implements AutoCloseable {
                                 hostMatrix(tensors, attention + "k_proj.weight", keys, c.hidden()),
                                 hostMatrix(tensors, attention + "v_proj.weight", keys, c.hidden())));
         boolean biased = c.feedForwardBias();
+        boolean mixed = c.kinds().get(l).experts();
         return new Layer(
                 vector(name + "input_layernorm.weight", c.hidden()),
                 qkv,
@@ -108,10 +120,24 @@ public final class ModelWeights implements AutoCloseable {
                 matrix(c.hidden(), queries, attention + "o_proj.weight"),
                 c.outputBias() ? vector(attention + "o_proj.bias", c.hidden()) : null,
                 vector(name + "post_attention_layernorm.weight", c.hidden()),
-                gateUp(c, fused, mlp),
+                mixed ? null : gateUp(c, fused, mlp),
                 biased ? vectors(c.feedForward(), mlp + "gate_proj.bias", mlp + "up_proj.bias") : null,
-                matrix(c.hidden(), c.feedForward(), mlp + "down_proj.weight"),
-                biased ? vector(mlp + "down_proj.bias", c.hidden()) : null);
+                mixed ? null : matrix(c.hidden(), c.feedForward(), mlp + "down_proj.weight"),
+                biased ? vector(mlp + "down_proj.bias", c.hidden()) : null,
+                mixed ? mixture(c, mlp) : null);
+    }
+
+    private Mixture mixture(ModelConfig c, String mlp) {
+        Experts experts = c.experts();
+        int f = experts.feedForward();
+        List<DeviceMatrix> gateUp = new ArrayList<>();
+        List<DeviceMatrix> down = new ArrayList<>();
+        for (int e = 0; e < experts.count(); e++) {
+            String expert = mlp + "experts." + e + ".";
+            gateUp.add(matrix(f, c.hidden(), expert + "gate_proj.weight", expert + "up_proj.weight"));
+            down.add(matrix(c.hidden(), f, expert + "down_proj.weight"));
+        }
+        return new Mixture(matrix(experts.count(), c.hidden(), mlp + "gate.weight"), gateUp, down);
     }
 
     private HeadTerms heads(ModelConfig c, String attention, int queries, int keys) {

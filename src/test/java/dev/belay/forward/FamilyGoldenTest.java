@@ -32,7 +32,7 @@ class FamilyGoldenTest {
     private static final int PROMPTS = 3;
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "llama31-rope", "mistral", "phi3", "qwen2", "qwen3"})
+    @ValueSource(strings = {"llama", "llama31-rope", "mistral", "phi3", "qwen2", "qwen3", "qwen3-moe"})
     void hiddenStatesHeadOutputsAndLogits(String family) {
         with(family, (model, golden, forward) -> {
             ModelConfig c = model.config();
@@ -77,7 +77,7 @@ class FamilyGoldenTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "llama31-rope", "mistral", "phi3", "qwen2", "qwen3"})
+    @ValueSource(strings = {"llama", "llama31-rope", "mistral", "phi3", "qwen2", "qwen3", "qwen3-moe"})
     void ablatingEveryHeadInRowsOfOneBatch(String family) {
         with(family, (model, golden, forward) -> {
             ModelConfig c = model.config();
@@ -105,7 +105,7 @@ class FamilyGoldenTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "llama31-rope", "mistral", "phi3", "qwen2", "qwen3"})
+    @ValueSource(strings = {"llama", "llama31-rope", "mistral", "phi3", "qwen2", "qwen3", "qwen3-moe"})
     void greedyTokens(String family) {
         with(family, (model, golden, forward) -> {
             List<Generator.Prompt> prompts = new ArrayList<>();

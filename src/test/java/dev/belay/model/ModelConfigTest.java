@@ -229,9 +229,19 @@ class ModelConfigTest {
                         .putObject("quantization_config")
                         .put("quant_method", "awq"));
         refuses("config.json", "quantization_config", "quantized weights (awq) are not supported");
-        refuses("final_logit_softcapping", "30.0 is not supported", json -> json.put("final_logit_softcapping", 30.0));
-        refuses("partial_rotary_factor", "0.5 is not supported", json -> json.put("partial_rotary_factor", 0.5));
-        refuses("num_experts", "4 is not supported", json -> json.put("num_experts", 4));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "final_logit_softcapping, 30.0, 30.0 is not supported",
+        "partial_rotary_factor, 0.5, 0.5 is not supported",
+        "num_experts, 4, 4 is not supported",
+        "hidden_activation, '\"gelu_pytorch_tanh\"', gelu_pytorch_tanh is not supported",
+        "clip_qkv, 8.0, 8.0 is not supported"
+    })
+    void keysThatDecideAreNotPassedOver(String key, String value, String reason) throws IOException {
+        JsonNode decisive = JSON.readTree(value);
+        refuses(key, reason, json -> json.set(key, decisive));
     }
 
     @Test

@@ -36,6 +36,7 @@ public final class CpuDevice implements Device {
     private final Attention attention = new Attention();
     private final HeadScaling headScaling = new HeadScaling();
     private final SwiGlu swiGlu = new SwiGlu();
+    private final RowScatter rowScatter = new RowScatter();
     private final BiasSum biasSum = new BiasSum();
     private final RowGather rowGather = new RowGather();
     private final AblationStart ablationStart = new AblationStart();
@@ -290,6 +291,15 @@ public final class CpuDevice implements Device {
         x.check("addBias", offset, (long) tokens * width);
         bias.check("addBias", 0, width);
         biasSum.run(team, CpuBuffer.of(x), offset, tokens, width, CpuBuffer.of(bias));
+    }
+
+    @Override
+    public void scatter(DeviceBuffer in, int[] rows, float[] weights, int count, int width, DeviceBuffer out) {
+        in.check("scatter", 0, (long) count * width);
+        for (int i = 0; i < count; i++) {
+            out.check("scatter", (long) rows[i] * width, width);
+        }
+        rowScatter.run(team, CpuBuffer.of(in), rows, weights, count, width, CpuBuffer.of(out));
     }
 
     @Override

@@ -517,6 +517,27 @@ public final class CudaDevice implements Device {
     }
 
     @Override
+    public void scatter(DeviceBuffer in, int[] rows, float[] weights, int count, int width, DeviceBuffer out) {
+        in.check("scatter", 0, (long) count * width);
+        for (int i = 0; i < count; i++) {
+            out.check("scatter", (long) rows[i] * width, width);
+        }
+        if (count == 0) {
+            return;
+        }
+        staging.room(2L * count * Integer.BYTES + 256);
+        long places = staging.ints(rows, count);
+        long factors = staging.floats(weights, count);
+        CudaKernel kernel = kernel(KernelCatalog.SCATTER_F32);
+        kernel.pointer(CudaBuffer.of(in).address())
+                .pointer(places)
+                .pointer(factors)
+                .i32(width)
+                .pointer(CudaBuffer.of(out).address());
+        queue.launch(kernel, KernelCatalog.addBiasShape(count, width));
+    }
+
+    @Override
     public void gather(DeviceBuffer in, int[] indices, int count, int width, DeviceBuffer out) {
         out.check("gather", 0, (long) count * width);
         boolean adjacent = true;
