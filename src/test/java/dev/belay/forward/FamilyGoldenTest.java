@@ -32,7 +32,11 @@ class FamilyGoldenTest {
     private static final int PROMPTS = 3;
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "llama31-rope", "mistral", "phi3", "qwen2", "qwen3", "qwen3-moe"})
+    @ValueSource(
+            strings = {
+                "llama", "llama31-rope", "mistral", "phi3", "qwen2", "qwen3", "qwen3-moe",
+                "llama-bias", "llama-yarn", "phi3-longrope", "moe-mixed", "smollm3-slide"
+            })
     void hiddenStatesHeadOutputsAndLogits(String family) {
         with(family, (model, golden, forward) -> {
             ModelConfig c = model.config();
