@@ -40,8 +40,7 @@ final class ExpertRouter {
             }
             DeviceMatrix down = weights.down().get(e);
             device.gather(work.normed, tokensOf, count, hidden, work.expertInputs);
-            device.matmul(
-                    work.expertInputs, hidden, 0, count, weights.gateUp().get(e), work.gateUp, 0, false);
+            device.matmul(work.expertInputs, hidden, 0, count, weights.gateUp().get(e), work.gateUp, 0, false);
             device.swiglu(work.gateUp, count, experts.feedForward(), work.activated);
             device.matmul(work.activated, experts.feedForward(), 0, count, down, work.expertOutputs, 0, false);
             device.scatter(work.expertOutputs, tokensOf, sharesOf, count, hidden, work.residual);

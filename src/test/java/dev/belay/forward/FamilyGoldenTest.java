@@ -34,8 +34,18 @@ class FamilyGoldenTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "llama", "llama31-rope", "mistral", "phi3", "qwen2", "qwen3", "qwen3-moe",
-                "llama-bias", "llama-yarn", "phi3-longrope", "moe-mixed", "smollm3-slide"
+                "llama",
+                "llama31-rope",
+                "mistral",
+                "phi3",
+                "qwen2",
+                "qwen3",
+                "qwen3-moe",
+                "llama-bias",
+                "llama-yarn",
+                "phi3-longrope",
+                "moe-mixed",
+                "smollm3-slide"
             })
     void hiddenStatesHeadOutputsAndLogits(String family) {
         with(family, (model, golden, forward) -> {

@@ -35,7 +35,16 @@ class CudaRowSumsTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1, 1, 0", "3, 31, 0", "2, 33, 0", "2, 513, 0", "5, 4, 0", "3, 128, 0", "2, 896, 0", "3, 4096, 0", "2, 896, 1"
+    @CsvSource({
+        "1, 1, 0",
+        "3, 31, 0",
+        "2, 33, 0",
+        "2, 513, 0",
+        "5, 4, 0",
+        "3, 128, 0",
+        "2, 896, 0",
+        "3, 4096, 0",
+        "2, 896, 1"
     })
     void addsABiasToEveryRow(int tokens, int width, int skip) {
         float[] x = OpData.outliers(1, tokens, width);
@@ -54,7 +63,16 @@ class CudaRowSumsTest {
 
     /** Row i of n goes to row 2(n - 1 - i) of 2n; the rows between stay. */
     @ParameterizedTest
-    @CsvSource({"1, 1, 0", "3, 31, 0", "2, 33, 0", "2, 513, 0", "5, 4, 0", "3, 128, 0", "2, 896, 0", "3, 4096, 0", "2, 896, 1"
+    @CsvSource({
+        "1, 1, 0",
+        "3, 31, 0",
+        "2, 33, 0",
+        "2, 513, 0",
+        "5, 4, 0",
+        "3, 128, 0",
+        "2, 896, 0",
+        "3, 4096, 0",
+        "2, 896, 1"
     })
     void addsRowsToThoseThatAreNamed(int count, int width, int skip) {
         float[] in = OpData.outliers(3, count, width);
