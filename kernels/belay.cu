@@ -1,5 +1,6 @@
 // All kernels in one translation unit: one fatbin, one module to load.
 #include "ablation_start.cu"
+#include "add_bias.cu"
 #include "attention.cu"
 #include "attention_any.cu"
 #include "attention_decode.cu"
@@ -13,4 +14,5 @@
 #include "round.cu"
 #include "sample.cu"
 #include "scale_heads.cu"
+#include "scatter.cu"
 #include "swiglu.cu"

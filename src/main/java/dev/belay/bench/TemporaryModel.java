@@ -2,7 +2,7 @@ package dev.belay.bench;
 
 import dev.belay.BelayException;
 import dev.belay.io.OutputFile;
-import dev.belay.model.ModelConfig;
+import dev.belay.model.Family;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -21,9 +21,11 @@ public final class TemporaryModel implements AutoCloseable {
      * @throws BelayException if the forward pass does not know the shape's architecture, or the model cannot be written
      */
     public TemporaryModel(ModelShape shape, LongConsumer progress) {
-        if (!ModelConfig.ARCHITECTURES.contains(shape.architecture())) {
+        if (Family.of(shape.architecture()).isEmpty()) {
             throw new BelayException("shape " + shape.name() + " is a " + shape.architecture()
-                    + ", which is not supported; known: " + String.join(", ", ModelConfig.ARCHITECTURES));
+                    + ", which is not supported; known: "
+                    + String.join(
+                            ", ", Family.ALL.stream().map(Family::architecture).toList()));
         }
         try {
             folder = Files.createTempDirectory("belay-bench-");

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.device.DType;
 import dev.belay.model.MemoryPlan;
 import dev.belay.model.ModelConfig;
+import dev.belay.model.Rope;
 import dev.belay.weights.ModelFingerprint;
 import dev.belay.weights.SafetensorsModel;
 import java.io.PrintWriter;
@@ -78,9 +79,17 @@ final class InfoCommand implements Callable<Integer> {
         out.say("  heads           %d of size %d, %d key/value heads", c.heads(), c.headSize(), c.kvHeads());
         out.say("  hidden          %d, feed-forward %d", c.hidden(), c.feedForward());
         out.say("  vocabulary      %d, embeddings %s", c.vocabulary(), c.tiedEmbeddings() ? "tied" : "untied");
+        Rope rope = c.rope();
         out.say(
-                "  positions       %d, rope base %.0f, scaling %s",
-                c.positions(), c.ropeTheta(), c.ropeScaling().kind().name().toLowerCase(Locale.ROOT));
+                "  positions       %d, %s",
+                c.positions(),
+                rope == null
+                        ? "not encoded"
+                        : String.format(
+                                Locale.ROOT,
+                                "rope base %.0f, scaling %s",
+                                rope.theta(),
+                                rope.scaling().name()));
         out.say("  parameters      %,d", c.parameters());
         out.say("  files           %d, %s, stored as %s", tensors.files().size(), size(tensors.bytes()), stored);
         out.say("  fingerprint     %s", fingerprint);

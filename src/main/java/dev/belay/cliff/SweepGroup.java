@@ -241,6 +241,10 @@ final class SweepGroup implements AutoCloseable {
         float[] norms = chosen.renormalize() ? norms(l, heads) : null;
         DeviceBuffer residual = capture.residual(l);
         device.ablationStart(residual, attention, norms, heads.size(), tokens, config.hidden(), x, offset);
+        DeviceBuffer bias = forward.model().weights().layer(l).outputBias();
+        if (bias != null) {
+            device.addBias(x, offset, heads.size() * tokens, config.hidden(), bias);
+        }
     }
 
     /** s[g·C + t] = ‖z‖ / ‖z ∘ γ without head g‖, the factor that keeps the norm of the concatenated heads. */

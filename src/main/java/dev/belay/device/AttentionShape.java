@@ -6,7 +6,7 @@ package dev.belay.device;
  * @param heads query heads, H
  * @param kvHeads key/value heads, KV; divides H
  * @param headSize size of a head, HD
- * @param rotarySize leading dimensions of each head that are rotated; even, at most HD
+ * @param rotarySize leading dimensions of each head that are rotated; even, at most HD; 0 = none
  * @param scale factor on the scores, usually 1/√HD
  */
 public record AttentionShape(int heads, int kvHeads, int headSize, int rotarySize, float scale) {

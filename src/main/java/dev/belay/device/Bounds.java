@@ -69,6 +69,7 @@ public final class Bounds {
             DeviceMatrix qkv,
             TokenLayout layout,
             AttentionShape shape,
+            HeadTerms terms,
             DeviceBuffer rope,
             DeviceBuffer q,
             KeyValues cache) {
@@ -78,6 +79,7 @@ public final class Bounds {
             throw new DeviceException(
                     "project with " + qkv + ": queries, keys and values need " + QkvPart.ALL.width(shape) + " rows");
         }
+        terms(terms, shape);
         angles(rope, layout, shape);
         q.check("project queries", 0, (long) layout.tokens() * shape.queryWidth());
         slots(cache, layout, shape);
@@ -89,10 +91,12 @@ public final class Bounds {
             DeviceBuffer in,
             TokenLayout layout,
             AttentionShape shape,
+            HeadTerms terms,
             DeviceBuffer rope,
             DeviceBuffer q,
             KeyValues cache) {
         in.check("rotate", 0, (long) layout.tokens() * part.width(shape));
+        terms(terms, shape);
         angles(rope, layout, shape);
         if (part.queries()) {
             q.check("rotate queries", 0, (long) layout.tokens() * shape.queryWidth());
@@ -110,11 +114,26 @@ public final class Bounds {
         keys(prefix, own, layout, shape);
     }
 
-    /** There are angles for every position. */
+    private static void terms(HeadTerms terms, AttentionShape shape) {
+        if (terms.bias() != null) {
+            terms.bias().check("rotate bias", 0, QkvPart.ALL.width(shape));
+        }
+        if (terms.queryNorm() != null) {
+            terms.queryNorm().check("rotate norm of queries", 0, shape.headSize());
+        }
+        if (terms.keyNorm() != null) {
+            terms.keyNorm().check("rotate norm of keys", 0, shape.headSize());
+        }
+    }
+
+    /** There are angles for every token. */
     private static void angles(DeviceBuffer rope, TokenLayout layout, AttentionShape shape) {
+        if (shape.rotarySize() == 0) {
+            return;
+        }
         int last = -1;
         for (int t = 0; t < layout.tokens(); t++) {
-            last = Math.max(last, layout.position(t));
+            last = Math.max(last, layout.angles(t));
         }
         rope.check("rotate angles", 0, (last + 1L) * shape.rotarySize());
     }

@@ -1,5 +1,6 @@
 package dev.belay.device;
 
+import java.util.Arrays;
 import java.util.List;
 
 /** A device that stands before another one and knows what each operation costs; what becomes of the operation, a subclass says. */
@@ -62,13 +63,14 @@ abstract class CostedDevice implements Device {
             DeviceBuffer in,
             TokenLayout layout,
             AttentionShape shape,
+            HeadTerms terms,
             DeviceBuffer rope,
             DeviceBuffer q,
             KeyValues cache) {
         int tokens = layout.tokens();
         int heads = (part.queries() ? shape.heads() : 0) + (part.keyValues() ? shape.kvHeads() : 0);
-        OperationCost cost = OperationCost.rotation(tokens, heads, part.width(shape), shape.rotarySize());
-        run("rotate", tokens, cost, () -> device.rotate(part, in, layout, shape, rope, q, cache));
+        OperationCost cost = OperationCost.rotation(tokens, heads, part.width(shape), shape.rotarySize(), terms);
+        run("rotate", tokens, cost, () -> device.rotate(part, in, layout, shape, terms, rope, q, cache));
     }
 
     @Override
@@ -84,25 +86,26 @@ abstract class CostedDevice implements Device {
             DeviceMatrix qkv,
             TokenLayout layout,
             AttentionShape shape,
+            HeadTerms terms,
             DeviceBuffer rope,
             ProjectionSpace space,
             DeviceBuffer q,
             KeyValues cache) {
         int tokens = layout.tokens();
         if (!fuses(tokens)) {
-            Device.super.project(x, norm, eps, qkv, layout, shape, rope, space, q, cache);
+            Device.super.project(x, norm, eps, qkv, layout, shape, terms, rope, space, q, cache);
             return;
         }
         int heads = shape.heads() + shape.kvHeads();
         OperationCost cost = OperationCost.rmsNorm(tokens, qkv.columns())
                 .plus(product(tokens, qkv, false))
-                .plus(OperationCost.rotation(tokens, heads, qkv.rows(), shape.rotarySize()));
+                .plus(OperationCost.rotation(tokens, heads, qkv.rows(), shape.rotarySize(), terms));
         run(
                 "project",
                 qkv,
                 tokens,
                 cost,
-                () -> device.project(x, norm, eps, qkv, layout, shape, rope, space, q, cache));
+                () -> device.project(x, norm, eps, qkv, layout, shape, terms, rope, space, q, cache));
     }
 
     @Override
@@ -160,9 +163,25 @@ abstract class CostedDevice implements Device {
     }
 
     @Override
+    public void addBias(DeviceBuffer x, long offset, int tokens, int width, DeviceBuffer bias) {
+        OperationCost cost = OperationCost.addBias(tokens, width);
+        run("addBias", tokens, cost, () -> device.addBias(x, offset, tokens, width, bias));
+    }
+
+    @Override
+    public void scatter(DeviceBuffer in, int[] rows, float[] weights, int count, int width, DeviceBuffer out) {
+        OperationCost cost = OperationCost.scatter(count, width);
+        // The arrays are used again before what is captured is done again.
+        int[] to = Arrays.copyOf(rows, count);
+        float[] factors = Arrays.copyOf(weights, count);
+        run("scatter", count, cost, () -> device.scatter(in, to, factors, count, width, out));
+    }
+
+    @Override
     public void gather(DeviceBuffer in, int[] indices, int count, int width, DeviceBuffer out) {
         OperationCost cost = OperationCost.gather(count, width);
-        run("gather", count, cost, () -> device.gather(in, indices, count, width, out));
+        int[] from = Arrays.copyOf(indices, count);
+        run("gather", count, cost, () -> device.gather(in, from, count, width, out));
     }
 
     @Override

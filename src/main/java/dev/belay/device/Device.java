@@ -82,9 +82,10 @@ public interface Device extends AutoCloseable {
 
     /**
      * What follows the product with the stacked query, key and value weights: {@code part} says which of them a row of {@code in}
-     * holds, side by side in this order. The first {@code rotarySize} dimensions of every head of queries and keys are rotated by the
-     * angles of the token's position. Queries go to q[T, H·HD], keys and values to the token's slot of the cache.
+     * holds, side by side in this order. The bias is added, heads are normed, and the first {@code rotarySize} dimensions of every head
+     * of queries and keys are rotated by the token's angles. Queries go to q[T, H·HD], keys and values to the token's slot of the cache.
      *
+     * @param rope cosines and sines, a row of {@code rotarySize} for each {@link TokenLayout#angles}; null where nothing is rotated
      * @param q null if the part has no queries
      * @param cache null if the part has no keys and values
      */
@@ -93,6 +94,7 @@ public interface Device extends AutoCloseable {
             DeviceBuffer in,
             TokenLayout layout,
             AttentionShape shape,
+            HeadTerms terms,
             DeviceBuffer rope,
             DeviceBuffer q,
             KeyValues cache);
@@ -140,6 +142,7 @@ public interface Device extends AutoCloseable {
             DeviceMatrix qkv,
             TokenLayout layout,
             AttentionShape shape,
+            HeadTerms terms,
             DeviceBuffer rope,
             ProjectionSpace space,
             DeviceBuffer q,
@@ -147,7 +150,7 @@ public interface Device extends AutoCloseable {
         int tokens = layout.tokens();
         rmsNorm(x, norm, eps, tokens, qkv.columns(), space.normed());
         matmul(space.normed(), qkv.columns(), 0, tokens, qkv, space.qkv(), 0, false);
-        rotate(QkvPart.ALL, space.qkv(), layout, shape, rope, q, cache);
+        rotate(QkvPart.ALL, space.qkv(), layout, shape, terms, rope, q, cache);
     }
 
     /**
@@ -172,6 +175,16 @@ public interface Device extends AutoCloseable {
         swiglu(space.gateUp(), tokens, down.columns(), space.activated());
         matmul(space.activated(), down.columns(), 0, tokens, down, x, 0, true);
     }
+
+    /** x[t, :] += bias for T rows of x from element {@code offset} on. */
+    void addBias(DeviceBuffer x, long offset, int tokens, int width, DeviceBuffer bias);
+
+    /**
+     * out[rows[i], :] += weights[i] · in[i, :] for {@code count} rows of {@code width}; no row may be there twice.
+     *
+     * @param in [count, width]
+     */
+    void scatter(DeviceBuffer in, int[] rows, float[] weights, int count, int width, DeviceBuffer out);
 
     /** out[i, :] = in[indices[i], :] for {@code count} rows of {@code width}; both buffers hold the same type of number. */
     void gather(DeviceBuffer in, int[] indices, int count, int width, DeviceBuffer out);

@@ -35,10 +35,20 @@ public record OperationCost(double flops, double bytes) {
         return new OperationCost(2.0 * tokens * rows * columns, weightBytes + (inputs + outputs) * F32);
     }
 
-    /** Four products and two sums a pair of rotated dimensions; {@code width} numbers a token are read and written. */
-    static OperationCost rotation(int tokens, int heads, int width, int rotarySize) {
+    /**
+     * Four products and two sums a pair of rotated dimensions, a sum a number with a bias, and with norms what {@link #rmsNorm} does
+     * without memory of its own; {@code width} numbers a token are read and written.
+     */
+    static OperationCost rotation(int tokens, int heads, int width, int rotarySize, HeadTerms terms) {
         double numbers = 2.0 * width + rotarySize;
-        return new OperationCost(3.0 * tokens * heads * rotarySize, tokens * numbers * F32);
+        double each = 3.0 * heads * rotarySize + (terms.bias() == null ? 0 : width);
+        each += terms.queryNorm() == null ? 0 : 4.0 * width;
+        return new OperationCost(tokens * each, tokens * numbers * F32);
+    }
+
+    static OperationCost addBias(int tokens, int width) {
+        double numbers = (double) tokens * width;
+        return new OperationCost(numbers, (2 * numbers + width) * F32);
     }
 
     /**
@@ -94,6 +104,12 @@ public record OperationCost(double flops, double bytes) {
     static OperationCost swiglu(int tokens, int width) {
         double numbers = (double) tokens * width;
         return new OperationCost(5 * numbers, 3 * numbers * F32);
+    }
+
+    /** A product and a sum a number. */
+    static OperationCost scatter(int count, int width) {
+        double numbers = (double) count * width;
+        return new OperationCost(2 * numbers, 3 * numbers * F32);
     }
 
     static OperationCost gather(int count, int width) {

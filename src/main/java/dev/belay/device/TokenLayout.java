@@ -19,6 +19,7 @@ public final class TokenLayout {
     private int[] prefixStart = new int[16];
     private int[] prefixLength = new int[16];
     private int[] ownStart = new int[16];
+    private int[] angleStart = new int[16];
 
     /** Forgets all rows; keeps the memory. */
     public void clear() {
@@ -42,12 +43,14 @@ public final class TokenLayout {
             this.prefixStart = Arrays.copyOf(this.prefixStart, size);
             this.prefixLength = Arrays.copyOf(this.prefixLength, size);
             this.ownStart = Arrays.copyOf(this.ownStart, size);
+            angleStart = Arrays.copyOf(angleStart, size);
         }
         changes++;
         rowStart[rows] = tokens;
         this.prefixStart[rows] = prefixStart;
         this.prefixLength[rows] = prefixLength;
         this.ownStart[rows] = ownStart;
+        angleStart[rows] = 0;
         return rows++;
     }
 
@@ -75,11 +78,25 @@ public final class TokenLayout {
         int next = 0;
         for (int r = 0; r < rows; r++) {
             target.addRow(prefixStart[r], prefixLength[r], ownStart[r]);
+            target.angleStart[r] = angleStart[r];
             while (next < count && row[indices[next]] == r) {
                 target.addToken(ids[indices[next]], positions[indices[next]]);
                 next++;
             }
         }
+    }
+
+    /** Says where the rotary table has the angles of row r's position 0; it is its first row where nothing else is said. */
+    public void angleStart(int r, int start) {
+        if (angleStart[r] != start) {
+            changes++;
+            angleStart[r] = start;
+        }
+    }
+
+    /** Row of the rotary table with the angles of token t. */
+    public int angles(int t) {
+        return angleStart[row[t]] + positions[t];
     }
 
     /** A number that grows with every change, so that a mirror knows whether it is up to date. */

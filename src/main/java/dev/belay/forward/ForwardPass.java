@@ -19,7 +19,7 @@ import dev.belay.model.ModelWeights;
 import java.util.stream.IntStream;
 
 /**
- * The forward pass of a Llama-like transformer over ragged batches, layer by layer, with hooks.
+ * The forward pass of a decoder-only transformer over ragged batches, layer by layer, with hooks.
  *
  * <p>H[0] is the embeddings, H[i] the residual stream after layer i-1 (counted from 0), H[L] the final norm of the last. Letters:
  * T tokens, D hidden size, H heads, KV key/value heads, HD head size, F feed-forward size, V vocabulary. All state lives in one
@@ -30,8 +30,9 @@ public final class ForwardPass implements AutoCloseable {
     private final ModelConfig config;
     private final ModelWeights weights;
     private final Device device;
-    private final AttentionShape attention;
-    private final RopeTable rope;
+    private final AttentionShape[] attention;
+    private final RopeTables ropes;
+    private final ExpertRouter router;
     private Workspace work;
     private final HeadScaleTable scaleTable = new HeadScaleTable();
     private final TokenLayout readLayout = new TokenLayout();
@@ -61,12 +62,14 @@ public final class ForwardPass implements AutoCloseable {
         config = model.config();
         weights = model.weights();
         device = model.device();
-        attention = config.attention();
-        rope = new RopeTable(device, config);
+        attention =
+                IntStream.range(0, config.layers()).mapToObj(config::attention).toArray(AttentionShape[]::new);
+        ropes = new RopeTables(device, config);
+        router = new ExpertRouter(device, config.experts());
         try {
             work = workspace(maxTokens, least);
         } catch (RuntimeException | Error e) {
-            rope.close();
+            ropes.close();
             throw e;
         }
         residualPoints = IntStream.rangeClosed(0, config.layers())
@@ -178,20 +181,21 @@ public final class ForwardPass implements AutoCloseable {
      */
     public TokenLayout attentionBlock(Batch batch, int l, KvCache prefix, KvCache own, Hooks hooks, boolean readsOnly) {
         boolean narrow = readsOnly && batch.readCount() < batch.tokens();
-        DeviceBuffer angles = rope.upTo(lastPosition(batch.layout()) + 1);
+        DeviceBuffer angles = ropes.of(l, batch.layout());
+        AttentionShape shape = attention[l];
         ModelWeights.Layer w = weights.layer(l);
         TokenLayout layout = batch.layout();
         DeviceBuffer x = work.residual;
         float eps = config.normEps();
         if (narrow) {
             device.rmsNorm(x, w.attentionNorm(), eps, layout.tokens(), config.hidden(), work.normed);
-            project(QkvPart.KEYS_VALUES, w.keyValue(), work.normed, layout, angles, own.layer(l));
+            project(QkvPart.KEYS_VALUES, l, work.normed, layout, angles, own.layer(l));
             layout = narrow(batch);
-            project(QkvPart.QUERIES, w.query(), work.normedRead, layout, angles, own.layer(l));
+            project(QkvPart.QUERIES, l, work.normedRead, layout, angles, own.layer(l));
         } else {
             ProjectionSpace space = work.projectionSpace;
             DeviceBuffer norm = w.attentionNorm();
-            device.project(x, norm, eps, w.qkv(), layout, attention, angles, space, work.queries, own.layer(l));
+            device.project(x, norm, eps, w.qkv(), layout, shape, w.heads(), angles, space, work.queries, own.layer(l));
         }
         int tokens = layout.tokens();
         boolean scaled = hooks.scales().fill(scaleTable, l, layout, batch.spans(), hooks.report());
@@ -199,27 +203,32 @@ public final class ForwardPass implements AutoCloseable {
         boolean captured = hooks.capture().wants(headPoints[l]);
         KeyValues shared = (prefix == null ? own : prefix).layer(l);
         HeadScaleTable scales = scaled && !captured ? scaleTable : null;
-        device.attention(work.queries, layout, attention, shared, own.layer(l), 0, scales, work.headOutputs);
+        int window = config.kinds().get(l).window();
+        device.attention(work.queries, layout, shape, shared, own.layer(l), window, scales, work.headOutputs);
         if (captured) {
-            capture(hooks, headPoints[l], work.headOutputs, attention.queryWidth(), layout);
+            capture(hooks, headPoints[l], work.headOutputs, shape.queryWidth(), layout);
             if (scaled) {
                 device.scaleHeads(work.headOutputs, scaleTable, tokens, config.heads(), config.headSize());
             }
         }
-        device.matmul(work.headOutputs, attention.queryWidth(), 0, tokens, w.output(), work.residual, 0, true);
+        device.matmul(work.headOutputs, shape.queryWidth(), 0, tokens, w.output(), work.residual, 0, true);
+        addBias(work.residual, tokens, config.hidden(), w.outputBias());
         return layout;
     }
 
     /** Queries, or keys and values, of the tokens in {@code normed}, rotated and where attention reads them. */
     private void project(
-            QkvPart part,
-            DeviceMatrix matrix,
-            DeviceBuffer normed,
-            TokenLayout layout,
-            DeviceBuffer angles,
-            KeyValues own) {
+            QkvPart part, int l, DeviceBuffer normed, TokenLayout layout, DeviceBuffer angles, KeyValues own) {
+        ModelWeights.Layer w = weights.layer(l);
+        DeviceMatrix matrix = part.queries() ? w.query() : w.keyValue();
         device.matmul(normed, config.hidden(), 0, layout.tokens(), matrix, work.qkv, 0, false);
-        device.rotate(part, work.qkv, layout, attention, angles, work.queries, own);
+        device.rotate(part, work.qkv, layout, attention[l], w.heads(), angles, work.queries, own);
+    }
+
+    private void addBias(DeviceBuffer x, int tokens, int width, DeviceBuffer bias) {
+        if (bias != null) {
+            device.addBias(x, 0, tokens, width, bias);
+        }
     }
 
     /** Keeps only the tokens read: gathers their residual stream and normed input to the front. */
@@ -244,17 +253,27 @@ public final class ForwardPass implements AutoCloseable {
         return identity;
     }
 
-    /** x += W_down · (silu(W_gate · norm(x)) ∘ W_up · norm(x)) for the first {@code tokens} tokens of the residual stream. */
+    /** x += W_down · (silu(W_gate · norm(x)) ∘ W_up · norm(x)), or the layer's mixture of such experts, for the first {@code tokens} tokens of the residual stream. */
     public void feedForwardBlock(int l, int tokens) {
         ModelWeights.Layer w = weights.layer(l);
-        device.feedForward(
-                work.residual,
-                w.feedForwardNorm(),
-                config.normEps(),
-                tokens,
-                w.gateUp(),
-                w.down(),
-                work.feedForwardSpace);
+        DeviceBuffer x = work.residual;
+        if (w.mixture() != null) {
+            device.rmsNorm(x, w.feedForwardNorm(), config.normEps(), tokens, config.hidden(), work.normed);
+            router.run(w.mixture(), work, tokens);
+            return;
+        }
+        if (w.gateUpBias() == null) {
+            device.feedForward(
+                    x, w.feedForwardNorm(), config.normEps(), tokens, w.gateUp(), w.down(), work.feedForwardSpace);
+            return;
+        }
+        int inner = config.feedForward();
+        device.rmsNorm(x, w.feedForwardNorm(), config.normEps(), tokens, config.hidden(), work.normed);
+        device.matmul(work.normed, config.hidden(), 0, tokens, w.gateUp(), work.gateUp, 0, false);
+        addBias(work.gateUp, tokens, 2 * inner, w.gateUpBias());
+        device.swiglu(work.gateUp, tokens, inner, work.activated);
+        device.matmul(work.activated, inner, 0, tokens, w.down(), x, 0, true);
+        addBias(x, tokens, config.hidden(), w.downBias());
     }
 
     /** The final norm of the first {@code tokens} tokens of the residual stream: H[L], [T, D]. */
@@ -291,14 +310,6 @@ public final class ForwardPass implements AutoCloseable {
         return last;
     }
 
-    private static int lastPosition(TokenLayout layout) {
-        int last = 0;
-        for (int t = 0; t < layout.tokens(); t++) {
-            last = Math.max(last, layout.position(t));
-        }
-        return last;
-    }
-
     private static void capture(Hooks hooks, HookPoint point, DeviceBuffer values, int width, TokenLayout layout) {
         if (hooks.capture().wants(point)) {
             hooks.report().captured(point, hooks.capture().take(point, values, width, layout));
@@ -314,7 +325,7 @@ public final class ForwardPass implements AutoCloseable {
 
     @Override
     public void close() {
-        rope.close();
+        ropes.close();
         work.close();
         releaseLogits();
     }

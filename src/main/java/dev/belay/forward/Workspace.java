@@ -24,6 +24,11 @@ final class Workspace implements AutoCloseable {
     final DeviceBuffer headOutputs;
     final DeviceBuffer gateUp;
     final DeviceBuffer activated;
+    /** Of mixtures of experts; null where there are none. */
+    final DeviceBuffer routerLogits;
+
+    final DeviceBuffer expertInputs;
+    final DeviceBuffer expertOutputs;
     final ProjectionSpace projectionSpace;
     final FeedForwardSpace feedForwardSpace;
 
@@ -40,8 +45,13 @@ final class Workspace implements AutoCloseable {
             queries = device.allocateQueries("queries", (long) tokens * c.heads() * c.headSize());
             owned.add(queries);
             headOutputs = rounded("head outputs", c.heads() * c.headSize());
-            gateUp = buffer("gate and up", 2 * c.feedForward());
-            activated = rounded("activated", c.feedForward());
+            boolean mixed = c.experts() != null;
+            int inner = mixed ? Math.max(c.feedForward(), c.experts().feedForward()) : c.feedForward();
+            gateUp = buffer("gate and up", 2 * inner);
+            activated = rounded("activated", inner);
+            routerLogits = mixed ? buffer("router logits", c.experts().count()) : null;
+            expertInputs = mixed ? rounded("inputs of an expert", c.hidden()) : null;
+            expertOutputs = mixed ? buffer("outputs of an expert", c.hidden()) : null;
             projectionSpace = new ProjectionSpace(normed, qkv);
             feedForwardSpace = new FeedForwardSpace(normed, gateUp, activated);
         } catch (RuntimeException | Error e) {

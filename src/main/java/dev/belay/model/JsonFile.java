@@ -53,6 +53,23 @@ public final class JsonFile {
         return value == null || value.isNull() ? null : value;
     }
 
+    /** Whether the key is there, be it with JSON null. */
+    public boolean has(String key) {
+        return root.has(key);
+    }
+
+    /** An integer from 0 on, or {@code fallback} if absent. */
+    public int whole(String key, int fallback) {
+        JsonNode value = get(key);
+        if (value == null) {
+            return fallback;
+        }
+        if (!value.isIntegralNumber() || !value.canConvertToInt() || value.intValue() < 0) {
+            throw wrong(key, "an integer from 0 on", value);
+        }
+        return value.intValue();
+    }
+
     /** A positive integer; {@code fallback} if absent, an error if there is none. */
     public int positive(String key, Integer fallback) {
         JsonNode value = get(key);

@@ -10,8 +10,7 @@ package dev.belay.model;
 public record MemoryPlan(long weights, long batch, long cachePerToken) {
     /** Computes the plan; {@code bytesPerWeight} is what the device keeps one weight in. */
     public static MemoryPlan of(ModelConfig c, int bytesPerWeight, int batchTokens) {
-        long norms = (2L * c.layers() + 1) * c.hidden();
-        long weights = (c.parameters() - norms) * bytesPerWeight + norms * Float.BYTES;
+        long weights = c.matrixParameters() * bytesPerWeight + c.vectorParameters() * Float.BYTES;
         long queries = (long) c.heads() * c.headSize();
         long keyValues = 2L * c.kvHeads() * c.headSize();
         long perToken = 5L * c.hidden() + 3 * queries + 2 * keyValues + 3L * c.feedForward();

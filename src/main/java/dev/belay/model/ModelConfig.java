@@ -1,27 +1,27 @@
 package dev.belay.model;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import dev.belay.BelayException;
 import dev.belay.device.AttentionShape;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
  * The shape of a model, from {@code config.json}.
  *
  * @param family {@code model_type}
- * @param architecture first of {@code architectures}
+ * @param description what sets its family apart
  * @param layers L
  * @param heads query heads, H
  * @param kvHeads key/value heads, KV
  * @param headSize HD
  * @param hidden D
- * @param feedForward F
+ * @param feedForward F, of layers without experts
  * @param vocabulary V
  * @param normEps added to the mean square in RMS norm
- * @param ropeTheta base of the rotary frequencies
+ * @param kinds what differs from layer to layer
+ * @param experts the mixtures of experts, or null where no layer has one
+ * @param queryKeyValueBias whether queries, keys and values have a bias
+ * @param outputBias whether the output projection of attention has one
+ * @param feedForwardBias whether the products of the feed-forward block have one
  * @param positions longest text that the model was made for
  * @param tiedEmbeddings whether the output matrix is the embedding table
  * @param storedType number type that the configuration names, or "unknown"
@@ -30,7 +30,7 @@ import java.util.List;
  */
 public record ModelConfig(
         String family,
-        String architecture,
+        Family description,
         int layers,
         int heads,
         int kvHeads,
@@ -39,16 +39,16 @@ public record ModelConfig(
         int feedForward,
         int vocabulary,
         float normEps,
-        double ropeTheta,
-        RopeScaling ropeScaling,
+        List<LayerKind> kinds,
+        Experts experts,
+        boolean queryKeyValueBias,
+        boolean outputBias,
+        boolean feedForwardBias,
         int positions,
         boolean tiedEmbeddings,
         String storedType,
         List<Integer> endTokens,
         int maxNewTokens) {
-
-    /** Architectures that the forward pass knows. */
-    public static final List<String> ARCHITECTURES = List.of("LlamaForCausalLM");
 
     /**
      * Reads {@code config.json} and, where there is one, {@code generation_config.json} of a model folder.
@@ -56,113 +56,24 @@ public record ModelConfig(
      * @throws BelayException if a file is missing or malformed, or the architecture or one of its options is not supported
      */
     public static ModelConfig read(Path folder) {
-        if (!Files.isDirectory(folder)) {
-            throw new BelayException(
-                    folder + ": no such model folder; give a folder with config.json and safetensors files");
-        }
-        JsonFile config = JsonFile.read(folder.resolve("config.json"));
-        String architecture = architecture(config);
-        refuseOptions(config);
-        int heads = config.positive("num_attention_heads", null);
-        int hidden = config.positive("hidden_size", null);
-        String rope = config.get("rope_parameters") != null ? "rope_parameters" : "rope_scaling";
-        Path generationPath = folder.resolve("generation_config.json");
-        JsonFile generation = Files.exists(generationPath) ? JsonFile.read(generationPath) : null;
-        return new ModelConfig(
-                config.text("model_type", "unknown"),
-                architecture,
-                config.positive("num_hidden_layers", null),
-                heads,
-                kvHeads(config, heads),
-                headSize(config, heads, hidden),
-                hidden,
-                config.positive("intermediate_size", null),
-                config.positive("vocab_size", null),
-                (float) config.positiveNumber("rms_norm_eps", 1e-6),
-                ropeTheta(config, config.object(rope)),
-                RopeScaling.of(config.object(rope), config.path()),
-                config.positive("max_position_embeddings", 2048),
-                config.flag("tie_word_embeddings", false),
-                config.text("dtype", config.text("torch_dtype", "unknown")),
-                endTokens(config, generation),
-                generation == null ? 0 : generation.positive("max_new_tokens", 0));
+        return ConfigReader.read(folder);
     }
 
-    private static String architecture(JsonFile config) {
-        JsonNode named = config.get("architectures");
-        String architecture = named != null && named.isArray() && !named.isEmpty()
-                ? named.get(0).asText()
-                : "none";
-        if (!ARCHITECTURES.contains(architecture)) {
-            throw new BelayException(config.path() + ": 'architectures': " + architecture + " is not supported; known: "
-                    + String.join(", ", ARCHITECTURES));
-        }
-        return architecture;
+    /** Name in {@code architectures}. */
+    public String architecture() {
+        return description.architecture();
     }
 
-    private static int kvHeads(JsonFile config, int heads) {
-        int kvHeads = config.positive("num_key_value_heads", heads);
-        if (heads % kvHeads != 0) {
-            throw new BelayException(config.path() + ": 'num_key_value_heads' " + kvHeads
-                    + " does not divide 'num_attention_heads' " + heads);
-        }
-        return kvHeads;
+    /** Sizes that the attention operations of layer {@code l} need. */
+    public AttentionShape attention(int l) {
+        Rope rope = kinds.get(l).rope();
+        int rotated = rope == null ? 0 : rope.size();
+        return new AttentionShape(heads, kvHeads, headSize, rotated, (float) (1 / Math.sqrt(headSize)));
     }
 
-    private static int headSize(JsonFile config, int heads, int hidden) {
-        if (config.get("head_dim") == null && hidden % heads != 0) {
-            throw new BelayException(config.path() + ": 'num_attention_heads' " + heads
-                    + " does not divide 'hidden_size' " + hidden + ", and there is no 'head_dim'");
-        }
-        int headSize = config.positive("head_dim", hidden / heads);
-        if (headSize % 2 != 0) {
-            throw new BelayException(config.path() + ": 'head_dim' " + headSize
-                    + " is odd: the rotary embedding turns halves of a head");
-        }
-        return headSize;
-    }
-
-    private static double ropeTheta(JsonFile config, JsonNode rope) {
-        return rope != null && rope.hasNonNull("rope_theta")
-                ? RopeScaling.number(rope, "rope_theta", config.path())
-                : config.positiveNumber("rope_theta", 10000);
-    }
-
-    private static void refuseOptions(JsonFile config) {
-        for (String bias : List.of("attention_bias", "mlp_bias")) {
-            if (config.flag(bias, false)) {
-                throw new BelayException(config.path() + ": '" + bias + "': true is not supported");
-            }
-        }
-        String activation = config.text("hidden_act", "silu");
-        if (!activation.equals("silu")) {
-            throw new BelayException(
-                    config.path() + ": 'hidden_act': " + activation + " is not supported; known: silu");
-        }
-        if (config.get("quantization_config") != null) {
-            throw new BelayException(
-                    config.path()
-                            + ": 'quantization_config': quantized weights are not supported; use the float32, float16 or bfloat16 release of the model");
-        }
-    }
-
-    private static List<Integer> endTokens(JsonFile config, JsonFile generation) {
-        String key = "eos_token_id";
-        JsonFile file = generation != null && generation.get(key) != null ? generation : config;
-        JsonNode node = file.get(key);
-        List<Integer> tokens = new ArrayList<>();
-        for (JsonNode token : node == null ? List.<JsonNode>of() : node.isArray() ? node : List.of(node)) {
-            if (!token.isIntegralNumber() || !token.canConvertToInt()) {
-                throw file.wrong(key, "a token id or a list of them", node);
-            }
-            tokens.add(token.intValue());
-        }
-        return List.copyOf(tokens);
-    }
-
-    /** Sizes that the attention operations need. */
+    /** Sizes of attention that are the same in every layer. */
     public AttentionShape attention() {
-        return new AttentionShape(heads, kvHeads, headSize, headSize, (float) (1 / Math.sqrt(headSize)));
+        return attention(0);
     }
 
     /** Whether a token ends a text. */
@@ -170,19 +81,40 @@ public record ModelConfig(
         return endTokens.contains(token);
     }
 
-    /** Rotary frequencies in radians per position, scaled, [headSize / 2]. */
-    public double[] ropeFrequencies() {
-        double[] frequencies = new double[headSize / 2];
-        for (int i = 0; i < frequencies.length; i++) {
-            frequencies[i] = ropeScaling.scale(1 / Math.pow(ropeTheta, 2.0 * i / headSize));
+    /** Rotary embedding of the first layer that has one, or null. */
+    public Rope rope() {
+        return kinds.stream()
+                .map(LayerKind::rope)
+                .filter(rope -> rope != null)
+                .findFirst()
+                .orElse(null);
+    }
+
+    /** Parameters in weight matrices; a tied output matrix counts once. */
+    public long matrixParameters() {
+        long attention = 2L * hidden * heads * headSize + 2L * hidden * kvHeads * headSize;
+        long total = (tiedEmbeddings ? 1L : 2L) * vocabulary * hidden;
+        for (LayerKind kind : kinds) {
+            total += attention
+                    + (kind.experts()
+                            ? experts.count() * (3L * experts.feedForward() + 1) * hidden
+                            : 3L * hidden * feedForward);
         }
-        return frequencies;
+        return total;
+    }
+
+    /** Parameters in norms and biases. */
+    public long vectorParameters() {
+        long layer = 2L * hidden;
+        layer += queryKeyValueBias ? (long) (heads + 2 * kvHeads) * headSize : 0;
+        layer += outputBias ? hidden : 0;
+        layer += feedForwardBias ? 2L * feedForward + hidden : 0;
+        layer += description.headNorms() ? 2L * headSize : 0;
+        return layers * layer + hidden;
     }
 
     /** Number of parameters that the forward pass uses; a tied output matrix counts once. */
     public long parameters() {
-        long attention = 2L * hidden * heads * headSize + 2L * hidden * kvHeads * headSize;
-        long layer = attention + 3L * hidden * feedForward + 2L * hidden;
-        return layers * layer + hidden + (tiedEmbeddings ? 1L : 2L) * vocabulary * hidden;
+        return matrixParameters() + vectorParameters();
     }
 }

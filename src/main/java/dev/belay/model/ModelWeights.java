@@ -4,10 +4,12 @@ import dev.belay.BelayException;
 import dev.belay.device.Device;
 import dev.belay.device.DeviceBuffer;
 import dev.belay.device.DeviceMatrix;
+import dev.belay.device.HeadTerms;
 import dev.belay.device.HostMatrix;
 import dev.belay.io.Resources;
 import dev.belay.weights.TensorInfo;
 import dev.belay.weights.TensorSource;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntConsumer;
@@ -23,20 +25,39 @@ public final class ModelWeights implements AutoCloseable {
      * @param qkv queries, keys and values, [H·HD + 2·KV·HD, D]
      * @param query its queries, [H·HD, D]
      * @param keyValue its keys and values, [2·KV·HD, D]
+     * @param heads what is done to queries, keys and values before they are rotated
      * @param output W_O, [D, H·HD]
+     * @param outputBias added after W_O, [D], or null
      * @param feedForwardNorm [D]
-     * @param gateUp gate, then up, [2·F, D]
-     * @param down [D, F]
+     * @param gateUp gate, then up, [2·F, D]; null where there are experts
+     * @param gateUpBias [2·F], or null
+     * @param down [D, F]; null where there are experts
+     * @param downBias [D], or null
+     * @param mixture the experts, or null where there are none
      */
     public record Layer(
             DeviceBuffer attentionNorm,
             DeviceMatrix qkv,
             DeviceMatrix query,
             DeviceMatrix keyValue,
+            HeadTerms heads,
             DeviceMatrix output,
+            DeviceBuffer outputBias,
             DeviceBuffer feedForwardNorm,
             DeviceMatrix gateUp,
-            DeviceMatrix down) {}
+            DeviceBuffer gateUpBias,
+            DeviceMatrix down,
+            DeviceBuffer downBias,
+            Mixture mixture) {}
+
+    /**
+     * The weights of a mixture of experts.
+     *
+     * @param router [E, D]
+     * @param gateUp of each expert gate, then up, [2·F, D] with F of an expert
+     * @param down of each expert [D, F]
+     */
+    public record Mixture(DeviceMatrix router, List<DeviceMatrix> gateUp, List<DeviceMatrix> down) {}
 
     private final Resources owned = new Resources();
     private final TensorSource tensors;
@@ -52,7 +73,7 @@ public final class ModelWeights implements AutoCloseable {
         try {
             embedding = matrix(config.vocabulary(), config.hidden(), "model.embed_tokens.weight");
             for (int l = 0; l < config.layers(); l++) {
-                layers.add(layer(config, "model.layers." + l + "."));
+                layers.add(layer(config, l));
                 progress.accept(l + 1);
             }
             finalNorm = vector("model.norm.weight", config.hidden());
@@ -73,26 +94,83 @@ public final class ModelWeights implements AutoCloseable {
         return new ModelWeights(tensors, config, device, progress);
     }
 
-    private Layer layer(ModelConfig c, String name) {
+    private Layer layer(ModelConfig c, int l) {
+        String name = "model.layers." + l + ".";
         int queries = c.heads() * c.headSize();
         int keys = c.kvHeads() * c.headSize();
         String attention = name + "self_attn.";
         String mlp = name + "mlp.";
+        boolean fused = c.description().projections() == Family.Projections.FUSED;
         DeviceMatrix qkv = stack(
                 attention + "qkv_proj.weight",
-                List.of(
-                        hostMatrix(tensors, attention + "q_proj.weight", queries, c.hidden()),
-                        hostMatrix(tensors, attention + "k_proj.weight", keys, c.hidden()),
-                        hostMatrix(tensors, attention + "v_proj.weight", keys, c.hidden())));
+                fused
+                        ? List.of(hostMatrix(tensors, attention + "qkv_proj.weight", queries + 2 * keys, c.hidden()))
+                        : List.of(
+                                hostMatrix(tensors, attention + "q_proj.weight", queries, c.hidden()),
+                                hostMatrix(tensors, attention + "k_proj.weight", keys, c.hidden()),
+                                hostMatrix(tensors, attention + "v_proj.weight", keys, c.hidden())));
+        boolean biased = c.feedForwardBias();
+        boolean mixed = c.kinds().get(l).experts();
         return new Layer(
                 vector(name + "input_layernorm.weight", c.hidden()),
                 qkv,
                 qkv.view(0, queries, 0, c.hidden()),
                 qkv.view(queries, 2 * keys, 0, c.hidden()),
+                heads(c, attention, queries, keys),
                 matrix(c.hidden(), queries, attention + "o_proj.weight"),
+                c.outputBias() ? vector(attention + "o_proj.bias", c.hidden()) : null,
                 vector(name + "post_attention_layernorm.weight", c.hidden()),
-                matrix(c.feedForward(), c.hidden(), mlp + "gate_proj.weight", mlp + "up_proj.weight"),
-                matrix(c.hidden(), c.feedForward(), mlp + "down_proj.weight"));
+                mixed ? null : gateUp(c, fused, mlp),
+                biased ? vectors(c.feedForward(), mlp + "gate_proj.bias", mlp + "up_proj.bias") : null,
+                mixed ? null : matrix(c.hidden(), c.feedForward(), mlp + "down_proj.weight"),
+                biased ? vector(mlp + "down_proj.bias", c.hidden()) : null,
+                mixed ? mixture(c, mlp) : null);
+    }
+
+    private Mixture mixture(ModelConfig c, String mlp) {
+        Experts experts = c.experts();
+        int f = experts.feedForward();
+        List<DeviceMatrix> gateUp = new ArrayList<>();
+        List<DeviceMatrix> down = new ArrayList<>();
+        for (int e = 0; e < experts.count(); e++) {
+            String expert = mlp + "experts." + e + ".";
+            gateUp.add(matrix(f, c.hidden(), expert + "gate_proj.weight", expert + "up_proj.weight"));
+            down.add(matrix(c.hidden(), f, expert + "down_proj.weight"));
+        }
+        return new Mixture(matrix(experts.count(), c.hidden(), mlp + "gate.weight"), gateUp, down);
+    }
+
+    private HeadTerms heads(ModelConfig c, String attention, int queries, int keys) {
+        DeviceBuffer bias = null;
+        if (c.queryKeyValueBias()) {
+            bias = owned.own(device.allocate(attention + "qkv_proj.bias", queries + 2L * keys));
+            fill(bias, 0, attention + "q_proj.bias", queries);
+            fill(bias, queries, attention + "k_proj.bias", keys);
+            fill(bias, queries + keys, attention + "v_proj.bias", keys);
+        }
+        boolean norms = c.description().headNorms();
+        return new HeadTerms(
+                bias,
+                norms ? vector(attention + "q_norm.weight", c.headSize()) : null,
+                norms ? vector(attention + "k_norm.weight", c.headSize()) : null,
+                c.normEps());
+    }
+
+    /** Gate and up; where the file has them side by side, as two parts all the same: a device may cut them alike. */
+    private DeviceMatrix gateUp(ModelConfig c, boolean fused, String mlp) {
+        int f = c.feedForward();
+        if (!fused) {
+            return matrix(f, c.hidden(), mlp + "gate_proj.weight", mlp + "up_proj.weight");
+        }
+        String name = mlp + "gate_up_proj.weight";
+        TensorInfo info = tensors.require(name, 2L * f, c.hidden());
+        MemorySegment both = tensors.segment(name);
+        long half = both.byteSize() / 2;
+        return stack(
+                name,
+                List.of(
+                        new HostMatrix(name, info.type(), both.asSlice(0, half), f, c.hidden()),
+                        new HostMatrix(name, info.type(), both.asSlice(half), f, c.hidden())));
     }
 
     private DeviceMatrix matrix(int rows, int columns, String... names) {
@@ -113,11 +191,21 @@ public final class ModelWeights implements AutoCloseable {
     }
 
     private DeviceBuffer vector(String name, int length) {
-        tensors.require(name, length);
-        float[] values = tensors.floats(name);
-        DeviceBuffer buffer = owned.own(device.allocate(name, length));
-        buffer.write(0, values, 0, length);
+        return vectors(length, name);
+    }
+
+    /** Vectors of {@code length} numbers each, one behind the other. */
+    private DeviceBuffer vectors(int length, String... names) {
+        DeviceBuffer buffer = owned.own(device.allocate(names[0], (long) names.length * length));
+        for (int i = 0; i < names.length; i++) {
+            fill(buffer, (long) i * length, names[i], length);
+        }
         return buffer;
+    }
+
+    private void fill(DeviceBuffer buffer, long offset, String name, int length) {
+        tensors.require(name, length);
+        buffer.write(offset, tensors.floats(name), 0, length);
     }
 
     /** W_O of a layer as float32 on the host, row-major [D, H·HD], exactly as the file has it. */

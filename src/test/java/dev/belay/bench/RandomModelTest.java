@@ -61,7 +61,7 @@ class RandomModelTest {
             assertEquals("llama", c.family());
             assertEquals(2, c.layers());
             assertEquals(8, c.headSize());
-            assertEquals(1e4, c.ropeTheta());
+            assertEquals(1e4, c.rope().theta());
             assertEquals(1e-5f, c.normEps());
             assertEquals(256, c.positions());
             assertTrue(c.tiedEmbeddings());

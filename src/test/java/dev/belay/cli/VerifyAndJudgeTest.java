@@ -21,7 +21,7 @@ class VerifyAndJudgeTest {
     Path folder;
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "llama31-rope"})
+    @ValueSource(strings = {"llama", "llama31-rope", "mistral", "phi3", "qwen2", "qwen3", "qwen3-moe"})
     void bothFamiliesPassInFloat32(String family) {
         Path model = family.equals("llama") ? Cli.LLAMA : Cli.LLAMA31;
         JsonNode json = verify(model, model.resolve("golden.safetensors"), "--dtype", "f32", "--json")

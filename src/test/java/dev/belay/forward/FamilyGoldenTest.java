@@ -32,7 +32,21 @@ class FamilyGoldenTest {
     private static final int PROMPTS = 3;
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "llama31-rope"})
+    @ValueSource(
+            strings = {
+                "llama",
+                "llama31-rope",
+                "mistral",
+                "phi3",
+                "qwen2",
+                "qwen3",
+                "qwen3-moe",
+                "llama-bias",
+                "llama-yarn",
+                "phi3-longrope",
+                "moe-mixed",
+                "smollm3-slide"
+            })
     void hiddenStatesHeadOutputsAndLogits(String family) {
         with(family, (model, golden, forward) -> {
             ModelConfig c = model.config();
@@ -77,7 +91,7 @@ class FamilyGoldenTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "llama31-rope"})
+    @ValueSource(strings = {"llama", "llama31-rope", "mistral", "phi3", "qwen2", "qwen3", "qwen3-moe"})
     void ablatingEveryHeadInRowsOfOneBatch(String family) {
         with(family, (model, golden, forward) -> {
             ModelConfig c = model.config();
@@ -105,7 +119,7 @@ class FamilyGoldenTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "llama31-rope"})
+    @ValueSource(strings = {"llama", "llama31-rope", "mistral", "phi3", "qwen2", "qwen3", "qwen3-moe"})
     void greedyTokens(String family) {
         with(family, (model, golden, forward) -> {
             List<Generator.Prompt> prompts = new ArrayList<>();

@@ -13,6 +13,7 @@ import dev.belay.forward.Golden;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
@@ -53,7 +54,7 @@ class ModelConfigTest {
         ModelConfig c = ModelConfig.read(Golden.path("families/llama"));
         ModelConfig expected = new ModelConfig(
                 "llama",
-                "LlamaForCausalLM",
+                Family.of("LlamaForCausalLM").orElseThrow(),
                 3,
                 4,
                 2,
@@ -62,8 +63,11 @@ class ModelConfigTest {
                 112,
                 160,
                 1e-5f,
-                10000,
-                RopeScaling.NONE,
+                Collections.nCopies(3, new LayerKind(0, new Rope(10000, 16, RopeScaling.NONE), false)),
+                null,
+                false,
+                false,
+                false,
                 256,
                 false,
                 "float32",
@@ -82,14 +86,14 @@ class ModelConfigTest {
     @Test
     void readsTheSpellingOfTransformers4() {
         ModelConfig c = ModelConfig.read(Golden.path("families/llama31-rope"));
-        assertEquals(500000, c.ropeTheta());
-        assertEquals(new RopeScaling(RopeScaling.Kind.LLAMA3, 8, 1, 4, 64), c.ropeScaling());
+        assertEquals(500000, c.rope().theta());
+        assertEquals(new RopeScaling.Llama3(8, 1, 4, 64), c.rope().scaling());
         assertEquals("float32", c.storedType());
         assertTrue(c.tiedEmbeddings());
         assertEquals(512, c.positions());
         ModelConfig tiny = ModelConfig.read(Path.of("models/tiny-cliff"));
         assertEquals("bfloat16", tiny.storedType());
-        assertEquals(RopeScaling.NONE, tiny.ropeScaling());
+        assertEquals(RopeScaling.NONE, tiny.rope().scaling());
         assertEquals(96, tiny.maxNewTokens());
         assertEquals(List.of(1), tiny.endTokens());
     }
@@ -110,7 +114,7 @@ class ModelConfigTest {
                 "max_position_embeddings")));
         assertEquals(4, c.kvHeads());
         assertEquals(16, c.headSize());
-        assertEquals(10000, c.ropeTheta());
+        assertEquals(10000, c.rope().theta());
         assertEquals(1e-6f, c.normEps());
         assertEquals("unknown", c.storedType());
         assertEquals("unknown", c.family());
@@ -208,7 +212,10 @@ class ModelConfigTest {
 
     @Test
     void optionsThatAreNotSupported() {
-        refuses("attention_bias", "true is not supported", json -> json.put("attention_bias", true));
+        refuses("attention_bias", "true is not supported", json -> {
+            json.putArray("architectures").add("MistralForCausalLM");
+            json.put("attention_bias", true);
+        });
         ModelFolder.edit(
                 folder, "config.json", json -> json.put("attention_bias", false).put("mlp_bias", true));
         refuses("config.json", "mlp_bias", "true is not supported");
@@ -221,7 +228,20 @@ class ModelConfigTest {
                 json -> json.put("hidden_act", "silu")
                         .putObject("quantization_config")
                         .put("quant_method", "awq"));
-        refuses("config.json", "quantization_config", "quantized weights are not supported");
+        refuses("config.json", "quantization_config", "quantized weights (awq) are not supported");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "final_logit_softcapping, 30.0, 30.0 is not supported",
+        "partial_rotary_factor, 0.5, 0.5 is not supported",
+        "num_experts, 4, 4 is not supported",
+        "hidden_activation, '\"gelu_pytorch_tanh\"', gelu_pytorch_tanh is not supported",
+        "clip_qkv, 8.0, 8.0 is not supported"
+    })
+    void keysThatDecideAreNotPassedOver(String key, String value, String reason) throws IOException {
+        JsonNode decisive = JSON.readTree(value);
+        refuses(key, reason, json -> json.set(key, decisive));
     }
 
     @Test

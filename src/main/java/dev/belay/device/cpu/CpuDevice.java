@@ -9,6 +9,7 @@ import dev.belay.device.DeviceException;
 import dev.belay.device.DeviceMatrix;
 import dev.belay.device.FeedForwardSpace;
 import dev.belay.device.HeadScaleTable;
+import dev.belay.device.HeadTerms;
 import dev.belay.device.HostMatrix;
 import dev.belay.device.KeyValues;
 import dev.belay.device.ProjectionSpace;
@@ -35,6 +36,8 @@ public final class CpuDevice implements Device {
     private final Attention attention = new Attention();
     private final HeadScaling headScaling = new HeadScaling();
     private final SwiGlu swiGlu = new SwiGlu();
+    private final RowScatter rowScatter = new RowScatter();
+    private final BiasSum biasSum = new BiasSum();
     private final RowGather rowGather = new RowGather();
     private final AblationStart ablationStart = new AblationStart();
     private final HeadDots headDots = new HeadDots();
@@ -193,12 +196,13 @@ public final class CpuDevice implements Device {
             DeviceBuffer in,
             TokenLayout layout,
             AttentionShape shape,
+            HeadTerms terms,
             DeviceBuffer rope,
             DeviceBuffer q,
             KeyValues cache) {
-        Bounds.rotate(part, in, layout, shape, rope, q, cache);
+        Bounds.rotate(part, in, layout, shape, terms, rope, q, cache);
         CpuBuffer queries = part.queries() ? CpuBuffer.of(q) : null;
-        rotary.run(team, part, CpuBuffer.of(in), layout, shape, CpuBuffer.of(rope), queries, cache);
+        rotary.run(team, part, CpuBuffer.of(in), layout, shape, terms, rope, queries, cache);
     }
 
     @Override
@@ -233,16 +237,17 @@ public final class CpuDevice implements Device {
             DeviceMatrix qkv,
             TokenLayout layout,
             AttentionShape shape,
+            HeadTerms terms,
             DeviceBuffer rope,
             ProjectionSpace space,
             DeviceBuffer q,
             KeyValues cache) {
         if (!fuses(layout.tokens())) {
-            Device.super.project(x, norm, eps, qkv, layout, shape, rope, space, q, cache);
+            Device.super.project(x, norm, eps, qkv, layout, shape, terms, rope, space, q, cache);
             return;
         }
-        Bounds.project(x, norm, qkv, layout, shape, rope, q, cache);
-        rotary.prepare(team, QkvPart.ALL, layout, shape, CpuBuffer.of(rope), CpuBuffer.of(q), cache);
+        Bounds.project(x, norm, qkv, layout, shape, terms, rope, q, cache);
+        rotary.prepare(team, QkvPart.ALL, layout, shape, terms, rope, CpuBuffer.of(q), cache);
         CpuMatrix weights = CpuMatrix.of(qkv);
         fusedProjection.run(team, CpuBuffer.of(x), CpuBuffer.of(norm), eps, layout.tokens(), weights);
     }
@@ -279,6 +284,22 @@ public final class CpuDevice implements Device {
         gateUp.check("swiglu", 0, 2L * tokens * width);
         out.check("swiglu", 0, (long) tokens * width);
         swiGlu.run(team, CpuBuffer.of(gateUp), tokens, width, CpuBuffer.of(out));
+    }
+
+    @Override
+    public void addBias(DeviceBuffer x, long offset, int tokens, int width, DeviceBuffer bias) {
+        x.check("addBias", offset, (long) tokens * width);
+        bias.check("addBias", 0, width);
+        biasSum.run(team, CpuBuffer.of(x), offset, tokens, width, CpuBuffer.of(bias));
+    }
+
+    @Override
+    public void scatter(DeviceBuffer in, int[] rows, float[] weights, int count, int width, DeviceBuffer out) {
+        in.check("scatter", 0, (long) count * width);
+        for (int i = 0; i < count; i++) {
+            out.check("scatter", (long) rows[i] * width, width);
+        }
+        rowScatter.run(team, CpuBuffer.of(in), rows, weights, count, width, CpuBuffer.of(out));
     }
 
     @Override

@@ -3,6 +3,8 @@ package dev.belay.device.cpu;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.belay.device.AttentionShape;
+import dev.belay.device.DeviceBuffer;
+import dev.belay.device.HeadTerms;
 import dev.belay.device.KeyValues;
 import dev.belay.device.QkvPart;
 import dev.belay.device.TokenLayout;
@@ -12,7 +14,8 @@ import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Rotary position embedding in the half-split form: with c, s the cosines and sines of a position (rope[position, 0..R/2) and
+ * What follows the product with the query, key and value weights: bias and norms of heads where a model has them, and the rotary
+ * position embedding in the half-split form: with c, s the cosines and sines of a position (rope[position, 0..R/2) and
  * [R/2..R)), (x₁, x₂) becomes (x₁c − x₂s, x₂c + x₁s) for the two halves of the first R dimensions of a head; the rest is copied.
  */
 final class Rotary extends RowTask {
@@ -24,6 +27,7 @@ final class Rotary extends RowTask {
     private MemorySegment values;
     private TokenLayout layout;
     private AttentionShape shape;
+    private HeadTerms terms;
     /** Each worker's rotated key before it goes to the cache. */
     private MemorySegment[] rotated = new MemorySegment[0];
 
@@ -37,10 +41,11 @@ final class Rotary extends RowTask {
             CpuBuffer in,
             TokenLayout layout,
             AttentionShape shape,
-            CpuBuffer rope,
+            HeadTerms terms,
+            DeviceBuffer rope,
             CpuBuffer q,
             KeyValues cache) {
-        prepare(team, part, layout, shape, rope, q, cache);
+        prepare(team, part, layout, shape, terms, rope, q, cache);
         this.in = in.segment();
         over(team, layout.tokens(), part.width(shape));
     }
@@ -51,13 +56,15 @@ final class Rotary extends RowTask {
             QkvPart part,
             TokenLayout layout,
             AttentionShape shape,
-            CpuBuffer rope,
+            HeadTerms terms,
+            DeviceBuffer rope,
             CpuBuffer q,
             KeyValues cache) {
         this.part = part;
         this.layout = layout;
         this.shape = shape;
-        this.rope = rope.segment();
+        this.terms = terms;
+        this.rope = shape.rotarySize() == 0 ? null : CpuBuffer.of(rope).segment();
         if (part.queries()) {
             queries = q.segment();
         }
@@ -82,6 +89,9 @@ final class Rotary extends RowTask {
     /** Does token {@code t}, whose row begins at element {@code start} of {@code row}. */
     void token(int t, MemorySegment row, long start, int worker) {
         long source = 4 * start;
+        if (!terms.none()) {
+            adjust(row, source);
+        }
         if (part.queries()) {
             heads(row, source, shape.heads(), queries, (long) t * shape.queryWidth() * Float.BYTES, t);
             source += 4L * shape.queryWidth();
@@ -95,10 +105,38 @@ final class Rotary extends RowTask {
     }
 
     private void heads(MemorySegment row, long source, int heads, MemorySegment to, long target, int t) {
-        long angles = (long) layout.position(t) * shape.rotarySize() * Float.BYTES;
+        long angles = (long) layout.angles(t) * shape.rotarySize() * Float.BYTES;
         for (int h = 0; h < heads; h++) {
             long head = 4L * h * shape.headSize();
             rotate(row, source + head, to, target + head, angles);
+        }
+    }
+
+    /** Adds the bias and norms the heads of a row, in place. */
+    private void adjust(MemorySegment row, long source) {
+        if (terms.bias() != null) {
+            int width = part.width(shape);
+            BiasSum.add(row, source, CpuBuffer.of(terms.bias()).segment(), 4L * part.first(shape), width);
+        }
+        long head = source;
+        if (part.queries()) {
+            norm(row, head, shape.heads(), terms.queryNorm());
+            head += 4L * shape.queryWidth();
+        }
+        if (part.keyValues()) {
+            norm(row, head, shape.kvHeads(), terms.keyNorm());
+        }
+    }
+
+    private void norm(MemorySegment row, long source, int heads, DeviceBuffer weight) {
+        if (weight == null) {
+            return;
+        }
+        MemorySegment weights = CpuBuffer.of(weight).segment();
+        int size = shape.headSize();
+        for (int h = 0; h < heads; h++) {
+            long first = source / 4 + (long) h * size;
+            RmsNorm.normalize(row, first, weights, terms.eps(), size, row, first, false);
         }
     }
 

@@ -12,6 +12,7 @@ import dev.belay.device.DeviceClock;
 import dev.belay.device.DeviceException;
 import dev.belay.device.DeviceMatrix;
 import dev.belay.device.HeadScaleTable;
+import dev.belay.device.HeadTerms;
 import dev.belay.device.HostMatrix;
 import dev.belay.device.KeyValues;
 import dev.belay.device.QkvPart;
@@ -273,10 +274,11 @@ public final class CudaDevice implements Device {
             DeviceBuffer in,
             TokenLayout layout,
             AttentionShape shape,
+            HeadTerms terms,
             DeviceBuffer rope,
             DeviceBuffer q,
             KeyValues cache) {
-        Bounds.rotate(part, in, layout, shape, rope, q, cache);
+        Bounds.rotate(part, in, layout, shape, terms, rope, q, cache);
         if (layout.tokens() == 0) {
             return;
         }
@@ -286,12 +288,12 @@ public final class CudaDevice implements Device {
         CudaKernel kernel = kernel(dtype == DType.F32 ? KernelCatalog.QKV_F32 : KernelCatalog.QKV_F32_BF16);
         kernel.pointer(CudaBuffer.of(in).address())
                 .i32(part.width(shape))
-                .pointer(0)
-                .pointer(0)
-                .pointer(0)
-                .f32(0)
-                .pointer(CudaBuffer.of(rope).address())
-                .pointer(mirror.positions())
+                .pointer(terms.bias() == null ? 0 : address(terms.bias()) + (long) part.first(shape) * Float.BYTES)
+                .pointer(address(terms.queryNorm()))
+                .pointer(address(terms.keyNorm()))
+                .f32(terms.eps())
+                .pointer(shape.rotarySize() == 0 ? 0 : address(rope))
+                .pointer(mirror.angles())
                 .pointer(part.keyValues() ? mirror.slots() : 0)
                 .i32(heads)
                 .i32(kvHeads)
@@ -301,6 +303,11 @@ public final class CudaDevice implements Device {
                 .pointer(part.keyValues() ? rounded(cache.keys()).address() : 0)
                 .pointer(part.keyValues() ? rounded(cache.values()).address() : 0);
         queue.launch(kernel, KernelCatalog.qkvShape(layout.tokens(), heads, kvHeads, shape.headSize()));
+    }
+
+    /** Where a buffer is; 0 = there is none. */
+    private static long address(DeviceBuffer buffer) {
+        return buffer == null ? 0 : CudaBuffer.of(buffer).address();
     }
 
     /** A buffer that must hold numbers of {@link #dtype}. */
@@ -510,6 +517,27 @@ public final class CudaDevice implements Device {
     }
 
     @Override
+    public void scatter(DeviceBuffer in, int[] rows, float[] weights, int count, int width, DeviceBuffer out) {
+        in.check("scatter", 0, (long) count * width);
+        for (int i = 0; i < count; i++) {
+            out.check("scatter", (long) rows[i] * width, width);
+        }
+        if (count == 0) {
+            return;
+        }
+        staging.room(2L * count * Integer.BYTES + 256);
+        long places = staging.ints(rows, count);
+        long factors = staging.floats(weights, count);
+        CudaKernel kernel = kernel(KernelCatalog.SCATTER_F32);
+        kernel.pointer(CudaBuffer.of(in).address())
+                .pointer(places)
+                .pointer(factors)
+                .i32(width)
+                .pointer(CudaBuffer.of(out).address());
+        queue.launch(kernel, KernelCatalog.addBiasShape(count, width));
+    }
+
+    @Override
     public void gather(DeviceBuffer in, int[] indices, int count, int width, DeviceBuffer out) {
         out.check("gather", 0, (long) count * width);
         boolean adjacent = true;
@@ -563,6 +591,20 @@ public final class CudaDevice implements Device {
                 .i32(width)
                 .pointer(CudaBuffer.of(out).address() + outOffset * Float.BYTES);
         queue.launch(kernel, KernelCatalog.ablationStartShape(groups, tokens, width));
+    }
+
+    @Override
+    public void addBias(DeviceBuffer x, long offset, int tokens, int width, DeviceBuffer bias) {
+        x.check("addBias", offset, (long) tokens * width);
+        bias.check("addBias", 0, width);
+        if (tokens == 0) {
+            return;
+        }
+        CudaKernel kernel = kernel(KernelCatalog.ADD_BIAS_F32);
+        kernel.pointer(CudaBuffer.of(x).address() + offset * Float.BYTES)
+                .pointer(CudaBuffer.of(bias).address())
+                .i32(width);
+        queue.launch(kernel, KernelCatalog.addBiasShape(tokens, width));
     }
 
     @Override

@@ -70,6 +70,17 @@ final class KernelCatalog {
     static final KernelSignature GATHER_BF16 = gather("belay_gather_bf16");
     static final KernelSignature ROUND_F32_BF16 = round("belay_round_f32_bf16");
     static final KernelSignature ABLATION_START_F32 = ablationStart("belay_ablation_start_f32");
+    static final KernelSignature SCATTER_F32 = add(
+            "belay_scatter_f32",
+            ABLATION_START_THREADS,
+            0,
+            pointer("in"),
+            pointer("rows"),
+            pointer("weights"),
+            i32("width"),
+            pointer("out"));
+    static final KernelSignature ADD_BIAS_F32 =
+            add("belay_add_bias_f32", ABLATION_START_THREADS, 0, pointer("x"), pointer("bias"), i32("width"));
     static final KernelSignature PROBE_F32 = probe("belay_probe_f32");
     static final KernelSignature ATTRIBUTION_F32 = attribution("belay_attribution_f32");
     static final KernelSignature ATTRIBUTION_BF16 = attribution("belay_attribution_bf16");
@@ -157,6 +168,11 @@ final class KernelCatalog {
     static LaunchShape ablationStartShape(int groups, int tokens, int width) {
         int rows = Math.multiplyExact(groups, tokens);
         return LaunchShape.split(rows, Math.ceilDiv(width * 4L, VECTOR_BYTES), ABLATION_START_THREADS);
+    }
+
+    /** Geometry of add_bias over rows [T, D], and of scatter. */
+    static LaunchShape addBiasShape(int tokens, int width) {
+        return LaunchShape.split(tokens, Math.ceilDiv(width * 4L, VECTOR_BYTES), ABLATION_START_THREADS);
     }
 
     /** Geometry of probe over rows [T, D]; that of rmsnorm, whose sums it repeats. */

@@ -26,7 +26,7 @@ final class LayoutMirror {
 
     /** Bytes of staging memory that {@link #of} and {@link #tiles} may take for a layout. */
     static long bytes(TokenLayout layout) {
-        return (4L * layout.tokens() + 4L * layout.rows() + 32) * Integer.BYTES + tileBytes(layout);
+        return (5L * layout.tokens() + 4L * layout.rows() + 32) * Integer.BYTES + tileBytes(layout);
     }
 
     /** Bytes of staging memory that {@link #tiles} alone may take. */
@@ -57,7 +57,7 @@ final class LayoutMirror {
         changes = layout.changes();
         int tokens = layout.tokens();
         int rows = layout.rows();
-        long bytes = (4L * tokens + 4L * rows + 1) * Integer.BYTES;
+        long bytes = (5L * tokens + 4L * rows + 1) * Integer.BYTES;
         long place = staging.reserve(bytes);
         generation = staging.generation();
         MemorySegment host = staging.host(place, bytes);
@@ -67,9 +67,10 @@ final class LayoutMirror {
             host.setAtIndex(JAVA_INT, tokens + t, layout.position(t));
             host.setAtIndex(JAVA_INT, 2L * tokens + t, layout.slot(t));
             host.setAtIndex(JAVA_INT, 3L * tokens + t, layout.row(t));
+            host.setAtIndex(JAVA_INT, 4L * tokens + t, layout.angles(t));
             longest = Math.max(longest, layout.position(t) + 1);
         }
-        long perRow = 4L * tokens;
+        long perRow = 5L * tokens;
         for (int r = 0; r < rows; r++) {
             host.setAtIndex(JAVA_INT, perRow + r, layout.prefixStart(r));
             host.setAtIndex(JAVA_INT, perRow + rows + r, layout.prefixLength(r));
@@ -101,21 +102,26 @@ final class LayoutMirror {
         return at(3L * layout.tokens());
     }
 
-    long prefixStart() {
+    /** Rows of the rotary table. */
+    long angles() {
         return at(4L * layout.tokens());
     }
 
+    long prefixStart() {
+        return at(5L * layout.tokens());
+    }
+
     long prefixLength() {
-        return at(4L * layout.tokens() + layout.rows());
+        return at(5L * layout.tokens() + layout.rows());
     }
 
     long ownStart() {
-        return at(4L * layout.tokens() + 2L * layout.rows());
+        return at(5L * layout.tokens() + 2L * layout.rows());
     }
 
     /** First token of each row, and one past the last of the last. */
     long rowStart() {
-        return at(4L * layout.tokens() + 3L * layout.rows());
+        return at(5L * layout.tokens() + 3L * layout.rows());
     }
 
     /** The tiles of attention, see {@link AttentionTiles}; call before {@link #tileCount}. */

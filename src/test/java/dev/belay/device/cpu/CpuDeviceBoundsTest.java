@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.belay.device.AttentionShape;
 import dev.belay.device.DType;
 import dev.belay.device.DeviceException;
+import dev.belay.device.HeadTerms;
 import dev.belay.device.KeyValues;
 import dev.belay.device.QkvPart;
 import dev.belay.device.TokenLayout;
@@ -129,10 +130,10 @@ class CpuDeviceBoundsTest {
         late.addToken(0, 5);
         refuses(
                 outside("rotate slot", 4, 28),
-                () -> device.rotate(QkvPart.KEYS_VALUES, large, late, shape, large, null, cache));
+                () -> device.rotate(QkvPart.KEYS_VALUES, large, late, shape, HeadTerms.NONE, large, null, cache));
         refuses(
                 outside("rotate slot", 4, 28),
-                () -> device.rotate(QkvPart.KEYS_VALUES, large, late, shape, large, null, swapped));
+                () -> device.rotate(QkvPart.KEYS_VALUES, large, late, shape, HeadTerms.NONE, large, null, swapped));
         refuses(
                 outside("attention keys", 24, 8),
                 () -> device.attention(large, late, shape, cache, cache, 0, null, large));
@@ -144,10 +145,10 @@ class CpuDeviceBoundsTest {
         far.addToken(0, 7);
         refuses(
                 outside("rotate angles", 32, 0),
-                () -> device.rotate(QkvPart.QUERIES, large, far, shape, small, large, null));
+                () -> device.rotate(QkvPart.QUERIES, large, far, shape, HeadTerms.NONE, small, large, null));
         refuses(
                 outside("rotate angles", 32, 0),
-                () -> device.rotate(QkvPart.KEYS_VALUES, large, far, shape, small, null, enough));
+                () -> device.rotate(QkvPart.KEYS_VALUES, large, far, shape, HeadTerms.NONE, small, null, enough));
         refuses(
                 outside("attention prefix keys", 16, 16),
                 () -> device.attention(large, far, shape, cache, enough, 0, null, large));
@@ -167,13 +168,15 @@ class CpuDeviceBoundsTest {
         refuses(
                 outside("attention output", 32, 0),
                 () -> device.attention(large, one, shape, cache, cache, 0, null, small));
-        refuses(outside("rotate", 32, 0), () -> device.rotate(QkvPart.QUERIES, small, one, shape, large, large, null));
-        refuses(
-                outside("rotate queries", 32, 0),
-                () -> device.rotate(QkvPart.QUERIES, large, one, shape, large, small, null));
         refuses(
                 outside("rotate", 32, 0),
-                () -> device.rotate(QkvPart.KEYS_VALUES, small, one, shape, large, null, cache));
+                () -> device.rotate(QkvPart.QUERIES, small, one, shape, HeadTerms.NONE, large, large, null));
+        refuses(
+                outside("rotate queries", 32, 0),
+                () -> device.rotate(QkvPart.QUERIES, large, one, shape, HeadTerms.NONE, large, small, null));
+        refuses(
+                outside("rotate", 32, 0),
+                () -> device.rotate(QkvPart.KEYS_VALUES, small, one, shape, HeadTerms.NONE, large, null, cache));
     }
 
     /** Native code would read freed memory. */

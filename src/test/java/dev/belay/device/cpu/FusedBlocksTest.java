@@ -12,6 +12,7 @@ import dev.belay.device.DType;
 import dev.belay.device.DeviceBuffer;
 import dev.belay.device.DeviceException;
 import dev.belay.device.FeedForwardSpace;
+import dev.belay.device.HeadTerms;
 import dev.belay.device.KeyValues;
 import dev.belay.device.ProjectionSpace;
 import dev.belay.device.QkvPart;
@@ -148,10 +149,10 @@ class FusedBlocksTest {
                 KeyValues cache1 = device.keyValues("one", tokens, 20);
                 KeyValues cache2 = device.keyValues("two", tokens, 20)) {
             ProjectionSpace space = new ProjectionSpace(null, null);
-            device.project(x, norm, EPS, qkv, layout, shape, rope, space, q1, cache1);
+            device.project(x, norm, EPS, qkv, layout, shape, HeadTerms.NONE, rope, space, q1, cache1);
             device.rmsNorm(x, norm, EPS, tokens, width, normed);
             device.matmul(normed, width, 0, tokens, qkv, products, 0, false);
-            device.rotate(QkvPart.ALL, products, layout, shape, rope, q2, cache2);
+            device.rotate(QkvPart.ALL, products, layout, shape, HeadTerms.NONE, rope, q2, cache2);
             same(q2, q1, tokens * 100, "queries");
             same(cache2.keys(), cache1.keys(), tokens * 20, "keys");
             same(cache2.values(), cache1.values(), tokens * 20, "values");

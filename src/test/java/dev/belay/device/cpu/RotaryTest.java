@@ -7,6 +7,7 @@ import dev.belay.Closeness;
 import dev.belay.Closeness.Expected;
 import dev.belay.device.AttentionShape;
 import dev.belay.device.DType;
+import dev.belay.device.HeadTerms;
 import dev.belay.device.KeyValues;
 import dev.belay.device.QkvPart;
 import dev.belay.device.TokenLayout;
@@ -77,7 +78,7 @@ class RotaryTest {
         }
         try (CpuBuffer in = OpData.upload(device, "q", q);
                 CpuBuffer out = OpData.output(device, q.length)) {
-            device.rotate(QkvPart.QUERIES, in, layout, shape, rope, out, null);
+            device.rotate(QkvPart.QUERIES, in, layout, shape, HeadTerms.NONE, rope, out, null);
             check(values, scale, OpData.download(out, q.length), width, "queries of " + layout.tokens());
         }
     }
@@ -100,7 +101,7 @@ class RotaryTest {
         }
         try (CpuBuffer in = OpData.upload(device, "kv", kv);
                 KeyValues cache = OpData.keyValues(device, untouched, untouched, width)) {
-            device.rotate(QkvPart.KEYS_VALUES, in, layout, shape, rope, null, cache);
+            device.rotate(QkvPart.KEYS_VALUES, in, layout, shape, HeadTerms.NONE, rope, null, cache);
             check(keys, scale, OpData.keys(cache, slots, width), width, "keys of " + layout.tokens());
             float[] stored = OpData.read(cache.values(), 0, values.length);
             Closeness.assertSame(values, stored, 0, width, "values of " + layout.tokens());
@@ -126,9 +127,9 @@ class RotaryTest {
                 CpuBuffer expected = OpData.output(device, tokens * q);
                 KeyValues cache = cache(shape);
                 KeyValues expectedCache = cache(shape)) {
-            device.rotate(QkvPart.ALL, in, layout, shape, rope, out, cache);
-            device.rotate(QkvPart.QUERIES, inQueries, layout, shape, rope, expected, null);
-            device.rotate(QkvPart.KEYS_VALUES, inKeyValues, layout, shape, rope, null, expectedCache);
+            device.rotate(QkvPart.ALL, in, layout, shape, HeadTerms.NONE, rope, out, cache);
+            device.rotate(QkvPart.QUERIES, inQueries, layout, shape, HeadTerms.NONE, rope, expected, null);
+            device.rotate(QkvPart.KEYS_VALUES, inKeyValues, layout, shape, HeadTerms.NONE, rope, null, expectedCache);
             int slots = POSITIONS * shape.kvWidth();
             assertArrayEquals(OpData.download(expected, tokens * q), OpData.download(out, tokens * q));
             assertArrayEquals(

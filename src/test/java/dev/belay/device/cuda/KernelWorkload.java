@@ -69,6 +69,8 @@ record KernelWorkload(
         all.add(gather(KernelCatalog.GATHER_BF16, 2));
         all.add(round());
         all.add(ablationStart());
+        all.add(addBias());
+        all.add(scatter());
         all.add(probe());
         all.add(attribution(KernelCatalog.ATTRIBUTION_F32, 4));
         all.add(attribution(KernelCatalog.ATTRIBUTION_BF16, 2));
@@ -261,6 +263,31 @@ record KernelWorkload(
                         new I32(tokens),
                         new I32(WIDTH),
                         new Numbers("out", HEADS * numbers * 4)));
+    }
+
+    private static KernelWorkload scatter() {
+        long numbers = (long) TOKENS * WIDTH;
+        return new KernelWorkload(
+                KernelCatalog.SCATTER_F32,
+                TOKENS + " rows, D " + WIDTH,
+                KernelCatalog.addBiasShape(TOKENS, WIDTH),
+                3 * numbers * 4 + TOKENS * 8L,
+                List.of(
+                        new Numbers("in", numbers * 4),
+                        new Integers("rows", ascending(TOKENS)),
+                        new Numbers("weights", TOKENS * 4L),
+                        new I32(WIDTH),
+                        new Numbers("out", numbers * 4)));
+    }
+
+    private static KernelWorkload addBias() {
+        long numbers = (long) TOKENS * WIDTH;
+        return new KernelWorkload(
+                KernelCatalog.ADD_BIAS_F32,
+                "T " + TOKENS + ", D " + WIDTH,
+                KernelCatalog.addBiasShape(TOKENS, WIDTH),
+                (2 * numbers + WIDTH) * 4,
+                List.of(new Numbers("x", numbers * 4), new Numbers("bias", WIDTH * 4L), new I32(WIDTH)));
     }
 
     private static KernelWorkload probe() {

@@ -1,0 +1,337 @@
+package dev.belay.model;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.belay.BelayException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** Reads {@code config.json} as transformers 4 and 5 write it. */
+final class ConfigReader {
+    /** Keys that change what a model computes in ways that the forward pass does not know; null, 0, 1 and false mean nothing. */
+    private static final List<String> DECISIVE = List.of(
+            "final_logit_softcapping",
+            "attn_logit_softcapping",
+            "attention_multiplier",
+            "embedding_multiplier",
+            "residual_multiplier",
+            "logits_scaling",
+            "logit_scale",
+            "query_pre_attn_scalar",
+            "clip_qkv",
+            "attention_chunk_size",
+            "alibi",
+            "use_alibi",
+            "use_qk_norm",
+            "qk_layernorm",
+            "parallel_attn",
+            "use_parallel_residual",
+            "use_bidirectional_attention",
+            "shared_expert_intermediate_size",
+            "n_shared_experts");
+
+    private final JsonFile config;
+    private final Family family;
+
+    private ConfigReader(JsonFile config) {
+        this.config = config;
+        family = family(config);
+    }
+
+    static ModelConfig read(Path folder) {
+        if (!Files.isDirectory(folder)) {
+            throw new BelayException(
+                    folder + ": no such model folder; give a folder with config.json and safetensors files");
+        }
+        Path generation = folder.resolve("generation_config.json");
+        return new ConfigReader(JsonFile.read(folder.resolve("config.json")))
+                .read(Files.exists(generation) ? JsonFile.read(generation) : null);
+    }
+
+    private ModelConfig read(JsonFile generation) {
+        refuseOptions();
+        int heads = config.positive("num_attention_heads", null);
+        int hidden = config.positive("hidden_size", null);
+        int headSize = headSize(heads, hidden);
+        int layers = config.positive("num_hidden_layers", null);
+        Experts experts = experts();
+        List<LayerKind> kinds = kinds(layers, headSize, experts);
+        return new ModelConfig(
+                config.text("model_type", "unknown"),
+                family,
+                layers,
+                heads,
+                kvHeads(heads),
+                headSize,
+                hidden,
+                config.positive("intermediate_size", null),
+                config.positive("vocab_size", null),
+                (float) config.positiveNumber("rms_norm_eps", preset("rms_norm_eps", 1e-6)),
+                kinds,
+                kinds.stream().anyMatch(LayerKind::experts) ? experts : null,
+                bias(family.queryKeyValueBias(), "attention_bias"),
+                bias(family.outputBias(), "attention_bias"),
+                bias(family.feedForwardBias(), "mlp_bias"),
+                positions(),
+                config.flag("tie_word_embeddings", family.defaults().containsKey("tie_word_embeddings")),
+                config.text("dtype", config.text("torch_dtype", "unknown")),
+                endTokens(generation),
+                generation == null ? 0 : generation.positive("max_new_tokens", 0));
+    }
+
+    private static Family family(JsonFile config) {
+        JsonNode named = config.get("architectures");
+        String architecture = named != null && named.isArray() && !named.isEmpty()
+                ? named.get(0).asText()
+                : "none";
+        return Family.of(architecture)
+                .orElseThrow(() -> new BelayException(config.path() + ": 'architectures': " + architecture
+                        + " is not supported; known: "
+                        + String.join(
+                                ", ",
+                                Family.ALL.stream().map(Family::architecture).toList())));
+    }
+
+    /** What the family takes for a key that is not there. */
+    private double preset(String key, double otherwise) {
+        return family.defaults().get(key) instanceof Number number ? number.doubleValue() : otherwise;
+    }
+
+    private int preset(String key, int otherwise) {
+        return (int) preset(key, (double) otherwise);
+    }
+
+    private int positions() {
+        return config.positive("max_position_embeddings", preset("max_position_embeddings", 2048));
+    }
+
+    private int kvHeads(int heads) {
+        int kvHeads = config.positive("num_key_value_heads", preset("num_key_value_heads", heads));
+        if (heads % kvHeads != 0) {
+            throw new BelayException(config.path() + ": 'num_key_value_heads' " + kvHeads
+                    + " does not divide 'num_attention_heads' " + heads);
+        }
+        return kvHeads;
+    }
+
+    private int headSize(int heads, int hidden) {
+        int preset = preset("head_dim", 0);
+        if (config.get("head_dim") == null && preset == 0 && hidden % heads != 0) {
+            throw new BelayException(config.path() + ": 'num_attention_heads' " + heads
+                    + " does not divide 'hidden_size' " + hidden + ", and there is no 'head_dim'");
+        }
+        int headSize = config.positive("head_dim", preset > 0 ? preset : hidden / heads);
+        if (headSize % 2 != 0) {
+            throw new BelayException(config.path() + ": 'head_dim' " + headSize
+                    + " is odd: the rotary embedding turns halves of a head");
+        }
+        return headSize;
+    }
+
+    private boolean bias(Family.Bias bias, String key) {
+        boolean configured = config.flag(key, false);
+        return bias == Family.Bias.ALWAYS || bias == Family.Bias.AS_CONFIGURED && configured;
+    }
+
+    private Experts experts() {
+        if (!family.experts()) {
+            return null;
+        }
+        String count = config.get("num_experts") != null ? "num_experts" : "num_local_experts";
+        int experts = config.positive(count, 128);
+        int top = config.positive("num_experts_per_tok", 8);
+        if (top > experts) {
+            throw new BelayException(
+                    config.path() + ": 'num_experts_per_tok' " + top + " is more than '" + count + "' " + experts);
+        }
+        return new Experts(
+                experts, top, config.positive("moe_intermediate_size", 768), config.flag("norm_topk_prob", false));
+    }
+
+    private List<LayerKind> kinds(int layers, int headSize, Experts experts) {
+        List<String> types = texts("layer_types", layers);
+        List<Integer> rotated = family.unrotatedLayers() ? rotated(layers) : null;
+        List<Integer> dense = integers("mlp_only_layers");
+        int step = config.positive("decoder_sparse_step", 1);
+        List<LayerKind> kinds = new ArrayList<>();
+        for (int l = 0; l < layers; l++) {
+            boolean turns = rotated == null || rotated.get(l) != 0;
+            boolean mixture = experts != null && !dense.contains(l) && (l + 1) % step == 0;
+            String type = types == null ? null : types.get(l);
+            kinds.add(new LayerKind(window(l, type, turns), turns ? rope(type, headSize) : null, mixture));
+        }
+        checkRopes(kinds);
+        return List.copyOf(kinds);
+    }
+
+    private List<Integer> rotated(int layers) {
+        List<Integer> listed = integers("no_rope_layers");
+        if (config.get("no_rope_layers") != null) {
+            if (listed.size() != layers) {
+                throw new BelayException(config.path() + ": 'no_rope_layers' must have an entry for each of " + layers
+                        + " layers, has " + listed.size());
+            }
+            return listed;
+        }
+        int interval = config.positive("no_rope_layer_interval", 4);
+        List<Integer> rotated = new ArrayList<>();
+        for (int l = 0; l < layers; l++) {
+            rotated.add((l + 1) % interval == 0 ? 0 : 1);
+        }
+        return rotated;
+    }
+
+    /** The window of layer {@code l}; 0 = all keys. */
+    private int window(int l, String type, boolean turns) {
+        if (family.mask() == Family.Mask.FULL) {
+            return 0;
+        }
+        // A null is a value: no window.
+        int window = config.has("sliding_window") ? config.positive("sliding_window", 0) : preset("sliding_window", 0);
+        boolean used = config.flag("use_sliding_window", false);
+        boolean named = "sliding_attention".equals(type);
+        boolean slides = switch (family.mask()) {
+            case FULL -> false;
+            case WINDOW -> true;
+            case WINDOW_IF_USED -> used;
+            case LAYER_TYPES -> used && (type == null ? l >= config.whole("max_window_layers", 28) : named);
+            case UNROTATED_LAYERS -> used && (type == null ? !turns : named);
+        };
+        return slides ? window : 0;
+    }
+
+    private Rope rope(String type, int headSize) {
+        JsonNode node = config.object(config.get("rope_parameters") != null ? "rope_parameters" : "rope_scaling");
+        if (node != null && node.path("full_attention").isObject()) {
+            String layer = type == null ? "full_attention" : type;
+            if (!node.path(layer).isObject()) {
+                throw new BelayException(config.path() + ": 'rope_parameters' has nothing for '" + layer + "'");
+            }
+            node = node.get(layer);
+        }
+        double theta = config.positiveNumber("rope_theta", preset("rope_theta", 10000.0));
+        double part = config.positiveNumber("partial_rotary_factor", 1);
+        if (node != null) {
+            RopeSettings settings = new RopeSettings(node, config.path());
+            theta = settings.number("rope_theta", theta);
+            part = settings.number("partial_rotary_factor", part);
+        }
+        if (part > 1 || part != 1 && !family.partialRotary()) {
+            throw new BelayException(config.path() + ": 'partial_rotary_factor': " + part + " is not supported for "
+                    + family.architecture());
+        }
+        int size = (int) (headSize * part);
+        if (size % 2 != 0 || size == 0) {
+            throw new BelayException(config.path() + ": 'partial_rotary_factor': " + part + " of 'head_dim' " + headSize
+                    + " is " + size + ": the rotary embedding turns an even number of dimensions");
+        }
+        int original = config.positive("original_max_position_embeddings", 0);
+        boolean phi = family.partialRotary();
+        int pretrained = original == 0 && phi && config.get("rope_parameters") == null ? 4096 : original;
+        return new Rope(theta, size, RopeScaling.of(node, positions(), pretrained, size, config.path()));
+    }
+
+    /** Layers that differ in their rotary embedding may not depend on the length of the text: the tables are laid out alike. */
+    private void checkRopes(List<LayerKind> kinds) {
+        List<Rope> ropes = kinds.stream()
+                .map(LayerKind::rope)
+                .filter(rope -> rope != null)
+                .distinct()
+                .toList();
+        if (ropes.size() > 1 && ropes.stream().anyMatch(rope -> rope.scaling().dependsOnLength())) {
+            throw new BelayException(config.path()
+                    + ": 'rope_parameters': dynamic and longrope are only supported where all layers have the same");
+        }
+    }
+
+    private void refuseOptions() {
+        for (Map.Entry<String, Family.Bias> option : Map.of(
+                        "attention_bias", family.queryKeyValueBias(), "mlp_bias", family.feedForwardBias())
+                .entrySet()) {
+            if (config.flag(option.getKey(), false) && option.getValue() == Family.Bias.NEVER) {
+                throw new BelayException(config.path() + ": '" + option.getKey() + "': true is not supported for "
+                        + family.architecture());
+            }
+        }
+        for (String key : List.of("hidden_act", "hidden_activation")) {
+            String activation = config.text(key, "silu");
+            if (!activation.equals("silu") && !activation.equals("swish")) {
+                throw new BelayException(
+                        config.path() + ": '" + key + "': " + activation + " is not supported; known: silu");
+            }
+        }
+        JsonNode quantization = config.get("quantization_config");
+        if (quantization != null) {
+            throw new BelayException(config.path() + ": 'quantization_config': quantized weights ("
+                    + quantization.path("quant_method").asText("unknown method")
+                    + ") are not supported; use the float32, float16 or bfloat16 release of the model");
+        }
+        for (String key : DECISIVE) {
+            JsonNode value = config.get(key);
+            if (value != null
+                    && !(value.isNumber() && (value.doubleValue() == 0 || value.doubleValue() == 1))
+                    && !(value.isBoolean() && !value.booleanValue())) {
+                throw new BelayException(config.path() + ": '" + key + "': " + value + " is not supported");
+            }
+        }
+        if (!family.experts()) {
+            for (String key : List.of("num_experts", "num_local_experts", "n_routed_experts")) {
+                if (config.get(key) != null && config.get(key).asInt() > 0) {
+                    throw new BelayException(config.path() + ": '" + key + "': " + config.get(key)
+                            + " is not supported for " + family.architecture());
+                }
+            }
+        }
+    }
+
+    private List<Integer> integers(String key) {
+        List<Integer> values = new ArrayList<>();
+        JsonNode node = config.get(key);
+        if (node != null && !node.isArray()) {
+            throw config.wrong(key, "a list of integers", node);
+        }
+        for (JsonNode value : node == null ? List.<JsonNode>of() : node) {
+            if (!value.isIntegralNumber() || !value.canConvertToInt()) {
+                throw config.wrong(key, "a list of integers", node);
+            }
+            values.add(value.intValue());
+        }
+        return values;
+    }
+
+    private List<String> texts(String key, int count) {
+        JsonNode node = config.get(key);
+        if (node == null) {
+            return null;
+        }
+        if (!node.isArray() || node.size() != count) {
+            throw config.wrong(key, "a list of " + count + " names, one for each layer", node);
+        }
+        List<String> values = new ArrayList<>();
+        for (JsonNode value : node) {
+            String text = value.asText();
+            if (!text.equals("full_attention") && !text.equals("sliding_attention")) {
+                throw new BelayException(config.path() + ": '" + key + "': " + text
+                        + " is not supported; known: full_attention, sliding_attention");
+            }
+            values.add(text);
+        }
+        return values;
+    }
+
+    private List<Integer> endTokens(JsonFile generation) {
+        String key = "eos_token_id";
+        JsonFile file = generation != null && generation.get(key) != null ? generation : config;
+        JsonNode node = file.get(key);
+        List<Integer> tokens = new ArrayList<>();
+        for (JsonNode token : node == null ? List.<JsonNode>of() : node.isArray() ? node : List.of(node)) {
+            if (!token.isIntegralNumber() || !token.canConvertToInt()) {
+                throw file.wrong(key, "a token id or a list of them", node);
+            }
+            tokens.add(token.intValue());
+        }
+        return List.copyOf(tokens);
+    }
+}

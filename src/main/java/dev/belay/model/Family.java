@@ -1,0 +1,182 @@
+package dev.belay.model;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What sets a family of models apart from Llama. To add one, copy the description that comes closest and put it into {@link #ALL};
+ * nothing else in the engine knows families.
+ *
+ * @param architecture name in {@code architectures} of config.json
+ * @param projections how the weights of the projections are stored
+ * @param queryKeyValueBias whether queries, keys and values have a bias
+ * @param outputBias whether the output projection of attention has one
+ * @param feedForwardBias whether the products of the feed-forward block have one
+ * @param headNorms whether every head of queries and keys is RMS-normed
+ * @param mask which keys a token sees
+ * @param partialRotary whether {@code partial_rotary_factor} counts
+ * @param unrotatedLayers whether {@code no_rope_layers} counts
+ * @param experts whether feed-forward blocks may be mixtures of experts
+ * @param defaults values of keys that config.json may leave out, where they are not those of Llama
+ */
+public record Family(
+        String architecture,
+        Projections projections,
+        Bias queryKeyValueBias,
+        Bias outputBias,
+        Bias feedForwardBias,
+        boolean headNorms,
+        Mask mask,
+        boolean partialRotary,
+        boolean unrotatedLayers,
+        boolean experts,
+        Map<String, Object> defaults) {
+
+    /** How projections are stored. */
+    public enum Projections {
+        /** {@code q_proj}, {@code k_proj}, {@code v_proj}, {@code gate_proj}, {@code up_proj}. */
+        SEPARATE,
+        /** {@code qkv_proj}, {@code gate_up_proj}. */
+        FUSED
+    }
+
+    /** Whether there is a bias. */
+    public enum Bias {
+        NEVER,
+        ALWAYS,
+        /** As {@code attention_bias}, or {@code mlp_bias}, says. */
+        AS_CONFIGURED
+    }
+
+    /** Which keys a token sees. */
+    public enum Mask {
+        /** All before it; {@code sliding_window} means nothing. */
+        FULL,
+        /** The last {@code sliding_window} in every layer, where it is set. */
+        WINDOW,
+        /** That in every layer, where {@code use_sliding_window} is true. */
+        WINDOW_IF_USED,
+        /** That in the layers that {@code layer_types} names, or without it those from {@code max_window_layers} on. */
+        LAYER_TYPES,
+        /** That in the layers that {@code layer_types} names, or without it those that are not rotated. */
+        UNROTATED_LAYERS
+    }
+
+    private static final Family LLAMA = new Family(
+            "LlamaForCausalLM",
+            Projections.SEPARATE,
+            Bias.AS_CONFIGURED,
+            Bias.AS_CONFIGURED,
+            Bias.AS_CONFIGURED,
+            false,
+            Mask.FULL,
+            false,
+            false,
+            false,
+            Map.of());
+
+    private static final Family MISTRAL = new Family(
+            "MistralForCausalLM",
+            Projections.SEPARATE,
+            Bias.NEVER,
+            Bias.NEVER,
+            Bias.NEVER,
+            false,
+            Mask.WINDOW,
+            false,
+            false,
+            false,
+            Map.of("num_key_value_heads", 8, "max_position_embeddings", 131072, "sliding_window", 4096));
+
+    private static final Family QWEN2 = new Family(
+            "Qwen2ForCausalLM",
+            Projections.SEPARATE,
+            Bias.ALWAYS,
+            Bias.NEVER,
+            Bias.NEVER,
+            false,
+            Mask.LAYER_TYPES,
+            false,
+            false,
+            false,
+            Map.of("num_key_value_heads", 32, "max_position_embeddings", 32768, "sliding_window", 4096));
+
+    private static final Family QWEN3 = new Family(
+            "Qwen3ForCausalLM",
+            Projections.SEPARATE,
+            Bias.AS_CONFIGURED,
+            Bias.AS_CONFIGURED,
+            Bias.NEVER,
+            true,
+            Mask.LAYER_TYPES,
+            false,
+            false,
+            false,
+            Map.of(
+                    "num_key_value_heads",
+                    32,
+                    "head_dim",
+                    128,
+                    "max_position_embeddings",
+                    32768,
+                    "sliding_window",
+                    4096));
+
+    private static final Family QWEN3_MOE = new Family(
+            "Qwen3MoeForCausalLM",
+            Projections.SEPARATE,
+            Bias.AS_CONFIGURED,
+            Bias.AS_CONFIGURED,
+            Bias.NEVER,
+            true,
+            Mask.WINDOW_IF_USED,
+            false,
+            false,
+            true,
+            Map.of("num_key_value_heads", 4, "max_position_embeddings", 32768, "sliding_window", 4096));
+
+    private static final Family PHI3 = new Family(
+            "Phi3ForCausalLM",
+            Projections.FUSED,
+            Bias.NEVER,
+            Bias.NEVER,
+            Bias.NEVER,
+            false,
+            Mask.WINDOW,
+            true,
+            false,
+            false,
+            Map.of("rms_norm_eps", 1e-5, "max_position_embeddings", 4096));
+
+    private static final Family SMOLLM3 = new Family(
+            "SmolLM3ForCausalLM",
+            Projections.SEPARATE,
+            Bias.AS_CONFIGURED,
+            Bias.AS_CONFIGURED,
+            Bias.AS_CONFIGURED,
+            false,
+            Mask.UNROTATED_LAYERS,
+            false,
+            true,
+            false,
+            Map.of(
+                    "num_key_value_heads",
+                    4,
+                    "max_position_embeddings",
+                    32768,
+                    "rope_theta",
+                    2e6,
+                    "tie_word_embeddings",
+                    true));
+
+    /** The families that the engine knows. */
+    public static final List<Family> ALL = List.of(LLAMA, MISTRAL, QWEN2, QWEN3, QWEN3_MOE, PHI3, SMOLLM3);
+
+    /** The family with that architecture. */
+    public static Optional<Family> of(String architecture) {
+        return ALL.stream()
+                .filter(family -> family.architecture.equals(architecture))
+                .findFirst();
+    }
+}
