@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Random;
+import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
 
 /**
@@ -19,6 +20,8 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
     private static final int FIRST_COPY_ROWS = 256;
     /** 64 MiB in and out, more than the caches hold. */
     private static final int LAST_COPY_ROWS = 4096;
+
+    private static final int COPY_GROWTH = 4;
 
     /** Width of the rows that are read, and their number: 16 MiB, doubled until it takes a while, up to 1 GiB. */
     private static final int READ_WIDTH = 16384;
@@ -44,13 +47,24 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
 
     /** Bytes a second that a large copy reads and writes. */
     public static double copyRate(Device device) {
-        int rows = FIRST_COPY_ROWS;
-        double milliseconds = copy(device, rows);
-        while (rows < LAST_COPY_ROWS && milliseconds <= LONG_MILLISECONDS) {
-            rows *= 4;
-            milliseconds = copy(device, rows);
+        return rate(
+                FIRST_COPY_ROWS,
+                LAST_COPY_ROWS,
+                COPY_GROWTH,
+                n -> copy(device, n),
+                n -> OperationCost.gather(n, COPY_WIDTH).bytes());
+    }
+
+    /** Bytes a second of work on some rows: the first, or as many times {@code growth} as it needs to take long, or the last. */
+    private static double rate(
+            int first, int last, int growth, IntToDoubleFunction milliseconds, IntToDoubleFunction bytes) {
+        int rows = first;
+        double taken = milliseconds.applyAsDouble(rows);
+        while (rows < last && taken <= LONG_MILLISECONDS) {
+            rows *= growth;
+            taken = milliseconds.applyAsDouble(rows);
         }
-        return OperationCost.gather(rows, COPY_WIDTH).bytes() / milliseconds * 1e3;
+        return bytes.applyAsDouble(rows) / taken * 1e3;
     }
 
     /** Milliseconds of the copy of some rows. */
@@ -69,13 +83,12 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
 
     /** Bytes a second that are read where next to nothing is written: in the dot products of many long rows with one. */
     public static double readRate(Device device) {
-        int rows = FIRST_READ_ROWS;
-        double milliseconds = read(device, rows);
-        while (rows < LAST_READ_ROWS && milliseconds <= LONG_MILLISECONDS) {
-            rows *= 2;
-            milliseconds = read(device, rows);
-        }
-        return OperationCost.dot(rows, READ_WIDTH).bytes() / milliseconds * 1e3;
+        return rate(
+                FIRST_READ_ROWS,
+                LAST_READ_ROWS,
+                2,
+                n -> read(device, n),
+                n -> OperationCost.dot(n, READ_WIDTH).bytes());
     }
 
     /** Milliseconds of the dot products of some rows. */
