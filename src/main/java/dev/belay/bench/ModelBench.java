@@ -161,7 +161,8 @@ public final class ModelBench implements AutoCloseable {
     public Decode decode(int texts, double seconds) {
         generate(texts, warm ? FEW_TOKENS : 1 + NEW_TOKENS);
         warm = true;
-        // The steps are what a long continuation takes more than a short one. Reading is measured in turn with them: how fast memory is
+        // The steps are what a long continuation takes more than a short one. Reading is measured in turn with them:
+        // how fast memory is
         // changes with what else a machine does.
         List<Double> steps = new ArrayList<>();
         List<Double> reads = new ArrayList<>();

@@ -26,6 +26,7 @@ import java.util.Set;
 public final class OperationBench implements AutoCloseable {
     /** Weights of the layers that an operation goes round: more than caches hold. */
     private static final double WARM_SECONDS = 2;
+
     private static final long ENOUGH_BYTES = 1L << 29;
     /** Logits of a batch at most, as in {@link dev.belay.forward.Generator}. */
     private static final long MOST_LOGITS = 1 << 26;

@@ -29,15 +29,18 @@ final class VerifyCommand implements Callable<Integer> {
     private static final double F32_TOLERANCE = 2e-4;
 
     /**
-     * Accepted by default in bfloat16: root mean square of the differences, as a share of that of the tensor. The largest of many
-     * differences is a matter of luck.
+     * Accepted by default in bfloat16: root mean square of the differences, as a share of that of the tensor, or with a mixture of
+     * experts of the median token's. The largest of many differences is a matter of luck.
      */
     private static final double BF16_RELATIVE = 0.03;
 
     @Mixin
     private ModelOptions options;
 
-    @Option(names = "--golden", paramLabel = "G.safetensors", required = true, description = "golden activations")
+    @Option(
+            names = "--golden",
+            paramLabel = "G.safetensors",
+            description = "golden activations (default MODEL/golden.safetensors)")
     private Path golden;
 
     @Option(
@@ -55,6 +58,9 @@ final class VerifyCommand implements Callable<Integer> {
         if (options.on.dtype == null) {
             options.on.dtype = DType.F32;
         }
+        if (golden == null) {
+            golden = options.folder.resolve("golden.safetensors");
+        }
         if (tolerance != null && !(tolerance >= 0)) {
             throw new UsageException("--tolerance is " + tolerance + ": use a number from 0");
         }
@@ -66,7 +72,8 @@ final class VerifyCommand implements Callable<Integer> {
             GoldenComparison.Limit limit = relative
                     ? GoldenComparison.Limit.ofRelative(BF16_RELATIVE)
                     : GoldenComparison.Limit.ofLargest(largest);
-            String words = relative ? "root mean square 3 % of each tensor's" : Double.toString(largest);
+            String whose = session.config().experts() == null ? "each tensor's" : "the median token's";
+            String words = relative ? "root mean square 3 % of " + whose : Double.toString(largest);
             List<GoldenComparison.Row> rows = new GoldenComparison(session, file, golden, limit, exact).run();
             ObjectNode result = Output.object();
             result.put("golden", golden.toString())

@@ -23,7 +23,8 @@ import org.junit.jupiter.params.provider.CsvSource;
  * In bfloat16 the difference from the float32 golden, over all prompts, must not be larger than the one that transformers 5.18 on
  * PyTorch 2.13 itself shows when it runs the same model in bfloat16 on a CPU: root mean square, and largest. The largest depends on how
  * the processor multiplies: a device that multiplies in float32 is held to a processor that does so too, one that multiplies bfloat16 to
- * one that does that.
+ * one that does that. Rounding gives some tokens of a mixture of experts another expert, in transformers as here; which, and how far
+ * off they are then, is luck, so that there the largest is not judged.
  */
 class FamilyBfloat16Test {
     @ParameterizedTest(name = "{0} {1}")
@@ -37,7 +38,31 @@ class FamilyBfloat16Test {
         "llama31-rope, hidden.1, 0.01997, 0.0876, 0.0831",
         "llama31-rope, hidden.2, 0.0201, 0.1037, 0.1339",
         "llama31-rope, head_out.0, 0.0063, 0.0455, 0.0479",
-        "llama31-rope, head_out.1, 0.0148, 0.0874, 0.0881"
+        "llama31-rope, head_out.1, 0.0148, 0.0874, 0.0881",
+        "mistral, head_out.0, 0.007289, 0.04809, 0.04809",
+        "mistral, head_out.1, 0.01639, 0.1119, 0.1119",
+        "mistral, hidden.1, 0.0236, 0.1297, 0.1297",
+        "mistral, hidden.2, 0.019, 0.09098, 0.09098",
+        "phi3, head_out.0, 0.006712, 0.04753, 0.04753",
+        "phi3, head_out.1, 0.01457, 0.08791, 0.08791",
+        "phi3, hidden.1, 0.0244, 0.1111, 0.1111",
+        "phi3, hidden.2, 0.01783, 0.08592, 0.08592",
+        "qwen2, head_out.0, 0.006297, 0.03965, 0.03965",
+        "qwen2, head_out.1, 0.01119, 0.06371, 0.06371",
+        "qwen2, head_out.2, 0.01775, 0.143, 0.143",
+        "qwen2, hidden.1, 0.02006, 0.08603, 0.08603",
+        "qwen2, hidden.2, 0.0359, 0.1693, 0.1693",
+        "qwen2, hidden.3, 0.02043, 0.1367, 0.1367",
+        "qwen3, head_out.0, 0.004392, 0.03411, 0.03411",
+        "qwen3, head_out.1, 0.009205, 0.05157, 0.05157",
+        "qwen3, head_out.2, 0.01189, 0.06433, 0.06433",
+        "qwen3, hidden.1, 0.01828, 0.08763, 0.08763",
+        "qwen3, hidden.2, 0.03593, 0.1679, 0.1679",
+        "qwen3, hidden.3, 0.02018, 0.1313, 0.1313",
+        "qwen3-moe, head_out.0, 0.004601, 0.02445, 0.02445",
+        "qwen3-moe, head_out.1, 0.04947, Infinity, Infinity",
+        "qwen3-moe, hidden.1, 0.06121, Infinity, Infinity",
+        "qwen3-moe, hidden.2, 0.09935, Infinity, Infinity"
     })
     void errorIsNotLargerThanThatOfTransformers(
             String family, String tensor, double rmsLimit, double floatProducts, double bfloat16Products) {
