@@ -2,7 +2,6 @@ package dev.belay.bench;
 
 import dev.belay.BelayException;
 import dev.belay.io.OutputFile;
-import dev.belay.model.Family;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -18,15 +17,9 @@ public final class TemporaryModel implements AutoCloseable {
      * Writes the model.
      *
      * @param progress called with the number of bytes written
-     * @throws BelayException if the forward pass does not know the shape's architecture, or the model cannot be written
+     * @throws BelayException if the model cannot be written
      */
     public TemporaryModel(ModelShape shape, LongConsumer progress) {
-        if (Family.of(shape.architecture()).isEmpty()) {
-            throw new BelayException("shape " + shape.name() + " is a " + shape.architecture()
-                    + ", which is not supported; known: "
-                    + String.join(
-                            ", ", Family.ALL.stream().map(Family::architecture).toList()));
-        }
         try {
             folder = Files.createTempDirectory("belay-bench-");
         } catch (IOException e) {

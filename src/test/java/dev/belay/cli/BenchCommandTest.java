@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -202,20 +201,5 @@ class BenchCommandTest {
         Cli.run("bench ? --only fly", Cli.TINY).failed(2, "fly");
         Cli.run("bench ? --device cpu", folder.resolve("none")).failed(1, "no such model folder");
         Cli.run("bench ? -o ?", Cli.TINY, folder).failed(1, "it is a folder; name a file");
-    }
-
-    /** Before anything is written to the folder for temporary files. */
-    @Test
-    void aShapeThatTheEngineDoesNotKnowIsRefused() {
-        Path temporary = Path.of(System.getProperty("java.io.tmpdir"));
-        List<String> before = Cli.names(temporary);
-        Cli.run("bench --device cpu --shape qwen3-0.6b")
-                .failed(1, "shape qwen3-0.6b is a Qwen3ForCausalLM", "LlamaForCausalLM");
-        assertEquals(
-                before.stream().filter(n -> n.startsWith("belay-bench-")).toList(),
-                Cli.names(temporary).stream()
-                        .filter(n -> n.startsWith("belay-bench-"))
-                        .toList());
-        assertFalse(Files.exists(folder.resolve("config.json")));
     }
 }

@@ -17,7 +17,7 @@ class InfoCommandTest {
             "4 of size 16, 2 key/value heads",
             "vocabulary      160",
             "positions       256",
-            "scaling none",
+            "scaling default",
             "stored as f32",
             "Memory it needs:",
             "2048 tokens (--batch-tokens)"

@@ -69,8 +69,8 @@ record KernelWorkload(
         all.add(gather(KernelCatalog.GATHER_BF16, 2));
         all.add(round());
         all.add(ablationStart());
-        all.add(addBias());
         all.add(scatter());
+        all.add(addBias());
         all.add(probe());
         all.add(attribution(KernelCatalog.ATTRIBUTION_F32, 4));
         all.add(attribution(KernelCatalog.ATTRIBUTION_BF16, 2));
