@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.cliff.ProbeScorer;
 import dev.belay.forward.ForwardPass;
-import dev.belay.forward.TextRunner;
 import dev.belay.io.OutputFile;
 import dev.belay.judge.JudgeSummary;
 import dev.belay.model.ModelConfig;
@@ -102,10 +101,7 @@ final class AblateCommand implements Callable<Integer> {
             List<Transcript> harmless,
             LinearProbe loaded,
             ObjectNode result) {
-        List<TextRunner.Text> texts = new ArrayList<>();
-        attacks.forEach(t -> texts.add(InputOptions.text(session, t, true)));
-        harmless.forEach(t -> texts.add(InputOptions.text(session, t, true)));
-        ForwardPass forward = session.forward(texts);
+        ForwardPass forward = session.forward();
         boolean scored = loaded != null && AblationStudy.sameInProbeTexts(heads.positions);
         if (loaded != null && !scored) {
             out.note("no final scores: '" + heads.positions

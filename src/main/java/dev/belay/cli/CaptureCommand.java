@@ -92,7 +92,7 @@ final class CaptureCommand implements Callable<Integer> {
 
     private HookReport run(Session session, List<InputOptions.Input> inputs, ActivationRecorder recorder) {
         List<TextRunner.Text> texts = InputOptions.texts(inputs);
-        ForwardPass forward = session.forward(texts);
+        ForwardPass forward = session.forward();
         boolean lastOnly = positions.equals("last");
         try (Progress progress = new Progress("capturing", texts.size())) {
             return new TextRunner(forward)

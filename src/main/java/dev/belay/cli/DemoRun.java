@@ -22,7 +22,6 @@ import dev.belay.text.Transcripts;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
-import java.util.stream.Stream;
 
 /** The steps of the demo: each prints a sentence, writes its artifact and adds to the report. */
 final class DemoRun {
@@ -81,8 +80,7 @@ final class DemoRun {
         List<ProbeText> texts = session.probeTexts(attacks);
         List<Transcript> pool = Transcripts.read(data.resolve("pool.jsonl"));
         List<ProbeText> poolTexts = session.probeTexts(pool);
-        ForwardPass forward = session.forward(ProbeScorer.texts(
-                Stream.concat(texts.stream(), poolTexts.stream()).toList()));
+        ForwardPass forward = session.forward();
         try (ProbeScorer scorer = new ProbeScorer(forward, probe, "the probe")) {
             trace(scorer, texts, attacks);
             HeadRanking greedy = rank(scorer, probe, texts);

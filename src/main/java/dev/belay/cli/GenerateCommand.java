@@ -50,7 +50,7 @@ final class GenerateCommand implements Callable<Integer> {
         try (Session session = input.open(options)) {
             List<InputOptions.Input> inputs =
                     input.prompts(session, generation.from == GenerationOptions.Start.thinking);
-            ForwardPass forward = session.forward(InputOptions.texts(inputs));
+            ForwardPass forward = session.forward();
             int[] counts = new int[2];
             HookReport report;
             try (OutputFile lines = OutputFile.create(output)) {

@@ -89,7 +89,7 @@ final class GoldenComparison {
 
     List<Row> run() {
         List<TextRunner.Text> texts = prompts();
-        ForwardPass forward = session.forward(texts);
+        ForwardPass forward = session.forward();
         Set<HookPoint> points = new HashSet<>();
         for (int i = 0; i <= config.layers(); i++) {
             points.add(HookPoint.residual(i));
@@ -237,7 +237,7 @@ final class GoldenComparison {
         }
         float[] states = new float[config.layers() * config.heads() * config.hidden()];
         int perBatch = Math.max(1, forward.maxTokens() / text.ids().length);
-        try (KvCache cache = KvCache.passing(session.device(), config, forward.maxTokens())) {
+        try (KvCache cache = KvCache.passing(session.device(), config, perBatch * text.ids().length)) {
             for (int first = 0; first < config.layers() * config.heads(); first += perBatch) {
                 int count = Math.min(perBatch, config.layers() * config.heads() - first);
                 Batch batch = new Batch();

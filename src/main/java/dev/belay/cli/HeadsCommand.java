@@ -78,7 +78,7 @@ final class HeadsCommand implements Callable<Integer> {
             // Before the pass takes its memory.
             DevicePeaks peaks = method == Method.direct ? null : session.peaks();
             List<ProbeText> texts = sweep.limited(input.probeTexts(session));
-            ForwardPass forward = session.forward(ProbeScorer.texts(texts));
+            ForwardPass forward = session.forward();
             try (ProbeScorer scorer = new ProbeScorer(forward, loaded, probe.file)) {
                 long start = System.nanoTime();
                 HeadRanking ranking = rank(scorer, loaded, texts);

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.cliff.CostModel;
 import dev.belay.device.DevicePeaks;
 import dev.belay.device.Work;
-import dev.belay.forward.TextRunner;
 import dev.belay.model.ModelConfig;
 import dev.belay.text.ProbeText;
 import java.nio.file.Path;
@@ -79,8 +78,7 @@ final class PlanCommand implements Callable<Integer> {
             List<InputOptions.Input> inputs = sweep.limited(
                     method == Method.generate ? input.prompts(session, false) : input.probeInputs(session));
             DevicePeaks peaks = session.peaks();
-            int batch = TextRunner.batchTokens(options.batchTokens, InputOptions.texts(inputs));
-            try (CostModel model = new CostModel(options.folder, session.device(), peaks, batch, layer)) {
+            try (CostModel model = new CostModel(options.folder, session.device(), peaks, options.batchTokens, layer)) {
                 print(session, inputs, new WorkReport(work(session, model, inputs, layer), peaks));
             }
         }

@@ -49,7 +49,7 @@ final class ProbeTestCommand implements Callable<Integer> {
         }
         try (Session session = Session.openForText(options)) {
             List<ProbeText> texts = session.probeTexts(transcripts);
-            try (ProbeScorer scorer = new ProbeScorer(session.forward(ProbeScorer.texts(texts)), loaded, probe.file);
+            try (ProbeScorer scorer = new ProbeScorer(session.forward(), loaded, probe.file);
                     Progress progress = new Progress("scoring", texts.size())) {
                 double[] scores = scorer.finalScores(texts, null, progress::at).scores();
                 ProbeMetrics metrics = ProbeMetrics.of(scores, labels);

@@ -2,7 +2,6 @@ package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
-import dev.belay.cliff.ProbeScorer;
 import dev.belay.cliff.ProbeStates;
 import dev.belay.forward.ForwardPass;
 import dev.belay.judge.RefusalPhrases;
@@ -65,7 +64,7 @@ final class ProbeTraining {
             labels[i] = true;
         }
         float[][] states;
-        ForwardPass forward = session.forward(ProbeScorer.texts(texts));
+        ForwardPass forward = session.forward();
         try (Progress progress = new Progress("reading states", texts.size())) {
             states = ProbeStates.last(forward, texts, layer, progress::at);
         }

@@ -6,7 +6,6 @@ import dev.belay.device.DevicePeaks;
 import dev.belay.device.Devices;
 import dev.belay.device.ProfiledDevice;
 import dev.belay.forward.ForwardPass;
-import dev.belay.forward.TextRunner;
 import dev.belay.io.OutputFile;
 import dev.belay.io.Resources;
 import dev.belay.model.Model;
@@ -141,12 +140,9 @@ final class Session implements AutoCloseable {
         }
     }
 
-    /** A forward pass whose batches hold {@code --batch-tokens} tokens, or the longest of the texts; see {@link ModelOptions#leastBatchTokens}. */
-    ForwardPass forward(List<TextRunner.Text> texts) {
-        return opened.own(new ForwardPass(
-                model,
-                TextRunner.batchTokens(options.batchTokens, texts),
-                TextRunner.batchTokens(options.leastBatchTokens(), texts)));
+    /** A forward pass whose batches hold {@code --batch-tokens} tokens; see {@link ModelOptions#leastBatchTokens}. */
+    ForwardPass forward() {
+        return opened.own(new ForwardPass(model, options.batchTokens, options.leastBatchTokens()));
     }
 
     int batchTokens() {

@@ -32,7 +32,7 @@ final class TraceOptions {
     /** The refusal traces of transcripts, with a probe that {@link #load} gave. */
     List<RefusalTrace> run(Session session, LinearProbe loaded, List<Transcript> transcripts, String label) {
         List<ProbeText> texts = session.probeTexts(transcripts);
-        try (ProbeScorer scorer = new ProbeScorer(session.forward(ProbeScorer.texts(texts)), loaded, probe.file);
+        try (ProbeScorer scorer = new ProbeScorer(session.forward(), loaded, probe.file);
                 Progress progress = new Progress(label, texts.size())) {
             return scorer.traces(texts, plateau, progress::at);
         }

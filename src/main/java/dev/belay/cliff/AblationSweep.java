@@ -4,7 +4,6 @@ import dev.belay.BelayException;
 import dev.belay.device.DeviceMemoryException;
 import dev.belay.forward.ForwardPass;
 import dev.belay.forward.TextPacker;
-import dev.belay.forward.TextRunner;
 import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.PositionScope;
 import dev.belay.model.ModelConfig;
@@ -87,7 +86,7 @@ public final class AblationSweep {
                 done += work(end - from);
                 from = end;
             } catch (DeviceMemoryException e) {
-                forward.shrink(TextRunner.batchTokens(1, ProbeScorer.texts(probes)), e);
+                forward.shrink(1, e);
             }
         }
         for (double[] layer : sums) {

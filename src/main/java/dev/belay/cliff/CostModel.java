@@ -38,7 +38,7 @@ public final class CostModel implements AutoCloseable {
      * @param folder the model's
      * @param like the device that the work is for
      * @param peaks its peaks
-     * @param batchTokens most tokens in a batch; at least those of the longest text
+     * @param batchTokens tokens in a batch; a longer text is one of its own
      * @param layer the probe's layer, i of H[i], or {@link LinearProbe#LAST}
      */
     public CostModel(Path folder, Device like, DevicePeaks peaks, int batchTokens, int layer) {

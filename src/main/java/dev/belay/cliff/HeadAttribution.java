@@ -14,9 +14,9 @@ import dev.belay.model.ModelWeights;
 import dev.belay.probe.LinearProbe;
 import dev.belay.text.ProbeText;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
 
 /**
  * Direct attribution: a[l,h] = mean over transcripts of (W_O[l][:,h] · z[l,h]) · w/‖w‖ at the last position. With
@@ -36,7 +36,7 @@ public final class HeadAttribution {
         ModelConfig c = model.config();
         List<TextRunner.Text> texts = ProbeScorer.texts(probes);
         double[][] attribution = new double[c.layers()][c.heads()];
-        try (Capture capture = new Capture(model, probe, layer)) {
+        try (Capture capture = new Capture(model, probe, layer, texts)) {
             new TextRunner(forward)
                     .run(
                             texts,
@@ -57,12 +57,15 @@ public final class HeadAttribution {
         private final ModelConfig config;
         private final List<DeviceBuffer> directions = new ArrayList<>();
         private final float[][] products;
+        private final List<TextRunner.Text> texts;
+        private List<Integer> textOfRow = List.of();
         private DeviceBuffer last;
 
-        Capture(Model model, LinearProbe probe, int layers) {
+        Capture(Model model, LinearProbe probe, int layers, List<TextRunner.Text> texts) {
             device = model.device();
             config = model.config();
             products = new float[layers][];
+            this.texts = texts;
             try {
                 for (int l = 0; l < layers; l++) {
                     float[] u = projected(
@@ -77,26 +80,39 @@ public final class HeadAttribution {
         }
 
         @Override
+        public void nextBatch(List<Integer> numbers) {
+            textOfRow = numbers;
+        }
+
+        @Override
         public boolean wants(HookPoint point) {
             return point.kind() == HookPoint.Kind.HEAD_OUTPUT && point.index() < products.length;
         }
 
         @Override
         public int take(HookPoint point, DeviceBuffer values, int width, TokenLayout layout) {
-            int texts = layout.rows();
-            int[] ends = new int[texts];
-            Arrays.setAll(ends, r -> layout.rowEnd(r) - 1);
-            if (last == null || last.elements() < (long) texts * width) {
+            int[] ends = IntStream.range(0, layout.tokens())
+                    .filter(t -> layout.position(t) == lastPosition(layout.row(t)))
+                    .toArray();
+            int count = ends.length;
+            if (count == 0) {
+                return 0;
+            }
+            if (last == null || last.elements() < (long) count * width) {
                 if (last != null) {
                     last.close();
                 }
-                last = owned.own(device.allocateRounded("head outputs of last tokens", (long) texts * width));
+                last = owned.own(device.allocateRounded("head outputs of last tokens", (long) count * width));
             }
-            device.gather(values, ends, texts, width, last);
+            device.gather(values, ends, count, width, last);
             int l = point.index();
-            products[l] = new float[texts * config.heads()];
-            device.headDots(last, directions.get(l), texts, config.heads(), config.headSize(), products[l]);
-            return texts;
+            products[l] = new float[count * config.heads()];
+            device.headDots(last, directions.get(l), count, config.heads(), config.headSize(), products[l]);
+            return count;
+        }
+
+        private int lastPosition(int row) {
+            return texts.get(textOfRow.get(row)).ids().length - 1;
         }
 
         /** Adds the products of the batch just run, each times {@code share}. */

@@ -8,6 +8,7 @@ import dev.belay.hooks.HookPoint;
 import dev.belay.model.ModelConfig;
 import dev.belay.text.ProbeText;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -20,29 +21,32 @@ final class SweepCapture implements ActivationCapture, AutoCloseable {
     private final Device device;
     private final int layers;
     private final int transcripts;
-    private final int[] changed;
+    /** Of each transcript: the first position that changes, its place among all that change, and the last position. */
+    private final int[] from;
+
+    private final int[] place;
     private final int[] last;
+    private final int changed;
     private final int[] identity;
+    private int[] indices = new int[16];
     private final List<DeviceBuffer> residuals = new ArrayList<>();
     private final List<DeviceBuffer> headOutputs = new ArrayList<>();
 
     SweepCapture(Device device, ModelConfig config, int layers, List<ProbeText> probes, int[] from) {
         this.device = device;
         this.layers = layers;
+        this.from = from;
         transcripts = probes.size();
+        place = new int[transcripts];
         last = new int[transcripts];
-        List<Integer> indices = new ArrayList<>();
-        int start = 0;
+        int places = 0;
         for (int i = 0; i < transcripts; i++) {
-            int length = probes.get(i).ids().length;
-            for (int p = from[i]; p < length; p++) {
-                indices.add(start + p);
-            }
-            start += length;
-            last[i] = start - 1;
+            last[i] = probes.get(i).ids().length - 1;
+            place[i] = places;
+            places += Math.max(0, last[i] + 1 - from[i]);
         }
-        changed = indices.stream().mapToInt(i -> i).toArray();
-        identity = IntStream.range(0, Math.max(changed.length, transcripts)).toArray();
+        changed = places;
+        identity = IntStream.range(0, Math.max(changed, transcripts)).toArray();
         try {
             for (int l = 0; l < layers; l++) {
                 residuals.add(device.allocate("sweep residual stream", (long) tokens(l) * config.hidden()));
@@ -58,12 +62,12 @@ final class SweepCapture implements ActivationCapture, AutoCloseable {
 
     /** C, the tokens that change. */
     int changed() {
-        return Math.max(changed.length, transcripts);
+        return Math.max(changed, transcripts);
     }
 
     /** Tokens kept in a layer: C, or in the last one the number of transcripts. */
     int tokens(int layer) {
-        return layer == layers - 1 ? transcripts : changed.length;
+        return layer == layers - 1 ? transcripts : changed;
     }
 
     /** 0, 1, 2, …, at least as many as any layer keeps. */
@@ -90,11 +94,28 @@ final class SweepCapture implements ActivationCapture, AutoCloseable {
     public int take(HookPoint point, DeviceBuffer values, int width, TokenLayout layout) {
         int layer = point.index();
         boolean residual = point.kind() == HookPoint.Kind.RESIDUAL;
-        // In the last layer only the tokens read pass the attention: its head outputs are those of the last tokens.
-        int[] indices = layer < layers - 1 ? changed : residual ? last : identity;
         DeviceBuffer target = residual ? residuals.get(layer) : headOutputs.get(layer);
-        device.gather(values, indices, tokens(layer), width, target);
-        return tokens(layer);
+        int taken = 0;
+        int first = 0;
+        for (int t = 0; t < layout.tokens(); t++) {
+            int text = layout.row(t);
+            int position = layout.position(t);
+            if (position < (layer == layers - 1 ? last[text] : from[text])) {
+                continue;
+            }
+            if (taken == 0) {
+                first = layer == layers - 1 ? text : place[text] + position - from[text];
+            }
+            if (taken == indices.length) {
+                indices = Arrays.copyOf(indices, 2 * taken);
+            }
+            indices[taken++] = t;
+        }
+        if (taken > 0) {
+            DeviceBuffer part = target.slice((long) first * width, (long) taken * width);
+            device.gather(values, indices, taken, width, part);
+        }
+        return taken;
     }
 
     @Override

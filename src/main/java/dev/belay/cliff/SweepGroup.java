@@ -71,8 +71,10 @@ final class SweepGroup implements AutoCloseable {
         try {
             baseCache =
                     owned.own(whole ? KvCache.passing(device, config, slots) : KvCache.keeping(device, config, slots));
-            sweepCache = owned.own(KvCache.passing(device, config, forward.maxTokens()));
             capture = owned.own(new SweepCapture(device, config, scorer.layer(), probes, from));
+            int most = Math.max(forward.maxTokens(), capture.changed());
+            sweepCache = owned.own(KvCache.passing(device, config, most));
+            forward.reserve(most);
             attention =
                     owned.own(device.allocate("sweep attention output", (long) capture.changed() * config.hidden()));
             long outputs = (long) capture.changed() * config.attention().queryWidth();

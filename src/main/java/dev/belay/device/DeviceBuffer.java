@@ -48,6 +48,17 @@ public abstract class DeviceBuffer implements AutoCloseable {
         }
     }
 
+    /**
+     * The {@code count} elements from {@code offset} on, as a buffer that shares this one's memory: closing it does nothing, and it is
+     * good as long as this one is open.
+     */
+    public final DeviceBuffer slice(long offset, long count) {
+        check("slice", offset, count);
+        return view(offset, count);
+    }
+
+    protected abstract DeviceBuffer view(long offset, long count);
+
     protected abstract void copyIn(long offset, float[] source, int from, int count);
 
     protected abstract void copyOut(long offset, float[] target, int to, int count);

@@ -50,7 +50,7 @@ public final class DryDevice extends CostedDevice {
     @Override
     public DeviceBuffer allocate(String name, long elements) {
         allocations++;
-        return new Buffer(name, elements);
+        return new Buffer(name, elements, elements * Float.BYTES);
     }
 
     @Override
@@ -96,10 +96,15 @@ public final class DryDevice extends CostedDevice {
     private final class Buffer extends DeviceBuffer {
         private long size;
 
-        Buffer(String name, long elements) {
+        Buffer(String name, long elements, long size) {
             super(name, elements);
-            size = elements * Float.BYTES;
+            this.size = size;
             hold(size);
+        }
+
+        @Override
+        protected DeviceBuffer view(long offset, long count) {
+            return new Buffer(name(), count, 0);
         }
 
         @Override

@@ -28,8 +28,8 @@ final class ExpertRouter {
         this.experts = experts;
     }
 
-    /** x += the mixture for {@code tokens} tokens, whose normed inputs [T, D] are in {@code work}. */
-    void run(ModelWeights.Mixture weights, Workspace work, int tokens) {
+    /** x [T, D] += the mixture for {@code tokens} tokens, whose normed inputs are in {@code work}. */
+    void run(ModelWeights.Mixture weights, Workspace work, int tokens, DeviceBuffer x) {
         int hidden = weights.router().columns();
         device.matmul(work.normed, hidden, 0, tokens, weights.router(), work.routerLogits, 0, false);
         route(work.routerLogits, tokens);
@@ -43,7 +43,7 @@ final class ExpertRouter {
             device.matmul(work.expertInputs, hidden, 0, count, weights.gateUp().get(e), work.gateUp, 0, false);
             device.swiglu(work.gateUp, count, experts.feedForward(), work.activated);
             device.matmul(work.activated, experts.feedForward(), 0, count, down, work.expertOutputs, 0, false);
-            device.scatter(work.expertOutputs, tokensOf, sharesOf, count, hidden, work.residual);
+            device.scatter(work.expertOutputs, tokensOf, sharesOf, count, hidden, x);
         }
     }
 

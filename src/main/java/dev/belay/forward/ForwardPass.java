@@ -1,6 +1,5 @@
 package dev.belay.forward;
 
-import dev.belay.BelayException;
 import dev.belay.device.AttentionShape;
 import dev.belay.device.Device;
 import dev.belay.device.DeviceBuffer;
@@ -8,7 +7,6 @@ import dev.belay.device.DeviceMatrix;
 import dev.belay.device.DeviceMemoryException;
 import dev.belay.device.HeadScaleTable;
 import dev.belay.device.KeyValues;
-import dev.belay.device.ProjectionSpace;
 import dev.belay.device.QkvPart;
 import dev.belay.device.Sampling;
 import dev.belay.device.TokenLayout;
@@ -22,8 +20,11 @@ import java.util.stream.IntStream;
  * The forward pass of a decoder-only transformer over ragged batches, layer by layer, with hooks.
  *
  * <p>H[0] is the embeddings, H[i] the residual stream after layer i-1 (counted from 0), H[L] the final norm of the last. Letters:
- * T tokens, D hidden size, H heads, KV key/value heads, HD head size, F feed-forward size, V vocabulary. All state lives in one
- * workspace that is sized once; no step allocates on the device.
+ * T tokens, D hidden size, H heads, KV key/value heads, HD head size, F feed-forward size, V vocabulary.
+ *
+ * <p>All state lives in one workspace that is sized once; no step allocates on the device. A text that is longer than a batch may be
+ * passes each layer in pieces: only its residual stream and one layer's keys and values are there as a whole, and the numbers are
+ * those of the text in one piece.
  */
 public final class ForwardPass implements AutoCloseable {
     private final Model model;
@@ -36,13 +37,14 @@ public final class ForwardPass implements AutoCloseable {
     private Workspace work;
     private final HeadScaleTable scaleTable = new HeadScaleTable();
     private final TokenLayout readLayout = new TokenLayout();
+    private final Pieces pieces = new Pieces();
     private final HookPoint[] residualPoints;
     private final HookPoint[] headPoints;
     private int[] identity = new int[0];
     private DeviceBuffer logits;
 
     /**
-     * Prepares passes of at most {@code maxTokens} tokens a batch.
+     * Prepares passes of {@code maxTokens} tokens a batch.
      *
      * @param model opened model; stays the caller's
      */
@@ -51,7 +53,7 @@ public final class ForwardPass implements AutoCloseable {
     }
 
     /**
-     * Prepares passes of at most {@code maxTokens} tokens a batch, or half as many, and so on, where the device has no room for more.
+     * Prepares passes of {@code maxTokens} tokens a batch, or half as many, and so on, where the device has no room for more.
      *
      * @param model opened model; stays the caller's
      * @param least tokens that a batch must be able to have
@@ -85,13 +87,13 @@ public final class ForwardPass implements AutoCloseable {
         return model;
     }
 
-    /** Most tokens that a batch may have. */
+    /** Tokens that a batch should have at most; one with more is computed in pieces of as many. */
     public int maxTokens() {
         return work.tokens;
     }
 
     /**
-     * Halves the most tokens that a batch may have, because the device has no room for more.
+     * Halves {@link #maxTokens}, because the device has no room for more.
      *
      * @param least tokens that a batch must be able to have
      * @throws DeviceMemoryException if there is no room for those
@@ -121,7 +123,7 @@ public final class ForwardPass implements AutoCloseable {
     private static int half(int tokens, int least, DeviceMemoryException cause) {
         if (tokens / 2 < least) {
             throw new DeviceMemoryException(
-                    cause.getMessage() + " (a batch of " + tokens + " tokens was too much, and the longest text has "
+                    cause.getMessage() + " (a batch of " + tokens + " tokens was too much, and the fewest allowed are "
                             + least + ")",
                     cause);
         }
@@ -137,15 +139,24 @@ public final class ForwardPass implements AutoCloseable {
 
     /** The residual stream [T, D] of the batch; H[from] before {@link #layers}, H[to] after it. */
     public DeviceBuffer residual() {
-        return work.residual;
+        return work.residual();
+    }
+
+    /**
+     * Makes room for the residual stream of {@code tokens} tokens, which forgets it.
+     *
+     * @throws DeviceMemoryException if there is none
+     */
+    public void reserve(int tokens) {
+        work.reserve(tokens);
     }
 
     /** Looks up the embeddings of the batch: the residual stream is H[0] then. */
     public void embed(Batch batch, Hooks hooks) {
         TokenLayout layout = batch.layout();
-        checkSize(layout);
-        device.embed(weights.embedding(), layout, work.residual);
-        capture(hooks, residualPoints[0], work.residual, config.hidden(), layout);
+        reserve(layout.tokens());
+        device.embed(weights.embedding(), layout, work.residual());
+        capture(hooks, residualPoints[0], work.residual(), config.hidden(), layout);
     }
 
     /**
@@ -160,15 +171,14 @@ public final class ForwardPass implements AutoCloseable {
     public TokenLayout layers(
             Batch batch, int from, int to, KvCache prefix, KvCache own, Hooks hooks, boolean readsOnly) {
         TokenLayout layout = batch.layout();
-        checkSize(layout);
         if (from == to && readsOnly) {
-            return narrow(batch);
+            return keepReads(batch);
         }
         for (int l = from; l < to; l++) {
             layout = attentionBlock(batch, l, prefix, own, hooks, readsOnly && l == to - 1);
             feedForwardBlock(l, layout.tokens());
             if (l + 1 < config.layers()) {
-                capture(hooks, residualPoints[l + 1], work.residual, config.hidden(), layout);
+                capture(hooks, residualPoints[l + 1], work.residual(), config.hidden(), layout);
             }
         }
         return layout;
@@ -180,23 +190,40 @@ public final class ForwardPass implements AutoCloseable {
      * @return the layout of the tokens that the residual stream holds
      */
     public TokenLayout attentionBlock(Batch batch, int l, KvCache prefix, KvCache own, Hooks hooks, boolean readsOnly) {
-        boolean narrow = readsOnly && batch.readCount() < batch.tokens();
         DeviceBuffer angles = ropes.of(l, batch.layout());
+        pieces.split(batch.layout(), work.tokens);
+        if (readsOnly && batch.readCount() < batch.tokens()) {
+            TokenLayout layout = narrow(batch, l, angles, own.layer(l));
+            project(QkvPart.QUERIES, l, work.normedRead, layout, angles, own.layer(l));
+            attend(batch, layout, work.residual(), l, prefix, own, hooks);
+            return layout;
+        }
+        ModelWeights.Layer w = weights.layer(l);
+        for (int i = 0; i < pieces.count(); i++) {
+            TokenLayout layout = pieces.layout(i);
+            DeviceBuffer x = work.residual(i, batch.tokens());
+            device.project(
+                    x,
+                    w.attentionNorm(),
+                    config.normEps(),
+                    w.qkv(),
+                    layout,
+                    attention[l],
+                    w.heads(),
+                    angles,
+                    work.projectionSpace,
+                    work.queries,
+                    own.layer(l));
+            attend(batch, layout, x, l, prefix, own, hooks);
+        }
+        return batch.layout();
+    }
+
+    /** x += W_O · attention of the tokens of {@code layout}, whose queries are in the workspace. */
+    private void attend(
+            Batch batch, TokenLayout layout, DeviceBuffer x, int l, KvCache prefix, KvCache own, Hooks hooks) {
         AttentionShape shape = attention[l];
         ModelWeights.Layer w = weights.layer(l);
-        TokenLayout layout = batch.layout();
-        DeviceBuffer x = work.residual;
-        float eps = config.normEps();
-        if (narrow) {
-            device.rmsNorm(x, w.attentionNorm(), eps, layout.tokens(), config.hidden(), work.normed);
-            project(QkvPart.KEYS_VALUES, l, work.normed, layout, angles, own.layer(l));
-            layout = narrow(batch);
-            project(QkvPart.QUERIES, l, work.normedRead, layout, angles, own.layer(l));
-        } else {
-            ProjectionSpace space = work.projectionSpace;
-            DeviceBuffer norm = w.attentionNorm();
-            device.project(x, norm, eps, w.qkv(), layout, shape, w.heads(), angles, space, work.queries, own.layer(l));
-        }
         int tokens = layout.tokens();
         boolean scaled = hooks.scales().fill(scaleTable, l, layout, batch.spans(), hooks.report());
         // What is captured are the head outputs as they were before any scaling.
@@ -211,9 +238,8 @@ public final class ForwardPass implements AutoCloseable {
                 device.scaleHeads(work.headOutputs, scaleTable, tokens, config.heads(), config.headSize());
             }
         }
-        device.matmul(work.headOutputs, shape.queryWidth(), 0, tokens, w.output(), work.residual, 0, true);
-        addBias(work.residual, tokens, config.hidden(), w.outputBias());
-        return layout;
+        device.matmul(work.headOutputs, shape.queryWidth(), 0, tokens, w.output(), x, 0, true);
+        addBias(x, tokens, config.hidden(), w.outputBias());
     }
 
     /** Queries, or keys and values, of the tokens in {@code normed}, rotated and where attention reads them. */
@@ -231,19 +257,39 @@ public final class ForwardPass implements AutoCloseable {
         }
     }
 
-    /** Keeps only the tokens read: gathers their residual stream and normed input to the front. */
-    private TokenLayout narrow(Batch batch) {
+    /** Computes the keys and values of all tokens, and keeps only the residual stream and the normed inputs of the tokens read. */
+    private TokenLayout narrow(Batch batch, int l, DeviceBuffer angles, KeyValues own) {
         int[] reads = batch.reads();
         int count = batch.readCount();
-        device.gather(work.normed, reads, count, config.hidden(), work.normedRead);
-        device.gather(work.residual, reads, count, config.hidden(), work.residualRead);
+        int width = config.hidden();
+        ModelWeights.Layer w = weights.layer(l);
+        int done = 0;
+        for (int i = 0; i < pieces.count(); i++) {
+            TokenLayout layout = pieces.layout(i);
+            DeviceBuffer x = work.residual(i, batch.tokens());
+            device.rmsNorm(x, w.attentionNorm(), config.normEps(), layout.tokens(), width, work.normed);
+            project(QkvPart.KEYS_VALUES, l, work.normed, layout, angles, own);
+            int end = pieces.within(i, reads, done, count);
+            device.gather(work.normed, pieces.within(), end - done, width, part(work.normedRead, done, end));
+            done = end;
+        }
+        return keepReads(batch);
+    }
+
+    /** Keeps only the tokens read: gathers their residual stream to the front. */
+    private TokenLayout keepReads(Batch batch) {
+        int[] reads = batch.reads();
+        int count = batch.readCount();
+        device.gather(work.residual(), reads, count, config.hidden(), work.residualRead);
         batch.layout().select(reads, count, readLayout);
-        copy(work.residualRead, count, work.residual);
+        device.gather(work.residualRead, identity(count), count, config.hidden(), work.residual());
         return readLayout;
     }
 
-    private void copy(DeviceBuffer from, int tokens, DeviceBuffer to) {
-        device.gather(from, identity(tokens), tokens, config.hidden(), to);
+    /** Rows {@code from} to {@code to - 1} of a buffer [T, D]. */
+    private DeviceBuffer part(DeviceBuffer buffer, int from, int to) {
+        long width = config.hidden();
+        return from == 0 ? buffer : buffer.slice(from * width, (to - from) * width);
     }
 
     private int[] identity(int n) {
@@ -255,11 +301,17 @@ public final class ForwardPass implements AutoCloseable {
 
     /** x += W_down · (silu(W_gate · norm(x)) ∘ W_up · norm(x)), or the layer's mixture of such experts, for the first {@code tokens} tokens of the residual stream. */
     public void feedForwardBlock(int l, int tokens) {
+        for (int i = 0, from = 0; from < tokens; i++, from += work.tokens) {
+            int count = Math.min(work.tokens, tokens - from);
+            feedForward(l, work.residual(i, tokens), count);
+        }
+    }
+
+    private void feedForward(int l, DeviceBuffer x, int tokens) {
         ModelWeights.Layer w = weights.layer(l);
-        DeviceBuffer x = work.residual;
         if (w.mixture() != null) {
             device.rmsNorm(x, w.feedForwardNorm(), config.normEps(), tokens, config.hidden(), work.normed);
-            router.run(w.mixture(), work, tokens);
+            router.run(w.mixture(), work, tokens, x);
             return;
         }
         if (w.gateUpBias() == null) {
@@ -278,8 +330,8 @@ public final class ForwardPass implements AutoCloseable {
 
     /** The final norm of the first {@code tokens} tokens of the residual stream: H[L], [T, D]. */
     public DeviceBuffer finalNorm(int tokens) {
-        device.rmsNorm(work.residual, weights.finalNorm(), config.normEps(), tokens, config.hidden(), work.states);
-        return work.states;
+        device.rmsNorm(work.residual(), weights.finalNorm(), config.normEps(), tokens, config.hidden(), work.states());
+        return work.states();
     }
 
     /** Logits [T, V] of the tokens last normed by {@link #finalNorm}. */
@@ -289,7 +341,7 @@ public final class ForwardPass implements AutoCloseable {
             releaseLogits();
             logits = device.allocate("logits", needed);
         }
-        device.matmul(work.states, config.hidden(), 0, tokens, weights.head(), logits, 0, false);
+        device.matmul(work.states(), config.hidden(), 0, tokens, weights.head(), logits, 0, false);
         return logits;
     }
 
@@ -303,7 +355,7 @@ public final class ForwardPass implements AutoCloseable {
         embed(batch, hooks);
         TokenLayout layout = layers(batch, 0, to, null, own, hooks, readsOnly);
         if (to < config.layers()) {
-            return work.residual;
+            return work.residual();
         }
         DeviceBuffer last = finalNorm(layout.tokens());
         capture(hooks, residualPoints[config.layers()], last, config.hidden(), layout);
@@ -313,13 +365,6 @@ public final class ForwardPass implements AutoCloseable {
     private static void capture(Hooks hooks, HookPoint point, DeviceBuffer values, int width, TokenLayout layout) {
         if (hooks.capture().wants(point)) {
             hooks.report().captured(point, hooks.capture().take(point, values, width, layout));
-        }
-    }
-
-    private void checkSize(TokenLayout layout) {
-        if (layout.tokens() > work.tokens) {
-            throw new BelayException(
-                    "a batch of " + layout.tokens() + " tokens does not fit into --batch-tokens " + work.tokens);
         }
     }
 

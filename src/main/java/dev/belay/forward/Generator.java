@@ -195,31 +195,20 @@ public final class Generator {
             if (batch.tokens() + row.length - row.cached > forward.maxTokens()) {
                 run(active, from, r, cache, hooks);
                 from = r;
-                shorten(row, cache, hooks);
             }
-            add(row, row.length);
+            add(row);
             batch.readLast();
         }
         run(active, from, active.size(), cache, hooks);
     }
 
-    /** Adds the tokens of a row that are not in the cache yet, up to position {@code end}. */
-    private void add(Row row, int end) {
+    /** Adds the tokens of a row that are not in the cache yet. */
+    private void add(Row row) {
         batch.openRow(row.slot, row.span);
-        for (int p = row.cached; p < end; p++) {
+        for (int p = row.cached; p < row.length; p++) {
             batch.addToken(row.ids[p], p);
         }
-        row.cached = end;
-    }
-
-    /** Brings a row that does not fit into a batch nearer to its end, a whole batch at a time. */
-    private void shorten(Row row, KvCache cache, Hooks hooks) {
-        while (row.length - row.cached > forward.maxTokens()) {
-            batch.clear();
-            add(row, row.cached + forward.maxTokens());
-            forward.run(batch, config.layers(), cache, hooks, true);
-        }
-        batch.clear();
+        row.cached = row.length;
     }
 
     /** Runs the batch, which holds rows {@code from} to {@code to - 1}, and appends a token to each. */

@@ -37,11 +37,6 @@ public final class TextRunner {
         this.forward = forward;
     }
 
-    /** A batch size at which every text fits: {@code batchTokens}, or the longest text. */
-    public static int batchTokens(int batchTokens, List<Text> texts) {
-        return texts.stream().mapToInt(text -> text.ids().length).reduce(batchTokens, Math::max);
-    }
-
     /**
      * Computes H[to] of every text.
      *
@@ -67,7 +62,7 @@ public final class TextRunner {
                 from = end;
                 progress.accept(from);
             } catch (DeviceMemoryException e) {
-                forward.shrink(batchTokens(1, texts), e);
+                forward.shrink(1, e);
             }
         }
         return report;

@@ -134,7 +134,7 @@ class ShrinkingBatchTest {
             DeviceMemoryException e =
                     assertThrows(DeviceMemoryException.class, () -> new ForwardPass(model, BATCH, 257));
             assertEquals(
-                    "no room for 'gate and up' (a batch of 512 tokens was too much, and the longest text has 257)",
+                    "no room for 'gate and up' (a batch of 512 tokens was too much, and the fewest allowed are 257)",
                     e.getMessage());
             e = assertThrows(DeviceMemoryException.class, () -> new ForwardPass(model, BATCH));
             assertEquals("no room for 'gate and up'", e.getMessage());
@@ -148,7 +148,7 @@ class ShrinkingBatchTest {
             DeviceMemoryException e =
                     assertThrows(DeviceMemoryException.class, () -> sweep(tiny, attacks, new ArrayList<>()));
             assertTrue(e.getMessage().startsWith("no room for 'sweep"), e.getMessage());
-            assertTrue(e.getMessage().contains("the longest text has"), e.getMessage());
+            assertTrue(e.getMessage().contains("a batch of 1 tokens was too much"), e.getMessage());
         }
     }
 }

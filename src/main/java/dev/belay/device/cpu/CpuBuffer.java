@@ -16,6 +16,7 @@ final class CpuBuffer extends DeviceBuffer {
     private final MemorySegment segment;
     private final long address;
     private final boolean bfloat16;
+    private final boolean owner;
 
     CpuBuffer(String name, long elements, boolean bfloat16) {
         super(name, elements);
@@ -23,6 +24,21 @@ final class CpuBuffer extends DeviceBuffer {
         arena = Arena.ofShared();
         segment = allocate(arena, name, elements * elementBytes());
         address = segment.address();
+        owner = true;
+    }
+
+    private CpuBuffer(CpuBuffer whole, long offset, long elements) {
+        super(whole.name(), elements);
+        bfloat16 = whole.bfloat16;
+        arena = whole.arena;
+        segment = whole.segment.asSlice(offset * elementBytes(), elements * elementBytes());
+        address = segment.address();
+        owner = false;
+    }
+
+    @Override
+    protected DeviceBuffer view(long offset, long count) {
+        return new CpuBuffer(this, offset, count);
     }
 
     /** Zeroed memory; closes the arena if there is none. */
@@ -85,7 +101,7 @@ final class CpuBuffer extends DeviceBuffer {
 
     @Override
     public void close() {
-        if (arena.scope().isAlive()) {
+        if (owner && arena.scope().isAlive()) {
             arena.close();
         }
     }

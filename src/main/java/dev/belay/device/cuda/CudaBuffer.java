@@ -13,6 +13,10 @@ final class CudaBuffer extends DeviceBuffer {
     private static final int COPY_BYTES = 1 << 20;
 
     private final CudaPool.Block block;
+    /** Bytes of the block before the first number. */
+    private final long start;
+
+    private final boolean owner;
     private final DType type;
     private final CudaQueue queue;
     private final CudaStaging staging;
@@ -23,6 +27,23 @@ final class CudaBuffer extends DeviceBuffer {
         this.queue = queue;
         this.staging = staging;
         block = pool.allocate(name, elements * type.bytes());
+        start = 0;
+        owner = true;
+    }
+
+    private CudaBuffer(CudaBuffer whole, long offset, long elements) {
+        super(whole.name(), elements);
+        type = whole.type;
+        queue = whole.queue;
+        staging = whole.staging;
+        block = whole.block;
+        start = whole.start + offset * type.bytes();
+        owner = false;
+    }
+
+    @Override
+    protected DeviceBuffer view(long offset, long count) {
+        return new CudaBuffer(this, offset, count);
     }
 
     static CudaBuffer of(DeviceBuffer buffer) {
@@ -36,7 +57,7 @@ final class CudaBuffer extends DeviceBuffer {
 
     /** Device address of the first number. */
     long address() {
-        return block.address();
+        return block.address() + start;
     }
 
     @Override
@@ -77,6 +98,8 @@ final class CudaBuffer extends DeviceBuffer {
 
     @Override
     public void close() {
-        block.close();
+        if (owner) {
+            block.close();
+        }
     }
 }
