@@ -25,7 +25,8 @@ final class ModelOptions {
             paramLabel = "N",
             defaultValue = "" + BATCH_TOKENS,
             converter = Converters.Positive.class,
-            description = "most tokens in one batch (default ${DEFAULT-VALUE}); bounds memory")
+            description =
+                    "tokens in one batch (default ${DEFAULT-VALUE}); bounds memory: a longer text is computed in pieces")
     int batchTokens = BATCH_TOKENS;
 
     @Option(
