@@ -1,7 +1,6 @@
 package dev.belay.text.jinja;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import com.hubspot.jinjava.el.ext.NamedParameter;
 import com.hubspot.jinjava.interpret.JinjavaInterpreter;
 import com.hubspot.jinjava.lib.exptest.ExpTest;
 import com.hubspot.jinjava.lib.filter.AdvancedFilter;
@@ -13,14 +12,14 @@ import com.hubspot.jinjava.tree.Node;
 import com.hubspot.jinjava.tree.TagNode;
 import java.time.ZonedDateTime;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
 /** What transformers adds to Jinja2, and the filters whose Jinjava version differs from Jinja2's. */
 final class Extensions {
-    private static final ObjectMapper JSON = new ObjectMapper();
-
     private Extensions() {}
 
     /** A filter from its name and a function of the value, the positional and the named arguments. */
@@ -52,6 +51,8 @@ final class Extensions {
                 new NamedFilter(
                         "replace",
                         (value, arguments, _) -> PythonStrings.call(PythonOperators.text(value), "replace", arguments)),
+                new NamedFilter("max", (value, _, _) -> extreme(value, 1)),
+                new NamedFilter("min", (value, _, _) -> extreme(value, -1)),
                 new NamedFilter("string", (value, _, _) -> PythonOperators.text(value)),
                 new NamedFilter("items", (value, _, _) -> value instanceof Map<?, ?> map ? items(map) : List.of()));
     }
@@ -66,6 +67,24 @@ final class Extensions {
         @Override
         public boolean evaluate(Object value, JinjavaInterpreter interpreter, Object... arguments) {
             return value == PythonNone.NONE;
+        }
+    }
+
+    /** The test {@code in}, of lists, mappings and strings. */
+    static final class InTest implements ExpTest {
+        @Override
+        public String getName() {
+            return "in";
+        }
+
+        @Override
+        public boolean evaluate(Object value, JinjavaInterpreter interpreter, Object... arguments) {
+            return switch (arguments.length == 1 ? arguments[0] : null) {
+                case String text -> value instanceof String part && text.contains(part);
+                case Collection<?> items -> items.stream().anyMatch(item -> PythonOperators.equal(value, item));
+                case Map<?, ?> map -> map.containsKey(value);
+                case null, default -> throw new TemplateFailure("the test in needs a list, a mapping or a string");
+            };
         }
     }
 
@@ -98,56 +117,84 @@ final class Extensions {
 
     private static List<Object> items(Map<?, ?> map) {
         List<Object> items = new ArrayList<>();
-        map.forEach((key, value) -> items.add(List.of(key, value)));
+        map.forEach((key, value) -> items.add(PythonTuple.of(key, value)));
         return items;
     }
 
+    /** The largest number or string of a list, or with {@code sign} -1 the smallest; undefined if there is none. */
+    private static Object extreme(Object value, int sign) {
+        if (!(value instanceof Collection<?> items)) {
+            throw new TemplateFailure("max and min need a list");
+        }
+        return items.stream()
+                .map(item -> (Object) item)
+                .reduce((a, b) -> sign * compare(b, a) > 0 ? b : a)
+                .orElse(null);
+    }
+
+    private static int compare(Object a, Object b) {
+        if (a instanceof Number left && b instanceof Number right) {
+            return Double.compare(left.doubleValue(), right.doubleValue());
+        }
+        if (a instanceof String left && b instanceof String right) {
+            return left.compareTo(right);
+        }
+        throw new TemplateFailure("cannot compare " + PythonOperators.type(a) + " and " + PythonOperators.type(b));
+    }
+
+    /** {@code dict(name=value, ...)}. */
+    static Object dict(Object... arguments) {
+        Map<String, Object> map = new LinkedHashMap<>();
+        for (Object argument : arguments) {
+            if (!(argument instanceof NamedParameter named)) {
+                throw new TemplateFailure("dict() takes named values here");
+            }
+            map.put(named.getName(), named.getValue());
+        }
+        return map;
+    }
+
     private static String toJson(Object value, Object[] arguments, Map<String, Object> named) {
-        Object indent = named.get("indent");
+        Object indent = argument("indent", 1, arguments, named);
+        Object separators = argument("separators", 2, arguments, named);
+        int spaces = indent instanceof Number number ? number.intValue() : -1;
+        String comma = spaces < 0 ? ", " : ",";
+        String colon = ": ";
+        if (separators instanceof List<?> pair && pair.size() == 2) {
+            comma = PythonOperators.text(pair.get(0));
+            colon = PythonOperators.text(pair.get(1));
+        }
+        boolean ascii = PythonOperators.truth(argument("ensure_ascii", 0, arguments, named));
+        boolean sorted = PythonOperators.truth(argument("sort_keys", 3, arguments, named));
+        return new PythonJson(spaces, comma, colon, ascii, sorted).write(value);
+    }
+
+    private static Object argument(String name, int place, Object[] arguments, Map<String, Object> named) {
+        return place < arguments.length ? arguments[place] : named.get(name);
+    }
+
+    /** {@code filter}: what it encloses passes the filters that it names. */
+    static final class FilterTag implements Tag {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public String getName() {
+            return "filter";
+        }
+
+        @Override
+        public String interpret(TagNode tag, JinjavaInterpreter interpreter) {
+            String expression = PythonLiteral.quote(render(tag, interpreter)) + " | " + tag.getHelpers();
+            return PythonOperators.text(interpreter.resolveELExpression(expression, tag.getLineNumber()));
+        }
+    }
+
+    private static String render(TagNode tag, JinjavaInterpreter interpreter) {
         StringBuilder out = new StringBuilder();
-        json(value, indent instanceof Number number ? number.intValue() : -1, 0, out);
+        for (Node node : tag.getChildren()) {
+            out.append(node.render(interpreter));
+        }
         return out.toString();
-    }
-
-    /** Writes JSON with the separators of Python's json.dumps; {@code indent < 0} means on one line. */
-    private static void json(Object value, int indent, int depth, StringBuilder out) {
-        switch (value) {
-            case Map<?, ?> map -> {
-                List<Runnable> parts = new ArrayList<>();
-                map.forEach((key, item) -> parts.add(() -> {
-                    json(String.valueOf(key), indent, depth, out);
-                    out.append(": ");
-                    json(item, indent, depth + 1, out);
-                }));
-                enclosed('{', parts, '}', indent, depth, out);
-            }
-            case Iterable<?> list -> {
-                List<Runnable> parts = new ArrayList<>();
-                list.forEach(item -> parts.add(() -> json(item, indent, depth + 1, out)));
-                enclosed('[', parts, ']', indent, depth, out);
-            }
-            case PythonNone _ -> out.append("null");
-            case null, default -> {
-                try {
-                    out.append(JSON.writeValueAsString(value));
-                } catch (JsonProcessingException e) {
-                    throw new TemplateFailure(
-                            "tojson cannot write a " + value.getClass().getSimpleName());
-                }
-            }
-        }
-    }
-
-    private static void enclosed(
-            char open, List<Runnable> parts, char close, int indent, int depth, StringBuilder out) {
-        out.append(open);
-        for (int i = 0; i < parts.size(); i++) {
-            out.append(i == 0 ? "" : indent < 0 ? ", " : ",");
-            out.append(indent < 0 ? "" : "\n" + " ".repeat(indent * (depth + 1)));
-            parts.get(i).run();
-        }
-        out.append(indent < 0 || parts.isEmpty() ? "" : "\n" + " ".repeat(indent * depth));
-        out.append(close);
     }
 
     /** {@code generation}: marks what an assistant wrote; it changes nothing in the text. */
@@ -161,11 +208,7 @@ final class Extensions {
 
         @Override
         public String interpret(TagNode tag, JinjavaInterpreter interpreter) {
-            StringBuilder out = new StringBuilder();
-            for (Node node : tag.getChildren()) {
-                out.append(node.render(interpreter));
-            }
-            return out.toString();
+            return render(tag, interpreter);
         }
     }
 }

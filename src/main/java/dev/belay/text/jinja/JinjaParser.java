@@ -9,11 +9,13 @@ import static jinjava.de.odysseus.el.tree.impl.Scanner.Symbol.NOT;
 import static jinjava.de.odysseus.el.tree.impl.Scanner.Symbol.RBRACK;
 
 import com.hubspot.jinjava.el.ext.AdditionOperator;
+import com.hubspot.jinjava.el.ext.AstTuple;
 import com.hubspot.jinjava.el.ext.ExtendedParser;
 import com.hubspot.jinjava.el.ext.NamedParameterOperator;
 import com.hubspot.jinjava.el.ext.StringConcatOperator;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import jinjava.de.odysseus.el.tree.impl.Builder;
 import jinjava.de.odysseus.el.tree.impl.Parser;
 import jinjava.de.odysseus.el.tree.impl.Scanner;
@@ -34,6 +36,18 @@ final class JinjaParser extends ExtendedParser {
     /** The name under which {@link PythonResolver} takes a slice: (start, stop, step), each of them may be null. */
     static final String SLICE = "__slice__";
 
+    private static final Map<AstBinary.Operator, AstBinary.Operator> PYTHON = Map.of(
+            AdditionOperator.OP,
+            PythonOperators.PLUS,
+            AstBinary.MUL,
+            PythonOperators.TIMES,
+            AstBinary.MOD,
+            PythonOperators.REMAINDER,
+            AstBinary.EQ,
+            PythonOperators.EQUAL,
+            AstBinary.NE,
+            PythonOperators.UNEQUAL);
+
     JinjaParser(Builder context, String expression) {
         super(context, expression);
         putExtensionHandler(StringConcatOperator.TOKEN, new ExtensionHandler(ExtensionPoint.ADD) {
@@ -46,12 +60,7 @@ final class JinjaParser extends ExtendedParser {
 
     @Override
     protected AstBinary createAstBinary(AstNode left, AstNode right, AstBinary.Operator operator) {
-        AstBinary.Operator python = operator == AdditionOperator.OP
-                ? PythonOperators.PLUS
-                : operator == AstBinary.EQ
-                        ? PythonOperators.EQUAL
-                        : operator == AstBinary.NE ? PythonOperators.UNEQUAL : operator;
-        return super.createAstBinary(left, right, python);
+        return super.createAstBinary(left, right, PYTHON.getOrDefault(operator, operator));
     }
 
     @Override
@@ -75,7 +84,8 @@ final class JinjaParser extends ExtendedParser {
     @Override
     protected AstNode nonliteral() throws Scanner.ScanException, Parser.ParseException {
         if (getToken().getSymbol() != IDENTIFIER) {
-            return super.nonliteral();
+            AstNode value = super.nonliteral();
+            return value instanceof AstTuple ? createAstUnary(value, PythonOperators.TUPLE) : value;
         }
         String name = consumeToken().getImage();
         return getToken().getSymbol() == LPAREN ? function(name, params()) : identifier(name);

@@ -25,6 +25,9 @@ import jinjava.javax.el.ExpressionFactory;
 public final class JinjaTemplate {
     private static final Set<String> OTHER_FILES = Set.of("include", "import", "from", "extends");
 
+    /** Most calls of a macro within itself. */
+    private static final int MOST_CALLS = 100;
+
     private final Engine engine = new Engine();
     private final String source;
 
@@ -75,6 +78,8 @@ public final class JinjaTemplate {
                 .withNestedInterpretationEnabled(false)
                 .withKeepTrailingNewline(true)
                 .withElResolver(new PythonResolver())
+                .withEnableRecursiveMacroCalls(true)
+                .withMaxMacroRecursionDepth(MOST_CALLS)
                 .withDisabled(Map.of(Context.Library.TAG, OTHER_FILES))
                 .withInterperterFactory(new Interpreters())
                 .withLegacyOverrides(LegacyOverrides.newBuilder()
@@ -98,10 +103,13 @@ public final class JinjaTemplate {
             registerTag(new LoopTag());
             registerTag(new Extensions.ConditionTag());
             registerTag(new Extensions.GenerationTag());
+            registerTag(new Extensions.FilterTag());
             registerExpTest(new Extensions.NoneTest());
+            registerExpTest(new Extensions.InTest());
             Extensions.filters().forEach(this::registerFilter);
             registerFunction(
                     new ELFunctionDefinition("", "raise_exception", Extensions.class, "raiseException", Object.class));
+            registerFunction(new ELFunctionDefinition("", "dict", Extensions.class, "dict", Object[].class));
             registerFunction(
                     new ELFunctionDefinition("", "strftime_now", Extensions.class, "strftimeNow", String.class));
         }

@@ -14,6 +14,8 @@ import jinjava.javax.el.ELContext;
 
 /** Operators that fail where Python fails, so that an undefined value never becomes the text "null" in a prompt. */
 final class PythonOperators {
+    private static final long MOST_REPEATED = 1 << 24;
+
     private PythonOperators() {}
 
     /** {@code a and b}: the first falsy operand, or the last. */
@@ -51,6 +53,75 @@ final class PythonOperators {
         @Override
         public String toString() {
             return "+";
+        }
+    };
+
+    /** {@code a * b} of two numbers, or of a string or list and a number of times. */
+    static final AstBinary.Operator TIMES = new AstBinary.SimpleOperator() {
+        @Override
+        protected Object apply(TypeConverter converter, Object left, Object right) {
+            if (left instanceof Number && !(right instanceof Number)) {
+                return apply(converter, right, left);
+            }
+            int times = right instanceof Number number ? Math.max(0, number.intValue()) : 0;
+            if (left instanceof String text && right instanceof Number) {
+                return text.repeat(bounded(text.length(), times));
+            }
+            if (left instanceof List<?> list && right instanceof Number) {
+                List<Object> all = new ArrayList<>();
+                for (int i = 0; i < bounded(list.size(), times); i++) {
+                    all.addAll(list);
+                }
+                return all;
+            }
+            if (left instanceof Number && right instanceof Number) {
+                return NumberOperations.mul(converter, left, right);
+            }
+            throw new TemplateFailure("cannot multiply " + type(left) + " and " + type(right));
+        }
+
+        private int bounded(int size, int times) {
+            if ((long) size * times > MOST_REPEATED) {
+                throw new TemplateFailure("a string or list is repeated " + times + " times");
+            }
+            return times;
+        }
+
+        @Override
+        public String toString() {
+            return "*";
+        }
+    };
+
+    /** {@code a % b} of two numbers, or a format and its arguments. */
+    static final AstBinary.Operator REMAINDER = new AstBinary.SimpleOperator() {
+        @Override
+        protected Object apply(TypeConverter converter, Object left, Object right) {
+            if (left instanceof String format) {
+                return PythonStrings.percent(format, right instanceof PythonTuple tuple ? tuple : List.of(right));
+            }
+            if (left instanceof Number && right instanceof Number) {
+                return NumberOperations.mod(converter, left, right);
+            }
+            throw new TemplateFailure("cannot divide " + type(left) + " by " + type(right));
+        }
+
+        @Override
+        public String toString() {
+            return "%";
+        }
+    };
+
+    /** A literal in parentheses with a comma. */
+    static final AstUnary.Operator TUPLE = new AstUnary.SimpleOperator() {
+        @Override
+        protected Object apply(TypeConverter converter, Object items) {
+            return items instanceof List<?> list ? new PythonTuple(list) : items;
+        }
+
+        @Override
+        public String toString() {
+            return "";
         }
     };
 
@@ -110,10 +181,12 @@ final class PythonOperators {
         }
     };
 
-    private static boolean equal(Object left, Object right) {
-        return left instanceof Number a && right instanceof Number b
-                ? a.doubleValue() == b.doubleValue()
-                : Objects.equals(left, right);
+    /** Python's {@code left == right}. */
+    static boolean equal(Object left, Object right) {
+        if (left instanceof Number a && right instanceof Number b) {
+            return a.doubleValue() == b.doubleValue();
+        }
+        return left instanceof PythonTuple == right instanceof PythonTuple && Objects.equals(left, right);
     }
 
     /** Whether a condition with this value holds; the text "false" does, though not for Jinjava. */
@@ -123,11 +196,7 @@ final class PythonOperators {
 
     /** A value as Jinja2 prints it. */
     static String text(Object value) {
-        return switch (value) {
-            case null -> "";
-            case Boolean truth -> truth ? "True" : "False";
-            default -> value.toString();
-        };
+        return PythonText.str(value);
     }
 
     /** The kind of a value in words. */

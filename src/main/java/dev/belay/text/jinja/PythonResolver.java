@@ -52,6 +52,8 @@ final class PythonResolver extends ELResolver {
         return switch (base) {
             case Filter filter -> filter(filter, arguments);
             case ExpTest test -> test(test, name, arguments);
+            case LoopTag.Loop loop
+            when name.equals("cycle") && arguments.length > 0 -> arguments[loop.getIndex0() % arguments.length];
             case String text when name.equals(JinjaParser.SLICE) -> slice(characters(text), arguments, true);
             case List<?> list when name.equals(JinjaParser.SLICE) -> slice(list, arguments, false);
             case String text -> PythonStrings.call(text, name, arguments);
@@ -81,7 +83,7 @@ final class PythonResolver extends ELResolver {
         return switch (name) {
             case "items" -> {
                 List<Object> items = new ArrayList<>();
-                map.forEach((key, value) -> items.add(Arrays.asList(key, value)));
+                map.forEach((key, value) -> items.add(PythonTuple.of(key, value)));
                 yield items;
             }
             case "keys" -> new ArrayList<Object>(map.keySet());

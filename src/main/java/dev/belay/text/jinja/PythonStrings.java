@@ -6,9 +6,15 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.IntPredicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** The methods of Python's {@code str} that chat templates call, on Java strings. */
 final class PythonStrings {
+    private static final int MOST_FILLED = 1 << 20;
+    private static final Pattern FIELD = Pattern.compile("\\{\\{|}}|\\{(\\d{0,3})}|[{}]");
+    private static final Pattern PERCENT = Pattern.compile("%(.)", Pattern.DOTALL);
+
     private PythonStrings() {}
 
     /**
@@ -39,6 +45,32 @@ final class PythonStrings {
                 String suffix = string(method, arguments, 0);
                 yield text.endsWith(suffix) ? text.substring(0, text.length() - suffix.length()) : text;
             }
+            case "partition" -> {
+                String separator = string(method, arguments, 0);
+                int at = text.indexOf(separator);
+                yield at < 0 ? PythonTuple.of(text, "", "") : around(text, separator, at);
+            }
+            case "rpartition" -> {
+                String separator = string(method, arguments, 0);
+                int at = text.lastIndexOf(separator);
+                yield at < 0 ? PythonTuple.of("", "", text) : around(text, separator, at);
+            }
+            case "format" -> format(text, arguments);
+            case "zfill" -> {
+                int sign = text.startsWith("-") || text.startsWith("+") ? 1 : 0;
+                String zeros = "0".repeat(missing(text, arguments));
+                yield text.substring(0, sign) + zeros + text.substring(sign);
+            }
+            case "ljust" -> text + fill(arguments).repeat(missing(text, arguments));
+            case "rjust" -> fill(arguments).repeat(missing(text, arguments)) + text;
+            case "center" -> {
+                int missing = missing(text, arguments);
+                // As Python does it: the odd one goes to the left if the width is odd.
+                int left = missing / 2 + (missing & (text.length() + missing) & 1);
+                yield fill(arguments).repeat(left) + text + fill(arguments).repeat(missing - left);
+            }
+            case "swapcase" -> swapCase(text);
+            case "casefold" -> text.toUpperCase(Locale.ROOT).toLowerCase(Locale.ROOT);
             case "find" -> (long) text.indexOf(string(method, arguments, 0));
             case "rfind" -> (long) text.lastIndexOf(string(method, arguments, 0));
             case "count" -> (long) count(text, string(method, arguments, 0));
@@ -162,6 +194,79 @@ final class PythonStrings {
                 ? text
                 : text.substring(0, 1).toUpperCase(Locale.ROOT)
                         + text.substring(1).toLowerCase(Locale.ROOT);
+    }
+
+    private static PythonTuple around(String text, String separator, int at) {
+        return PythonTuple.of(text.substring(0, at), separator, text.substring(at + separator.length()));
+    }
+
+    private static int missing(String text, Object[] arguments) {
+        if (arguments.length == 0 || !(arguments[0] instanceof Number width) || width.longValue() > MOST_FILLED) {
+            throw new TemplateFailure("a string is filled to a width that is no number up to " + MOST_FILLED);
+        }
+        return Math.max(0, width.intValue() - text.codePointCount(0, text.length()));
+    }
+
+    private static String fill(Object[] arguments) {
+        return arguments.length > 1 ? PythonText.str(arguments[1]) : " ";
+    }
+
+    private static String swapCase(String text) {
+        StringBuilder out = new StringBuilder();
+        text.codePoints()
+                .map(c -> Character.isUpperCase(c) ? Character.toLowerCase(c) : Character.toUpperCase(c))
+                .forEach(out::appendCodePoint);
+        return out.toString();
+    }
+
+    /** Python's {@code str.format} with {@code {}}, {@code {0}} and doubled braces; formats after a colon are refused. */
+    private static String format(String text, Object[] arguments) {
+        StringBuilder out = new StringBuilder();
+        Matcher field = FIELD.matcher(text);
+        int next = 0;
+        while (field.find()) {
+            String number = field.group(1);
+            String value = field.group().substring(0, 1);
+            if (number != null) {
+                int index = number.isEmpty() ? next++ : Integer.parseInt(number);
+                if (index >= arguments.length) {
+                    throw new TemplateFailure("format() has no argument " + index);
+                }
+                value = PythonText.str(arguments[index]);
+            } else if (field.group().length() == 1) {
+                throw new TemplateFailure("format() knows {}, {0} and doubled braces only");
+            }
+            field.appendReplacement(out, Matcher.quoteReplacement(value));
+        }
+        return field.appendTail(out).toString();
+    }
+
+    /** Python's {@code format % arguments} with %s, %d, %r and %%. */
+    static String percent(String format, List<?> arguments) {
+        StringBuilder out = new StringBuilder();
+        Matcher field = PERCENT.matcher(format);
+        int next = 0;
+        while (field.find()) {
+            char kind = field.group(1).charAt(0);
+            if (kind != '%' && next >= arguments.size()) {
+                throw new TemplateFailure("'%' has too few arguments");
+            }
+            Object given = kind == '%' ? null : arguments.get(next++);
+            String value = switch (kind) {
+                case '%' -> "%";
+                case 's' -> PythonText.str(given);
+                case 'r' -> PythonText.repr(given);
+                case 'd' -> {
+                    if (!(given instanceof Number number)) {
+                        throw new TemplateFailure("'%d' needs a number");
+                    }
+                    yield String.valueOf(number.longValue());
+                }
+                default -> throw new TemplateFailure("'%" + kind + "' is not known here");
+            };
+            field.appendReplacement(out, Matcher.quoteReplacement(value));
+        }
+        return field.appendTail(out).toString();
     }
 
     private static int count(String text, String part) {
