@@ -27,7 +27,7 @@ import picocli.CommandLine.Option;
         description = "Generates with and without the top heads and reports refusal and attack success.")
 final class AblateCommand implements Callable<Integer> {
     @Mixin
-    private ModelOptions options;
+    private TextModelOptions options;
 
     @Option(names = "--data", paramLabel = "F.jsonl", required = true, description = "transcripts of attacks")
     private Path data;

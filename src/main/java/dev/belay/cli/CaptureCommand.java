@@ -30,7 +30,7 @@ import picocli.CommandLine.Option;
         description = "Writes hidden states H[i] of texts to a safetensors file.")
 final class CaptureCommand implements Callable<Integer> {
     @Mixin
-    private ModelOptions options;
+    private TextModelOptions options;
 
     @ArgGroup(multiplicity = "1")
     private InputOptions input;

@@ -10,6 +10,7 @@ import dev.belay.device.DType;
 import dev.belay.device.DeviceException;
 import dev.belay.device.cuda.CudaDeviceChoice;
 import dev.belay.hooks.PositionScope;
+import dev.belay.text.ThinkingMarkers;
 import java.util.function.Function;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
@@ -31,6 +32,14 @@ final class Converters {
         @Override
         public PositionScope convert(String value) {
             return Converters.usage(value, PositionScope::parse);
+        }
+    }
+
+    /** Thinking markers: OPEN,CLOSE. */
+    static final class Markers implements ITypeConverter<ThinkingMarkers> {
+        @Override
+        public ThinkingMarkers convert(String value) {
+            return Converters.usage(value, ThinkingMarkers::parse);
         }
     }
 

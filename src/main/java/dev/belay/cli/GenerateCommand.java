@@ -22,7 +22,7 @@ import picocli.CommandLine.Option;
         description = "Continues prompts and writes transcripts, with or without ablated heads.")
 final class GenerateCommand implements Callable<Integer> {
     @Mixin
-    private ModelOptions options;
+    private TextModelOptions options;
 
     @ArgGroup(multiplicity = "1")
     private InputOptions input;

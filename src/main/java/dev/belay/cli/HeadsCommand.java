@@ -44,7 +44,7 @@ final class HeadsCommand implements Callable<Integer> {
     private static final int SHOWN = 10;
 
     @Mixin
-    private ModelOptions options;
+    private TextModelOptions options;
 
     @Mixin
     private ProbeOption probe;

@@ -2,13 +2,14 @@ package dev.belay.cli;
 
 import dev.belay.device.DType;
 import dev.belay.model.ModelConfig;
+import dev.belay.text.ThinkingMarkers;
 import java.nio.file.Path;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** Which model, on which device, how. */
-final class ModelOptions {
+class ModelOptions {
     private static final int BATCH_TOKENS = 2048;
 
     @Parameters(
@@ -46,6 +47,16 @@ final class ModelOptions {
     /** The number type asked for, or bf16. */
     DType dtype() {
         return on.dtype(DType.BF16);
+    }
+
+    /** What encloses the thinking, or null for what the model's template says. */
+    ThinkingMarkers markers() {
+        return null;
+    }
+
+    /** Whether names of control tokens in given text count as those tokens. */
+    boolean parseSpecial() {
+        return false;
     }
 
     private ModelConfig config;

@@ -33,7 +33,7 @@ final class PlanCommand implements Callable<Integer> {
     }
 
     @Mixin
-    private ModelOptions options;
+    private TextModelOptions options;
 
     @ArgGroup(multiplicity = "1")
     private InputOptions input;

@@ -25,7 +25,7 @@ import picocli.CommandLine.Option;
         })
 final class ProbeTestCommand implements Callable<Integer> {
     @Mixin
-    private ModelOptions options;
+    private TextModelOptions options;
 
     @Mixin
     private ProbeOption probe;

@@ -18,7 +18,7 @@ import picocli.CommandLine.Option;
         description = "Fits a refusal probe: logistic regression on H[layer] at the last position.")
 final class ProbeTrainCommand implements Callable<Integer> {
     @Mixin
-    private ModelOptions options;
+    private TextModelOptions options;
 
     @Option(
             names = "--refused",

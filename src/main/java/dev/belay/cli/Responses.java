@@ -73,7 +73,7 @@ final class Responses {
         if (tokenizer == null) {
             return new Reply(input, "", "", tokens, continuation.ended());
         }
-        String text = tokenizer.decode(tokens, 0, tokens.length, true);
+        String text = tokenizer.decodeKeeping(tokens, session.markers().tags());
         Transcript given = input.transcript();
         if (given != null && options.from == GenerationOptions.Start.thinking) {
             return new Reply(input, given.thinking(), text.strip(), tokens, continuation.ended());

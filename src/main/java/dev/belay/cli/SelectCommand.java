@@ -26,7 +26,7 @@ import picocli.CommandLine.Option;
         description = "Keeps the training examples with the deepest cliffs (Cliff-as-a-Judge).")
 final class SelectCommand implements Callable<Integer> {
     @Mixin
-    private ModelOptions options;
+    private TextModelOptions options;
 
     @Mixin
     private TraceOptions tracing;

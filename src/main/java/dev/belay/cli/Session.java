@@ -12,6 +12,7 @@ import dev.belay.model.Model;
 import dev.belay.model.ModelConfig;
 import dev.belay.text.ChatTemplate;
 import dev.belay.text.ProbeText;
+import dev.belay.text.TextFormat;
 import dev.belay.text.ThinkingMarkers;
 import dev.belay.text.Tokenizer;
 import dev.belay.text.Transcript;
@@ -27,6 +28,7 @@ final class Session implements AutoCloseable {
     private final Model model;
     private Tokenizer tokenizer;
     private ChatTemplate template;
+    private ThinkingMarkers markers;
     private String fingerprint;
     private DevicePeaks peaks;
 
@@ -111,7 +113,16 @@ final class Session implements AutoCloseable {
     }
 
     ThinkingMarkers markers() {
-        return ThinkingMarkers.of(config().family());
+        if (markers == null) {
+            markers = options.markers() != null
+                    ? options.markers()
+                    : ThinkingMarkers.find(ChatTemplate.find(options.folder), tokenizer());
+        }
+        return markers;
+    }
+
+    private TextFormat format() {
+        return new TextFormat(tokenizer(), template(), markers(), options.parseSpecial());
     }
 
     List<ProbeText> probeTexts(List<Transcript> transcripts) {
@@ -120,14 +131,14 @@ final class Session implements AutoCloseable {
 
     /** The tokens of a transcript up to its response. */
     ProbeText probeText(Transcript transcript) {
-        ProbeText text = ProbeText.of(tokenizer(), template(), markers(), transcript);
+        ProbeText text = ProbeText.of(format(), transcript);
         checkLength("transcript " + transcript.id(), text.ids().length);
         return text;
     }
 
     /** The tokens of a transcript's prompt. */
     int[] prompt(Transcript transcript) {
-        int[] prompt = ProbeText.prompt(tokenizer(), template(), transcript);
+        int[] prompt = ProbeText.prompt(format(), transcript);
         checkLength("the prompt of transcript " + transcript.id(), prompt.length);
         return prompt;
     }

@@ -22,7 +22,7 @@ import picocli.CommandLine.Option;
                 "Writes the refusal score at every position of transcripts, their plateau, final score and misalignment.")
 final class TraceCommand implements Callable<Integer> {
     @Mixin
-    private ModelOptions options;
+    private TextModelOptions options;
 
     @Mixin
     private TraceOptions tracing;

@@ -15,6 +15,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** Turns messages into the text that a model was trained on, by the Jinja template in its folder. */
 public final class ChatTemplate {
@@ -24,12 +25,14 @@ public final class ChatTemplate {
     private static final String JSON_FILE = "chat_template.json";
 
     private final String place;
+    private final String source;
     private final JinjaTemplate template;
     private final String bos;
     private final String eos;
 
     private ChatTemplate(String place, String template, String bos, String eos) {
         this.place = place;
+        source = template;
         this.bos = bos;
         this.eos = eos;
         try {
@@ -47,22 +50,29 @@ public final class ChatTemplate {
      * @throws BelayException if there is no template, or a file cannot be read
      */
     public static ChatTemplate load(Path modelDir) {
+        return find(modelDir)
+                .orElseThrow(() -> new BelayException("the model " + modelDir
+                        + " has no chat template: add chat_template to " + CONFIG + " or a " + JINJA_FILE
+                        + " to the model's folder"));
+    }
+
+    /** As {@link #load}, but a folder may have no template. */
+    public static Optional<ChatTemplate> find(Path modelDir) {
         JsonNode config = json(modelDir.resolve(CONFIG));
         JsonNode special = json(modelDir.resolve("special_tokens_map.json"));
         String bos = token(config, special, "bos_token");
         String eos = token(config, special, "eos_token");
         Path jinja = modelDir.resolve(JINJA_FILE);
         if (Files.exists(jinja)) {
-            return new ChatTemplate("the chat template " + jinja, text(jinja), bos, eos);
+            return Optional.of(new ChatTemplate("the chat template " + jinja, text(jinja), bos, eos));
         }
         for (Path file : List.of(modelDir.resolve(JSON_FILE), modelDir.resolve(CONFIG))) {
             String template = fromNode(json(file).path("chat_template"), file);
             if (template != null) {
-                return new ChatTemplate("the chat template in " + file, template, bos, eos);
+                return Optional.of(new ChatTemplate("the chat template in " + file, template, bos, eos));
             }
         }
-        throw new BelayException("the model " + modelDir + " has no chat template: add chat_template to " + CONFIG
-                + " or a " + JINJA_FILE + " to the model's folder");
+        return Optional.empty();
     }
 
     /**
@@ -100,6 +110,21 @@ public final class ChatTemplate {
         } catch (TemplateFailure e) {
             throw new BelayException(place + " failed: " + e.getMessage(), e);
         }
+    }
+
+    /** Whether the text in which the answer begins ends with this marker. */
+    boolean opensAnswer(String marker) {
+        try {
+            return render(List.of(Message.user("Hello")), true).stripTrailing().endsWith(marker);
+        } catch (BelayException e) {
+            // A template that refuses such messages says so when it renders those that are asked for.
+            return false;
+        }
+    }
+
+    /** Whether this text is in the template. */
+    boolean mentions(String text) {
+        return source.contains(text);
     }
 
     private static String fromNode(JsonNode node, Path file) {

@@ -20,9 +20,10 @@ public record ProbeText(String id, int[] ids, int thinkingStart, int thinkingEnd
      *
      * @throws BelayException if the chat template fails or nothing of the close marker is left among the tokens
      */
-    public static ProbeText of(
-            Tokenizer tokenizer, ChatTemplate template, ThinkingMarkers markers, Transcript transcript) {
-        String prompt = render(template, transcript);
+    public static ProbeText of(TextFormat format, Transcript transcript) {
+        Cover cover = format.cover();
+        ThinkingMarkers markers = format.markers();
+        String prompt = render(format, cover, transcript);
         String thinking = transcript.thinking();
         int opened = markers.openLength(thinking);
         String open = thinking.substring(0, opened);
@@ -31,10 +32,10 @@ public record ProbeText(String id, int[] ids, int thinkingStart, int thinkingEnd
         } else if (opened == 0) {
             open = markers.open();
         }
-        String body = withoutClose(thinking.substring(opened), markers);
-        int thinkingAt = prompt.length() + open.length();
-        int closeAt = thinkingAt + body.length();
-        TokenizedText tokens = tokenizer.encodeWithSpans(prompt + open + body + markers.close());
+        String body = cover.cover(withoutClose(thinking.substring(opened), markers));
+        int thinkingAt = cover.length(prompt + open);
+        int closeAt = cover.length(prompt + open + body);
+        TokenizedText tokens = cover.encode(prompt + open + body + markers.close());
         int end = tokens.firstEndingAfter(closeAt);
         if (end == tokens.length()) {
             throw new BelayException(
@@ -49,12 +50,13 @@ public record ProbeText(String id, int[] ids, int thinkingStart, int thinkingEnd
      *
      * @throws BelayException if the chat template fails
      */
-    public static int[] prompt(Tokenizer tokenizer, ChatTemplate template, Transcript transcript) {
-        return tokenizer.encode(render(template, transcript));
+    public static int[] prompt(TextFormat format, Transcript transcript) {
+        Cover cover = format.cover();
+        return cover.encode(render(format, cover, transcript)).ids();
     }
 
-    private static String render(ChatTemplate template, Transcript transcript) {
-        return template.render(List.of(Message.user(transcript.prompt())), true);
+    private static String render(TextFormat format, Cover cover, Transcript transcript) {
+        return format.template().render(List.of(Message.user(cover.cover(transcript.prompt()))), true);
     }
 
     private static String withoutClose(String thinking, ThinkingMarkers markers) {

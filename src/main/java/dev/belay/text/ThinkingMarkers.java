@@ -1,5 +1,10 @@
 package dev.belay.text;
 
+import dev.belay.BelayException;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Predicate;
+
 /**
  * What encloses the thinking of a model.
  *
@@ -7,11 +12,57 @@ package dev.belay.text;
  * @param close stands between thinking and response; its tokens are the closing tokens
  */
 public record ThinkingMarkers(String open, String close) {
-    private static final ThinkingMarkers THINK = new ThinkingMarkers("<think>\n", "\n</think>\n\n");
+    /** The markers of DeepSeek-R1, QwQ, Qwen3, SmolLM3, Phi-4-reasoning and most others. */
+    public static final ThinkingMarkers THINK = new ThinkingMarkers("<think>\n", "\n</think>\n\n");
 
-    /** The markers of a model family by {@code model_type} of config.json; so far every family writes the same ones. */
-    public static ThinkingMarkers of(String modelType) {
-        return THINK;
+    /** What published models write: first the usual ones, then those of Magistral, OpenThinker, Seed-OSS and Kimi. */
+    private static final List<ThinkingMarkers> KNOWN = List.of(
+            THINK,
+            new ThinkingMarkers("[THINK]", "[/THINK]"),
+            new ThinkingMarkers("<|begin_of_thought|>\n\n", "\n\n<|end_of_thought|>\n\n"),
+            new ThinkingMarkers("<seed:think>", "</seed:think>"),
+            new ThinkingMarkers("◁think▷", "◁/think▷"));
+
+    /**
+     * The markers that a model writes: those with which its chat template opens the answer; else those that the template mentions; else
+     * those that are tokens of their own; else {@link #THINK}.
+     */
+    public static ThinkingMarkers find(Optional<ChatTemplate> template, Tokenizer tokenizer) {
+        return first(m -> template.isPresent() && template.get().opensAnswer(m.openTag()))
+                .or(() -> first(m -> m.tags().stream()
+                        .anyMatch(tag -> template.isPresent() && template.get().mentions(tag))))
+                .or(() -> first(m -> tokenizer.hasControl(m.openTag()) && tokenizer.hasControl(m.closeTag())))
+                .orElse(THINK);
+    }
+
+    /**
+     * Markers from {@code OPEN,CLOSE}; {@code \\n} in them stands for a line feed.
+     *
+     * @throws BelayException if there are not two
+     */
+    public static ThinkingMarkers parse(String text) {
+        int comma = text.indexOf(',');
+        ThinkingMarkers markers = comma < 0
+                ? new ThinkingMarkers("", "")
+                : new ThinkingMarkers(lines(text.substring(0, comma)), lines(text.substring(comma + 1)));
+        if (markers.openTag().isEmpty() || markers.closeTag().isEmpty()) {
+            throw new BelayException(
+                    "'" + text + "' is no pair of markers: give OPEN,CLOSE, such as '<think>\\n,\\n</think>\\n\\n'");
+        }
+        return markers;
+    }
+
+    private static String lines(String text) {
+        return text.replace("\\n", "\n");
+    }
+
+    private static Optional<ThinkingMarkers> first(Predicate<ThinkingMarkers> fits) {
+        return KNOWN.stream().filter(fits).findFirst();
+    }
+
+    /** Both markers without the white space around them. */
+    public List<String> tags() {
+        return List.of(openTag(), closeTag());
     }
 
     /** The open marker without the white space around it. */

@@ -8,9 +8,12 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import dev.belay.BelayException;
 import dev.belay.io.OutputFile;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Collection;
 import java.util.Map;
 
 /**
@@ -23,7 +26,12 @@ public final class Tokenizer implements AutoCloseable {
 
     private final HuggingFaceTokenizer tokenizer;
     private final Path file;
+    /** Stands before text that is inside another one: private characters, which hardly any text has. */
+    private static final String SENTINEL = "\uDBFF\uDFFD\uDBFF\uDFFD";
+
     private int vocabSize = -1;
+    private AddedTokens added;
+    private HuggingFaceTokenizer literal;
 
     private Tokenizer(HuggingFaceTokenizer tokenizer, Path file) {
         this.tokenizer = tokenizer;
@@ -43,8 +51,16 @@ public final class Tokenizer implements AutoCloseable {
                             + " comes from, or save it with transformers' PreTrainedTokenizerFast");
         }
         TokenizerLibrary.load();
+        return new Tokenizer(open(file, () -> HuggingFaceTokenizer.newInstance(file, OPTIONS)), file);
+    }
+
+    private interface Opening {
+        HuggingFaceTokenizer open() throws IOException;
+    }
+
+    private static HuggingFaceTokenizer open(Path file, Opening opening) {
         try {
-            return new Tokenizer(HuggingFaceTokenizer.newInstance(file, OPTIONS), file);
+            return opening.open();
         } catch (IOException e) {
             throw new BelayException("cannot read " + file + ": " + OutputFile.reason(e), e);
         } catch (RuntimeException e) {
@@ -64,6 +80,10 @@ public final class Tokenizer implements AutoCloseable {
 
     /** Like {@link #encode}, and says which chars of the text each token stands for. */
     public TokenizedText encodeWithSpans(String text) {
+        return encode(tokenizer, text);
+    }
+
+    private static TokenizedText encode(HuggingFaceTokenizer tokenizer, String text) {
         if (text.isEmpty()) {
             return new TokenizedText(new int[0], new int[0], new int[0]);
         }
@@ -80,6 +100,69 @@ public final class Tokenizer implements AutoCloseable {
             result.end()[i] = spans[i] == null ? previous : charOf[spans[i].getEnd()];
         }
         return result;
+    }
+
+    /**
+     * Turns text into tokens in which no control token is: their names count as ordinary characters.
+     *
+     * @param inside whether other text stands before it
+     */
+    TokenizedText encodeLiterally(String text, boolean inside) {
+        int forged = text.indexOf(SENTINEL);
+        if (forged >= 0) {
+            return encodeInTwo(text, inside, forged + SENTINEL.length() / 2);
+        }
+        int lead = inside ? SENTINEL.length() : 0;
+        TokenizedText whole = encode(literal(), inside ? SENTINEL + text : text);
+        int first = inside ? whole.firstEndingAfter(lead) : 0;
+        int count = whole.length() - first;
+        TokenizedText tokens = new TokenizedText(new int[count], new int[count], new int[count]);
+        for (int i = 0; i < count; i++) {
+            tokens.ids()[i] = whole.ids()[first + i];
+            tokens.start()[i] = whole.start()[first + i] - lead;
+            tokens.end()[i] = whole.end()[first + i] - lead;
+            if (added().isControl(tokens.ids()[i])) {
+                // The name is a word of the model's own vocabulary as well: cut it in two.
+                int start = tokens.start()[i];
+                return encodeInTwo(text, inside, start + Character.charCount(text.codePointAt(start)));
+            }
+        }
+        return tokens;
+    }
+
+    private TokenizedText encodeInTwo(String text, boolean inside, int cut) {
+        TokenizedText before = encodeLiterally(text.substring(0, cut), inside);
+        return before.followedBy(encodeLiterally(text.substring(cut), true), cut);
+    }
+
+    private synchronized HuggingFaceTokenizer literal() {
+        if (literal == null) {
+            byte[] json = AddedTokens.withOnly(file, SENTINEL);
+            literal = open(file, () -> HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), OPTIONS));
+        }
+        return literal;
+    }
+
+    private synchronized AddedTokens added() {
+        if (added == null) {
+            added = new AddedTokens(file);
+        }
+        return added;
+    }
+
+    /** Whether an id is that of an added token, which the tokenizer finds in a text before anything else. */
+    boolean isAdded(int id) {
+        return added().has(id);
+    }
+
+    /** Whether there is an added token of this name that is special or looks like markup. */
+    boolean hasControl(String name) {
+        return added().hasControl(name);
+    }
+
+    /** The names of added tokens that are special or look like markup, as alternatives of a regular expression, each after a bar. */
+    String controlNames() {
+        return added().alternatives();
     }
 
     /** Replaces surrogates without a partner, which no UTF-8 text can hold, by U+FFFD; the length stays the same. */
@@ -120,6 +203,18 @@ public final class Tokenizer implements AutoCloseable {
             part[i] = ids[from + i];
         }
         return part.length == 0 ? "" : tokenizer.decode(part, skipSpecialTokens);
+    }
+
+    /**
+     * The text of tokens without special ones, except those whose names are {@code kept}.
+     *
+     * @param kept for example thinking markers, which some models have among their special tokens
+     */
+    public String decodeKeeping(int[] ids, Collection<String> kept) {
+        int[] left = Arrays.stream(ids)
+                .filter(id -> !added().isSpecial(id) || kept.contains(added().name(id)))
+                .toArray();
+        return decode(left, 0, left.length, false);
     }
 
     /** One token as readable text, special ones with their name. */
@@ -171,5 +266,8 @@ public final class Tokenizer implements AutoCloseable {
     @Override
     public void close() {
         tokenizer.close();
+        if (literal != null) {
+            literal.close();
+        }
     }
 }

@@ -29,7 +29,7 @@ class ClosingTextTest {
         int[] ids = java.util.Arrays.stream(text.split(" "))
                 .mapToInt(Integer::parseInt)
                 .toArray();
-        ClosingText closing = new ClosingText(ThinkingMarkers.of("llama").close(), ClosingTextTest::decode);
+        ClosingText closing = new ClosingText(ThinkingMarkers.THINK.close(), ClosingTextTest::decode);
         assertEquals(expected, closing.length(ids, from, ids.length));
     }
 

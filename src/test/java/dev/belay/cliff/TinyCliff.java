@@ -9,6 +9,7 @@ import dev.belay.model.Model;
 import dev.belay.probe.LinearProbe;
 import dev.belay.text.ChatTemplate;
 import dev.belay.text.ProbeText;
+import dev.belay.text.TextFormat;
 import dev.belay.text.ThinkingMarkers;
 import dev.belay.text.Tokenizer;
 import dev.belay.text.Transcripts;
@@ -43,10 +44,9 @@ final class TinyCliff implements AutoCloseable {
 
     static List<ProbeText> probes(String file) {
         try (Tokenizer tokenizer = Tokenizer.load(FOLDER)) {
-            ChatTemplate template = ChatTemplate.load(FOLDER);
-            ThinkingMarkers markers = ThinkingMarkers.of("llama");
+            TextFormat format = new TextFormat(tokenizer, ChatTemplate.load(FOLDER), ThinkingMarkers.THINK, false);
             return Transcripts.read(FOLDER.resolve("data").resolve(file)).stream()
-                    .map(t -> ProbeText.of(tokenizer, template, markers, t))
+                    .map(t -> ProbeText.of(format, t))
                     .toList();
         }
     }

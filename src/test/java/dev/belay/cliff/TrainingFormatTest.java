@@ -16,7 +16,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class TrainingFormatTest {
-    private static final ThinkingMarkers MARKERS = ThinkingMarkers.of("llama");
+    private static final ThinkingMarkers MARKERS = ThinkingMarkers.THINK;
 
     private static Transcript transcript(String thinking) {
         return new Transcript("t1", "Say \"é\"\nnow", thinking, "R\u2028.", true, null);

@@ -12,15 +12,15 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Compares with what transformers rendered for templates of published models. They are other people's text and not part of this
- * project: name a file of them with {@code mvn test -Dtest=ChatTemplateFileTest -Dbelay.templates=FILE}. FILE is a JSON list of
- * {name, case, template, bos_token, eos_token, messages: [{role, content}], add_generation_prompt, expected}.
+ * project: the variable BELAY_GOLDEN names a folder that has them as templates/templates.json, a JSON list of {name, case, template,
+ * bos_token, eos_token, messages: [{role, content}], add_generation_prompt, expected}.
  */
 class ChatTemplateFileTest {
     @Test
     void rendersEveryCaseOfTheFileExactly() throws Exception {
-        String file = System.getProperty("belay.templates", "");
-        assumeTrue(!file.isBlank(), "set -Dbelay.templates=FILE to compare with templates of published models");
-        JsonNode cases = new ObjectMapper().readTree(new File(file));
+        String folder = System.getenv("BELAY_GOLDEN");
+        assumeTrue(folder != null, "set BELAY_GOLDEN to compare with templates of published models");
+        JsonNode cases = new ObjectMapper().readTree(new File(folder, "templates/templates.json"));
         List<String> failures = new ArrayList<>();
         for (JsonNode one : cases) {
             List<Message> messages = new ArrayList<>();

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 class ProbeTextTest {
     private static final Path MODEL = Path.of("models/tiny-cliff");
     private static final Path GOLDEN = Path.of("src/test/resources/golden/tiny-cliff");
-    private static final ThinkingMarkers MARKERS = ThinkingMarkers.of("llama");
+    private static final ThinkingMarkers MARKERS = ThinkingMarkers.THINK;
     private static Tokenizer tokenizer;
 
     @BeforeAll
@@ -40,7 +40,7 @@ class ProbeTextTest {
         assertEquals(48, golden.get("attacks").size());
         for (int i = 0; i < 48; i++) {
             JsonNode expected = golden.get("attacks").get(i);
-            ProbeText text = ProbeText.of(tokenizer, template, MARKERS, attacks.get(i));
+            ProbeText text = ProbeText.of(format(template), attacks.get(i));
             assertEquals(expected.get("id").asText(), text.id());
             assertArrayEquals(
                     new int[] {
@@ -61,8 +61,7 @@ class ProbeTextTest {
         for (int i = 0; i < 8; i++) {
             int[] expected = int64(GOLDEN.resolve("golden.safetensors"), "trace." + i + ".input_ids");
             assertArrayEquals(
-                    expected,
-                    ProbeText.of(tokenizer, template, MARKERS, attacks.get(i)).ids());
+                    expected, ProbeText.of(format(template), attacks.get(i)).ids());
         }
     }
 
@@ -97,8 +96,12 @@ class ProbeTextTest {
         assertText(prompt + "<think>\n", "a b", of(opens, "a b"));
     }
 
+    private static TextFormat format(ChatTemplate template) {
+        return new TextFormat(tokenizer, template, MARKERS, false);
+    }
+
     private static ProbeText of(ChatTemplate template, String thinking) {
-        return ProbeText.of(tokenizer, template, MARKERS, new Transcript("1", "Hi", thinking, "", null, null));
+        return ProbeText.of(format(template), new Transcript("1", "Hi", thinking, "", null, null));
     }
 
     private static void assertText(String before, String thinking, ProbeText text) {
@@ -119,8 +122,8 @@ class ProbeTextTest {
     void thePromptAloneIsTheStartOfTheProbeText() {
         ChatTemplate template = ChatTemplate.load(MODEL);
         Transcript transcript = new Transcript("1", "How do I bake bread?", "Easy.", "", null, null);
-        int[] prompt = ProbeText.prompt(tokenizer, template, transcript);
-        ProbeText text = ProbeText.of(tokenizer, template, MARKERS, transcript);
+        int[] prompt = ProbeText.prompt(format(template), transcript);
+        ProbeText text = ProbeText.of(format(template), transcript);
         assertArrayEquals(prompt, java.util.Arrays.copyOf(text.ids(), text.thinkingStart()));
     }
 

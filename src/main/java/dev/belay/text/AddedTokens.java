@@ -1,0 +1,96 @@
+package dev.belay.text;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.BelayException;
+import dev.belay.io.OutputFile;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/** The added tokens of a tokenizer.json: what its tokenizer finds in a text before anything else. */
+final class AddedTokens {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    /** Names that look like markup are control tokens even if the file does not call them special, {@code <think>} for example. */
+    private static final Pattern MARKUP = Pattern.compile("(?s)\\s*[<\\[◁].*[>\\]▷]\\s*");
+
+    private final Map<Integer, String> names = new HashMap<>();
+    private final Map<Integer, String> control = new HashMap<>();
+    private final Set<Integer> special = new HashSet<>();
+
+    /** Reads the tokens of a file. */
+    AddedTokens(Path file) {
+        for (JsonNode token : read(file).path("added_tokens")) {
+            String name = token.path("content").asText();
+            int id = token.path("id").asInt(-1);
+            names.put(id, name);
+            if (token.path("special").asBoolean()) {
+                special.add(id);
+            }
+            if (!name.isBlank() && (special.contains(id) || MARKUP.matcher(name).matches())) {
+                control.put(id, name);
+            }
+        }
+    }
+
+    private static ObjectNode read(Path file) {
+        try {
+            return JSON.readValue(file.toFile(), ObjectNode.class);
+        } catch (IOException e) {
+            throw new BelayException("cannot read the added tokens of " + file + ": " + OutputFile.reason(e), e);
+        }
+    }
+
+    /** Whether an id is that of an added token. */
+    boolean has(int id) {
+        return names.containsKey(id);
+    }
+
+    /** The name of an added token. */
+    String name(int id) {
+        return names.get(id);
+    }
+
+    /** Whether an id is that of a token that the file calls special. */
+    boolean isSpecial(int id) {
+        return special.contains(id);
+    }
+
+    /** Whether an id is that of a control token: one that is special or looks like markup. */
+    boolean isControl(int id) {
+        return control.containsKey(id);
+    }
+
+    /** Whether there is a control token of this name. */
+    boolean hasControl(String name) {
+        return control.containsValue(name);
+    }
+
+    /** The names of the control tokens as alternatives of a regular expression, longer ones first, each after a bar. */
+    String alternatives() {
+        return control.values().stream()
+                .sorted(Comparator.comparingInt(String::length).reversed())
+                .map(name -> "|" + Pattern.quote(name))
+                .collect(Collectors.joining());
+    }
+
+    /** The file's tokenizer with {@code sentinel} for its only added token, as JSON. */
+    static byte[] withOnly(Path file, String sentinel) {
+        ObjectNode tokenizer = read(file);
+        ObjectNode token = tokenizer.putArray("added_tokens").addObject();
+        token.put("id", 0).put("content", sentinel).put("special", true).put("normalized", false);
+        token.put("single_word", false).put("lstrip", false).put("rstrip", false);
+        try {
+            return JSON.writeValueAsBytes(tokenizer);
+        } catch (IOException e) {
+            throw new BelayException("cannot write " + file + " for the tokenizer library: " + e.getMessage(), e);
+        }
+    }
+}

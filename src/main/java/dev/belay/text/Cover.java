@@ -1,0 +1,130 @@
+package dev.belay.text;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * Keeps the names of control tokens that stand in given text, a prompt or recorded thinking, from becoming those tokens: such a text
+ * could otherwise close its turn and open another one. Each name is covered by a private-use character while the chat template
+ * renders the text, and tokenized as ordinary characters afterwards.
+ */
+final class Cover {
+    /** First code point of the last plane, of which every one is private: those in given text are covered too. */
+    private static final int FIRST = 0x100000;
+
+    private static final Pattern PRIVATE = Pattern.compile("[\\x{100000}-\\x{10FFFF}]");
+
+    private final Tokenizer tokenizer;
+    private final Pattern names;
+    private final List<String> covered = new ArrayList<>();
+    private final Map<String, Integer> places = new HashMap<>();
+
+    /** @param parseSpecial whether nothing is to be covered, so that control tokens in given text count */
+    Cover(Tokenizer tokenizer, boolean parseSpecial) {
+        this.tokenizer = tokenizer;
+        names = parseSpecial ? null : Pattern.compile(PRIVATE + tokenizer.controlNames());
+    }
+
+    /** The text with every control token's name covered. */
+    String cover(String text) {
+        return names == null ? text : names.matcher(text).replaceAll(this::placeholder);
+    }
+
+    private String placeholder(MatchResult match) {
+        int place = places.computeIfAbsent(match.group(), name -> {
+            covered.add(name);
+            return covered.size() - 1;
+        });
+        return Matcher.quoteReplacement(Character.toString(FIRST + place));
+    }
+
+    private String uncover(String text) {
+        return covered.isEmpty()
+                ? text
+                : PRIVATE.matcher(text)
+                        .replaceAll(match -> Matcher.quoteReplacement(
+                                covered.get(match.group().codePointAt(0) - FIRST)));
+    }
+
+    /** Length of a covered text without its covers. */
+    int length(String text) {
+        return uncover(text).length();
+    }
+
+    /** The tokens of a text in which some names are covered; spans count the chars of the text without covers. */
+    TokenizedText encode(String text) {
+        TokenizedText tokens = tokenizer.encodeWithSpans(text);
+        if (covered.isEmpty()) {
+            return tokens;
+        }
+        int[] real = realPositions(text);
+        TokenList all = new TokenList();
+        int from = 0;
+        while (from < tokens.length()) {
+            int to = from;
+            while (to < tokens.length() && !tokenizer.isAdded(tokens.ids()[to])) {
+                to++;
+            }
+            // Between two tokens that the library finds before anything else, text is tokenized by itself.
+            int start = from == 0 ? 0 : tokens.end()[from - 1];
+            int end = to == tokens.length() ? text.length() : tokens.start()[to];
+            String part = text.substring(start, end);
+            if (PRIVATE.matcher(part).find()) {
+                all.add(tokenizer.encodeLiterally(uncover(part), start > 0), real[start]);
+            } else {
+                all.add(tokens, from, to, real);
+            }
+            if (to < tokens.length()) {
+                all.add(tokens, to, to + 1, real);
+            }
+            from = to + 1;
+        }
+        return all.tokens();
+    }
+
+    /** For every char of a covered text, and its end, the place without covers. */
+    private int[] realPositions(String text) {
+        int[] real = new int[text.length() + 1];
+        int place = 0;
+        for (int i = 0; i < text.length(); ) {
+            int c = text.codePointAt(i);
+            int size = Character.charCount(c);
+            Arrays.fill(real, i, i + size, place);
+            place += c < FIRST ? size : covered.get(c - FIRST).length();
+            i += size;
+        }
+        real[text.length()] = place;
+        return real;
+    }
+
+    /** Tokens put together from parts. */
+    private static final class TokenList {
+        private final List<int[]> tokens = new ArrayList<>();
+
+        void add(TokenizedText part, int from, int to, int[] places) {
+            for (int i = from; i < to; i++) {
+                tokens.add(new int[] {part.ids()[i], places[part.start()[i]], places[part.end()[i]]});
+            }
+        }
+
+        void add(TokenizedText part, int place) {
+            for (int i = 0; i < part.length(); i++) {
+                tokens.add(new int[] {part.ids()[i], place + part.start()[i], place + part.end()[i]});
+            }
+        }
+
+        TokenizedText tokens() {
+            return new TokenizedText(column(0), column(1), column(2));
+        }
+
+        private int[] column(int k) {
+            return tokens.stream().mapToInt(token -> token[k]).toArray();
+        }
+    }
+}
