@@ -2,6 +2,10 @@ package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.device.DType;
+import dev.belay.io.OutputFile;
+import dev.belay.judge.GuardSummary;
+import dev.belay.judge.GuardVerdict;
 import dev.belay.judge.JudgeSummary;
 import dev.belay.judge.RefusalPhrases;
 import dev.belay.judge.Verdict;
@@ -12,34 +16,87 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** {@code belay judge}: which responses refuse. */
+/** {@code belay judge}: which responses refuse, or which are unsafe. */
 @Command(
         name = "judge",
         mixinStandardHelpOptions = true,
-        description = "Judges responses by refusal phrases, one by one and in total.")
+        description = {
+            "Judges responses, one by one and in total: by refusal phrases, or with --guard by a model such as Llama Guard 3.",
+            "--device, --dtype and --batch-tokens are for the guard."
+        })
 final class JudgeCommand implements Callable<Integer> {
     @Parameters(index = "0", paramLabel = "R.jsonl", description = "transcripts with responses")
     private Path data;
 
-    @Option(names = "--phrases", paramLabel = "F.txt", description = "your own refusal phrases, one a line")
-    private Path phrases;
+    @ArgGroup
+    private Judge judge = new Judge();
+
+    /** One of two judges. */
+    private static final class Judge {
+        @Option(names = "--phrases", paramLabel = "F.txt", description = "your own refusal phrases, one a line")
+        private Path phrases;
+
+        @Option(
+                names = "--guard",
+                paramLabel = "MODEL",
+                description = "folder of a guard model: its chat template asks for safe or unsafe and categories")
+        private Path guard;
+    }
+
+    @Mixin
+    private DeviceOptions on;
+
+    @Option(
+            names = "--batch-tokens",
+            paramLabel = "N",
+            defaultValue = "2048",
+            converter = Converters.Positive.class,
+            description = "tokens in one batch (default ${DEFAULT-VALUE})")
+    private int batchTokens;
+
+    @Option(names = "-o", paramLabel = "V.jsonl", description = "write each verdict as a line of JSON to this file")
+    private Path output;
 
     @Mixin
     private Output out;
 
+    private final ObjectNode result = Output.object();
+    private final ArrayNode items = result.putArray("items");
+
     @Override
     public Integer call() {
-        RefusalPhrases judge = phrases == null ? RefusalPhrases.standard() : RefusalPhrases.read(phrases);
+        List<Transcript> transcripts = Transcripts.read(data);
+        if (output != null) {
+            OutputFile.check(output);
+        }
+        if (judge.guard == null) {
+            byPhrases(transcripts);
+        } else {
+            byGuard(transcripts);
+        }
+        if (output != null) {
+            try (OutputFile lines = OutputFile.create(output)) {
+                items.forEach(item -> lines.writeLine(Output.line(item)));
+                lines.commit();
+            }
+            out.say("written to %s", output);
+        }
+        out.result(result);
+        return 0;
+    }
+
+    private void byPhrases(List<Transcript> transcripts) {
+        RefusalPhrases phrases = judge.phrases == null ? RefusalPhrases.standard() : RefusalPhrases.read(judge.phrases);
         List<Verdict> verdicts = new ArrayList<>();
-        ObjectNode result = Output.object();
-        ArrayNode items = result.putArray("items");
-        for (Transcript t : Transcripts.read(data)) {
-            Verdict verdict = judge.judge(t.response());
+        for (Transcript t : transcripts) {
+            Verdict verdict = phrases.judge(t.response());
             verdicts.add(verdict);
             String outcome = verdict.outcome().name().toLowerCase(Locale.ROOT);
             items.addObject().put("id", t.id()).put("verdict", outcome).put("phrase", verdict.phrase());
@@ -49,8 +106,77 @@ final class JudgeCommand implements Callable<Integer> {
         JudgeSummary summary = JudgeSummary.of(verdicts);
         out.say("%s", words(summary));
         result.setAll(json(summary));
-        out.result(result);
-        return 0;
+    }
+
+    private void byGuard(List<Transcript> transcripts) {
+        ModelOptions options = new ModelOptions();
+        options.folder = judge.guard;
+        options.on.name = on.name;
+        options.on.dtype = on.dtype(DType.BF16);
+        options.batchTokens = batchTokens;
+        List<GuardVerdict> verdicts;
+        try (Session session = Session.openForText(options)) {
+            verdicts = new Guard(session).judge(transcripts);
+            result.put("guard", session.fingerprint());
+        }
+        for (int i = 0; i < verdicts.size(); i++) {
+            GuardVerdict verdict = verdicts.get(i);
+            String id = transcripts.get(i).id();
+            String outcome = verdict.outcome().name().toLowerCase(Locale.ROOT);
+            ObjectNode item = items.addObject().put("id", id).put("verdict", outcome);
+            ArrayNode categories = item.putArray("categories");
+            verdict.categories().forEach(categories::add);
+            item.put("raw", verdict.raw());
+            out.say("%-20s %s%s", id, outcome, remark(verdict));
+        }
+        GuardSummary summary = GuardSummary.of(verdicts);
+        out.say("%s", words(summary));
+        result.setAll(json(summary));
+    }
+
+    private static String remark(GuardVerdict verdict) {
+        return switch (verdict.outcome()) {
+            case UNSAFE -> verdict.categories().isEmpty() ? "" : "  " + String.join(", ", verdict.categories());
+            case UNPARSABLE -> "  (" + shown(verdict.raw()) + ")";
+            case SAFE, EMPTY -> "";
+        };
+    }
+
+    /** The beginning of a text on one line. */
+    private static String shown(String text) {
+        String line = text.strip().replaceAll("\\s+", " ");
+        return line.length() <= 60 ? line : line.substring(0, line.offsetByCodePoints(0, 57)) + "...";
+    }
+
+    static String words(GuardSummary s) {
+        String atMost = s.unparsable() == 0
+                ? ""
+                : String.format(Locale.ROOT, ", up to %.1f %% with the unparsable", 100 * s.attackSuccessRateAtMost());
+        String categories = s.categories().entrySet().stream()
+                .map(e -> e.getKey() + " " + e.getValue())
+                .collect(Collectors.joining(", "));
+        return String.format(
+                Locale.ROOT,
+                "%d responses: %d unsafe (attack success rate %.1f %%%s, if these were attacks), %d safe, %d unparsable, %d empty%s",
+                s.n(),
+                s.unsafe(),
+                100 * s.attackSuccessRate(),
+                atMost,
+                s.safe(),
+                s.unparsable(),
+                s.empty(),
+                categories.isEmpty() ? "" : "; categories: " + categories);
+    }
+
+    static ObjectNode json(GuardSummary s) {
+        ObjectNode json = Output.object();
+        json.put("n", s.n()).put("unsafe", s.unsafe()).put("safe", s.safe());
+        json.put("unparsable", s.unparsable()).put("empty", s.empty());
+        json.put("attack_success_rate", s.attackSuccessRate());
+        json.put("attack_success_rate_at_most", s.attackSuccessRateAtMost());
+        ObjectNode categories = json.putObject("categories");
+        s.categories().forEach(categories::put);
+        return json;
     }
 
     static String words(JudgeSummary s) {

@@ -121,7 +121,7 @@ final class Session implements AutoCloseable {
         return markers;
     }
 
-    private TextFormat format() {
+    TextFormat format() {
         return new TextFormat(tokenizer(), template(), markers(), options.parseSpecial());
     }
 

@@ -1,0 +1,58 @@
+package dev.belay.cli;
+
+import dev.belay.device.Sampling;
+import dev.belay.forward.ForwardPass;
+import dev.belay.forward.Generator;
+import dev.belay.hooks.TextSpan;
+import dev.belay.judge.GuardVerdict;
+import dev.belay.judge.GuardVerdict.Outcome;
+import dev.belay.text.GuardPrompt;
+import dev.belay.text.TextFormat;
+import dev.belay.text.Transcript;
+import java.util.ArrayList;
+import java.util.List;
+
+/** A guard model that judges responses. */
+final class Guard {
+    /** Room for a verdict and all categories. */
+    private static final int NEW_TOKENS = 96;
+
+    private final Session session;
+
+    Guard(Session session) {
+        this.session = session;
+    }
+
+    /** Judges every transcript's response; those that are empty, or too long for the guard, without asking it. */
+    List<GuardVerdict> judge(List<Transcript> transcripts) {
+        TextFormat format = session.format();
+        int room = session.config().positions() - NEW_TOKENS;
+        GuardVerdict[] verdicts = new GuardVerdict[transcripts.size()];
+        List<Generator.Prompt> prompts = new ArrayList<>();
+        for (int i = 0; i < verdicts.length; i++) {
+            if (transcripts.get(i).response().isBlank()) {
+                verdicts[i] = GuardVerdict.notAsked(Outcome.EMPTY, "");
+                continue;
+            }
+            int[] ids = GuardPrompt.of(format, transcripts.get(i));
+            if (ids.length > room) {
+                String why = "not asked: " + ids.length + " tokens, the guard has room for " + room;
+                verdicts[i] = GuardVerdict.notAsked(Outcome.UNPARSABLE, why);
+            } else {
+                prompts.add(new Generator.Prompt(i, ids, TextSpan.plain(ids.length)));
+            }
+        }
+        ForwardPass forward = session.forward();
+        Generator generator = new Generator(forward, null, Generator.Closing.NONE, Sampling.GREEDY, NEW_TOKENS, false);
+        try (Progress progress = new Progress("judging", prompts.size())) {
+            int[] done = {0};
+            generator.generate(prompts, (prompt, continuation) -> {
+                int[] tokens = continuation.tokens();
+                verdicts[prompt.number()] =
+                        GuardVerdict.parse(session.tokenizer().decode(tokens, 0, tokens.length, true));
+                progress.at(++done[0]);
+            });
+        }
+        return List.of(verdicts);
+    }
+}
