@@ -6,6 +6,8 @@ import dev.belay.cliff.DataSelection;
 import dev.belay.cliff.Plateau;
 import dev.belay.cliff.TopCount;
 import dev.belay.cliff.TrainingFormat;
+import dev.belay.dataset.ColumnMap;
+import dev.belay.dataset.DatasetFormat;
 import dev.belay.device.DType;
 import dev.belay.device.DeviceException;
 import dev.belay.device.cuda.CudaDeviceChoice;
@@ -40,6 +42,22 @@ final class Converters {
         @Override
         public ThinkingMarkers convert(String value) {
             return Converters.usage(value, ThinkingMarkers::parse);
+        }
+    }
+
+    /** The name of a published file of prompts. */
+    static final class Dataset implements ITypeConverter<DatasetFormat> {
+        @Override
+        public DatasetFormat convert(String value) {
+            return Converters.usage(value, DatasetFormat::parse);
+        }
+    }
+
+    /** Columns by name. */
+    static final class Columns implements ITypeConverter<ColumnMap> {
+        @Override
+        public ColumnMap convert(String value) {
+            return Converters.usage(value, ColumnMap::parse);
         }
     }
 

@@ -50,6 +50,7 @@ final class RootCommand implements Runnable {
                 AblateCommand.class,
                 GenerateCommand.class,
                 JudgeCommand.class,
+                ImportCommand.class,
                 SelectCommand.class,
                 CaptureCommand.class,
                 VerifyCommand.class,

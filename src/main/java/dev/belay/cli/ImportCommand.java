@@ -1,0 +1,105 @@
+package dev.belay.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.dataset.ColumnMap;
+import dev.belay.dataset.DatasetFormat;
+import dev.belay.dataset.DatasetImport;
+import dev.belay.io.OutputFile;
+import dev.belay.text.Transcripts;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code belay import}: published prompts as transcripts. */
+@Command(
+        name = "import",
+        mixinStandardHelpOptions = true,
+        description = {
+            "Turns a published file of prompts (.csv, .tsv, .jsonl, .json, .parquet) into transcripts.",
+            "Known by their columns: AdvBench, HarmBench, JailbreakBench, StrongREJECT, SORRY-Bench, XSTest, WildJailbreak, UltraChat, "
+                    + "and the JSON of the refusal cliff's authors."
+        })
+final class ImportCommand implements Callable<Integer> {
+    /** Which prompts to take. */
+    enum Only {
+        harmful,
+        harmless
+    }
+
+    @Parameters(index = "0", paramLabel = "FILE", description = "the published file")
+    private Path file;
+
+    @Option(names = "-o", paramLabel = "T.jsonl", required = true, description = "output file")
+    private Path output;
+
+    @ArgGroup
+    private Meaning meaning = new Meaning();
+
+    /** What the columns mean. */
+    private static final class Meaning {
+        @Option(
+                names = "--from",
+                paramLabel = "NAME",
+                converter = Converters.Dataset.class,
+                description = "which file it is (default: found out from its columns)")
+        private DatasetFormat format;
+
+        @Option(
+                names = "--columns",
+                paramLabel = "KEY=COL,...",
+                converter = Converters.Columns.class,
+                description =
+                        "for other files: the columns of prompt, and if there are any of id, thinking, response, harmful; "
+                                + "a.0.b is a part of a nested one")
+        private ColumnMap columns;
+    }
+
+    @Option(
+            names = "--harmful",
+            arity = "1",
+            paramLabel = "true|false",
+            description = "whether the prompts are harmful, where the file does not say")
+    private Boolean harmful;
+
+    @Option(names = "--only", paramLabel = "WHICH", description = "take only harmful or only harmless ones")
+    private Only only;
+
+    @Option(
+            names = "--limit",
+            paramLabel = "N",
+            converter = Converters.Positive.class,
+            description = "take the first N only")
+    private Integer limit;
+
+    @Option(names = "--skip-bad", description = "leave out records that cannot be used, and count them")
+    private boolean skipBad;
+
+    @Mixin
+    private Output out;
+
+    @Override
+    public Integer call() {
+        OutputFile.check(output);
+        Boolean wanted = only == null ? null : (Boolean) (only == Only.harmful);
+        DatasetImport.Options options = new DatasetImport.Options(
+                meaning.format, meaning.columns, harmful, wanted, limit == null ? Long.MAX_VALUE : limit, skipBad);
+        DatasetImport.Counts counts;
+        try (OutputFile lines = OutputFile.create(output)) {
+            counts = new DatasetImport(file, options).run(t -> lines.writeLine(Transcripts.toJsonLine(t)));
+            lines.commit();
+        }
+        String left = counts.left() == 0 ? "" : ", " + counts.left() + " left out by --only";
+        String bad = counts.bad() == 0 ? "" : ", " + counts.bad() + " left out because they cannot be used";
+        out.say("%,d transcripts, read as %s%s%s", counts.taken(), counts.format(), left, bad);
+        out.say("written to %s", output);
+        ObjectNode json = Output.object();
+        json.put("transcripts", counts.taken()).put("format", counts.format());
+        json.put("left_out", counts.left()).put("bad", counts.bad());
+        out.result(json.put("output", output.toString()));
+        return 0;
+    }
+}

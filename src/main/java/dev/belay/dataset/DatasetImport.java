@@ -1,0 +1,134 @@
+package dev.belay.dataset;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.BelayException;
+import dev.belay.text.Transcript;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/** Reads a file of prompts as transcripts, record by record. */
+public final class DatasetImport {
+    /**
+     * How to read.
+     *
+     * @param format what the columns mean, or null to find out from the first record
+     * @param columns the columns by name instead of a format, or null
+     * @param harmful whether the prompts are harmful where the file does not say, or null
+     * @param only take only harmful (true) or only harmless prompts; null = all
+     * @param limit take at most so many
+     * @param skipBad leave out records that cannot be used, instead of ending there
+     */
+    public record Options(
+            DatasetFormat format, ColumnMap columns, Boolean harmful, Boolean only, long limit, boolean skipBad) {}
+
+    /**
+     * What was read.
+     *
+     * @param format the name of the format, or "columns"
+     * @param taken transcripts
+     * @param left records left out because of {@link Options#only}
+     * @param bad records left out because they could not be used
+     */
+    public record Counts(String format, long taken, long left, long bad) {}
+
+    private final Path file;
+    private final Options options;
+    private final Map<String, String> placeOfId = new HashMap<>();
+    private DatasetFormat format;
+
+    /** Prepares the reading of a file. */
+    public DatasetImport(Path file, Options options) {
+        this.file = file;
+        this.options = options;
+        format = options.format();
+    }
+
+    /**
+     * Reads the file.
+     *
+     * @param sink gets each transcript
+     * @throws BelayException naming the file and the record that cannot be read or used
+     */
+    public Counts run(Consumer<Transcript> sink) {
+        long taken = 0;
+        long left = 0;
+        long bad = 0;
+        try (Records records = Records.open(file)) {
+            for (long number = 1; taken < options.limit(); number++) {
+                ObjectNode record = records.next();
+                if (record == null) {
+                    break;
+                }
+                Fields fields = new Fields(record, records.place());
+                Item item;
+                try {
+                    item = read(fields, records.place());
+                } catch (BelayException e) {
+                    if (!options.skipBad() || number == 1) {
+                        throw e;
+                    }
+                    bad++;
+                    continue;
+                }
+                Boolean harmful = item.harmful() == null ? fromName() : item.harmful();
+                if (options.only() != null && !options.only().equals(harmful)) {
+                    left++;
+                    continue;
+                }
+                sink.accept(item.transcript(id(item, number, records.place()), harmful));
+                taken++;
+            }
+        }
+        if (taken == 0) {
+            throw new BelayException(
+                    file + " gives no transcripts" + (left > 0 ? ": none is what --only asks for" : ""));
+        }
+        return new Counts(name(), taken, left, bad);
+    }
+
+    private Item read(Fields fields, String place) {
+        if (options.columns() == null && format == null) {
+            format = DatasetFormat.of(fields)
+                    .orElseThrow(() -> new BelayException(place + " is of none of the known files ("
+                            + DatasetFormat.labels() + "): its fields are " + fields.names()
+                            + "; say which is the prompt by --columns prompt=FIELD"));
+        }
+        Item item = options.columns() == null
+                ? format.read(fields)
+                : options.columns().read(fields);
+        if (item.prompt().isBlank()) {
+            throw new BelayException(place + " has an empty prompt; mend it, or leave such out by --skip-bad");
+        }
+        return item;
+    }
+
+    private String name() {
+        return options.columns() == null ? format.label() : "columns";
+    }
+
+    /** What the option says, or the file's name, as JailbreakBench names its two. */
+    private Boolean fromName() {
+        if (options.harmful() != null) {
+            return options.harmful();
+        }
+        String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
+        if (format != DatasetFormat.JAILBREAKBENCH || name.contains("harmful") == name.contains("benign")) {
+            return null;
+        }
+        return name.contains("harmful");
+    }
+
+    /** The item's own id, or the name of the format and the record's number. */
+    private String id(Item item, long number, String place) {
+        String id = item.id().isEmpty() ? name() + "-" + number : item.id();
+        String other = placeOfId.putIfAbsent(id, place);
+        if (other != null) {
+            throw new BelayException(place + " has the id '" + id + "' of another record (" + other
+                    + "); leave id out of --columns to number them");
+        }
+        return id;
+    }
+}

@@ -1,0 +1,109 @@
+package dev.belay.dataset;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.BelayException;
+import dev.hardwood.InputFile;
+import dev.hardwood.reader.ParquetFileReader;
+import dev.hardwood.reader.RowReader;
+import dev.hardwood.row.PqList;
+import dev.hardwood.row.PqStruct;
+import dev.hardwood.row.StructAccessor;
+import java.io.IOException;
+import java.math.BigDecimal;
+import java.nio.file.Path;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+
+/** A Parquet file, read by Hardwood. */
+final class ParquetRecords implements Records {
+    private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
+
+    /** Hardwood says at each start how it computes; nobody asked. */
+    private static final Logger LIBRARY = Logger.getLogger("dev.hardwood");
+
+    static {
+        LIBRARY.setLevel(Level.WARNING);
+    }
+
+    private final Path file;
+    private final ParquetFileReader reader;
+    private final RowReader rows;
+    private long number;
+
+    ParquetRecords(Path file) throws IOException {
+        this.file = file;
+        try {
+            reader = ParquetFileReader.open(InputFile.of(file));
+            rows = reader.rowReader();
+        } catch (RuntimeException e) {
+            throw failure(file + " is not a Parquet file that can be read", e);
+        }
+    }
+
+    private static BelayException failure(String what, RuntimeException e) {
+        String reason = String.valueOf(e.getMessage()).lines().findFirst().orElse("unknown reason");
+        return new BelayException(what + ": " + reason, e);
+    }
+
+    @Override
+    public ObjectNode next() {
+        number++;
+        try {
+            if (!rows.hasNext()) {
+                return null;
+            }
+            rows.next();
+            return struct(rows);
+        } catch (RuntimeException e) {
+            throw failure(place() + " cannot be read", e);
+        }
+    }
+
+    private static ObjectNode struct(StructAccessor fields) {
+        ObjectNode record = JSON.objectNode();
+        for (int i = 0; i < fields.getFieldCount(); i++) {
+            record.set(fields.getFieldName(i), fields.isNull(i) ? JSON.nullNode() : value(fields.getValue(i)));
+        }
+        return record;
+    }
+
+    private static JsonNode value(Object value) {
+        return switch (value) {
+            case null -> JSON.nullNode();
+            case String text -> JSON.textNode(text);
+            case Boolean truth -> JSON.booleanNode(truth);
+            case Integer number -> JSON.numberNode(number);
+            case Long number -> JSON.numberNode(number);
+            case Float number -> JSON.numberNode(number);
+            case Double number -> JSON.numberNode(number);
+            case BigDecimal number -> JSON.numberNode(number);
+            case PqStruct struct -> struct(struct);
+            case PqList list -> {
+                ArrayNode array = JSON.arrayNode();
+                for (int i = 0; i < list.size(); i++) {
+                    array.add(list.isNull(i) ? JSON.nullNode() : value(list.get(i)));
+                }
+                yield array;
+            }
+            default -> JSON.textNode(value.toString());
+        };
+    }
+
+    @Override
+    public String place() {
+        return file + " row " + number;
+    }
+
+    @Override
+    public void close() {
+        rows.close();
+        try {
+            reader.close();
+        } catch (IOException e) {
+            throw new BelayException("cannot close " + file + ": " + e.getMessage(), e);
+        }
+    }
+}
