@@ -5,18 +5,18 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code belay probe}: train and test refusal probes. */
+/** {@code belay probe}: train, test and import refusal probes. */
 @Command(
         name = "probe",
         mixinStandardHelpOptions = true,
-        description = "Trains and tests refusal probes.",
-        subcommands = {ProbeTrainCommand.class, ProbeTestCommand.class})
+        description = "Trains, tests and imports refusal probes.",
+        subcommands = {ProbeTrainCommand.class, ProbeTestCommand.class, ProbeImportCommand.class})
 final class ProbeCommand implements Runnable {
     @Spec
     private CommandSpec spec;
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "say train or test");
+        throw new ParameterException(spec.commandLine(), "say train, test or import");
     }
 }

@@ -70,7 +70,7 @@ class CommandLineTest {
             value = {
                 "bogus | there is no command 'bogus' (see 'belay --help')",
                 "inof | there is no command 'inof'; did you mean info",
-                "probe | say train or test (see 'belay probe --help')",
+                "probe | say train, test or import (see 'belay probe --help')",
                 "probe tests | there is no command 'tests'; did you mean test",
                 "--bogus | Unknown option: '--bogus'",
                 "info | Missing required parameter: 'MODEL'",

@@ -1,0 +1,123 @@
+package dev.belay.cli;
+
+import static dev.belay.weights.TensorType.BF16;
+import static dev.belay.weights.TensorType.F32;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.belay.probe.LinearProbe;
+import dev.belay.weights.SafetensorsWriter;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.FieldSource;
+
+/** {@code belay probe import}. The NumPy files are those that numpy 2 writes. */
+class ProbeImportTest {
+    /** [1.5, -2, 0.25] as float32 [3], version 1. */
+    private static final String F32_ROW =
+            "k05VTVBZAQB2AHsnZGVzY3InOiAnPGY0JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDMsKSwgfSAg"
+                    + "ICAg".repeat(19) + "IAoAAMA/AAAAwAAAgD4=";
+    /** The same as float64 [1, 3]. */
+    private static final String F64_ROW =
+            "k05VTVBZAQB2AHsnZGVzY3InOiAnPGY4JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDEsIDMpLCB9"
+                    + "ICAg".repeat(19) + "IAoAAAAAAAD4PwAAAAAAAADAAAAAAAAA0D8=";
+    /** The same as float16 [3, 1], version 2. */
+    private static final String F16_COLUMN =
+            "k05VTVBZAgB0AAAAeydkZXNjcic6ICc8ZjInLCAnZm9ydHJhbl9vcmRlcic6IEZhbHNlLCAnc2hhcGUnOiAoMywgMSksIH0g"
+                    + "ICAg".repeat(18) + "IAoAPgDAADQ=";
+    /** [0.5] as float32, version 3. */
+    private static final String BIAS =
+            "k05VTVBZAwB0AAAAeydkZXNjcic6ICc8ZjQnLCAnZm9ydHJhbl9vcmRlcic6IEZhbHNlLCAnc2hhcGUnOiAoMSwpLCB9"
+                    + "ICAg".repeat(19) + "IAoAAAA/";
+    /** [[1, 2], [3, 4]]. */
+    private static final String SQUARE =
+            "k05VTVBZAQB2AHsnZGVzY3InOiAnPGY0JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDIsIDIpLCB9"
+                    + "ICAg".repeat(19) + "IAoAAIA/AAAAQAAAQEAAAIBA";
+    /** [1, 2] as big-endian float32. */
+    private static final String BIG_ENDIAN =
+            "k05VTVBZAQB2AHsnZGVzY3InOiAnPmY0JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDIsKSwgfSAg"
+                    + "ICAg".repeat(19) + "IAo/gAAAQAAAAA==";
+
+    static final List<String> WEIGHTS = List.of(F32_ROW, F64_ROW, F16_COLUMN);
+
+    @TempDir
+    Path folder;
+
+    private Path npy(String name, String base64) throws IOException {
+        return Files.write(folder.resolve(name), Base64.getDecoder().decode(base64));
+    }
+
+    private Path output() {
+        return folder.resolve("p.safetensors");
+    }
+
+    private void assertProbe(float bias, int layer) {
+        LinearProbe probe = LinearProbe.load(output());
+        assertArrayEquals(new float[] {1.5f, -2, 0.25f}, probe.weight());
+        assertEquals(bias, probe.bias());
+        assertEquals(layer, probe.layer());
+    }
+
+    @ParameterizedTest
+    @FieldSource("WEIGHTS")
+    void readsNumPyFiles(String weight) throws IOException {
+        Path file = npy("w.npy", weight);
+        Cli.run("probe import ? --layer 2 -o ?", file, output()).ok();
+        assertProbe(0, 2);
+        String out = Cli.run("probe import ? --bias ? --layer last -o ?", file, npy("b.npy", BIAS), output())
+                .ok();
+        assertProbe(0.5f, LinearProbe.LAST);
+        assertEquals("probe of width 3 at H[last], |w| = 2.512, b = 0.5000\nwritten to " + output() + "\n", out);
+    }
+
+    @Test
+    void readsSafetensorsOfOtherPrograms() {
+        Path file = folder.resolve("head.safetensors");
+        SafetensorsWriter.Declaration tensors = SafetensorsWriter.to(file)
+                .tensor("linear.weight", BF16, 1, 3)
+                .tensor("linear.bias", F32, 1)
+                .tensor("other.weight", F32, 2, 3);
+        try (SafetensorsWriter out = tensors.open()) {
+            out.write("linear.weight", new float[] {1.5f, -2, 0.25f});
+            out.write("linear.bias", new float[] {0.5f});
+            out.write("other.weight", new float[6]);
+        }
+        Cli.run("probe import ? --layer 7 -o ?", file, output()).ok();
+        assertProbe(0.5f, 7);
+        Cli.run("probe import ? --layer 7 --weight other.weight -o ?", file, output())
+                .failed(1, "head.safetensors", "other.weight", "one direction");
+        Cli.run("probe import ? --layer 7 --weight none -o ?", file, output())
+                .failed(1, "no tensor 'none'", "linear.weight");
+        Cli.run("probe import ? --layer 7 --model ? -o ?", file, Cli.TINY, output())
+                .failed(1, "width 3", "hidden size 256");
+    }
+
+    @Test
+    void saysWhatIsWrongWithAFile() throws IOException {
+        Cli.run("probe import ? --layer 1 -o ?", npy("s.npy", SQUARE), output())
+                .failed(1, "s.npy", "(2, 2)", "no vector");
+        Cli.run("probe import ? --layer 1 -o ?", npy("b.npy", BIG_ENDIAN), output())
+                .failed(1, "b.npy", ">f4");
+        byte[] whole = Base64.getDecoder().decode(F32_ROW);
+        Path half = Files.write(folder.resolve("h.npy"), Arrays.copyOf(whole, whole.length - 4));
+        Cli.run("probe import ? --layer 1 -o ?", half, output()).failed(1, "h.npy", "8 bytes", "is it whole?");
+        Path empty = Files.write(folder.resolve("e.npy"), new byte[0]);
+        Cli.run("probe import ? --layer 1 -o ?", empty, output()).failed(1, "e.npy", "no NumPy array file");
+        Path torch = Files.write(folder.resolve("probe.pt"), new byte[9]);
+        Cli.run("probe import ? --layer 1 -o ?", torch, output()).failed(1, "probe.pt", "PyTorch", "safetensors");
+        Path weight = npy("w.npy", F32_ROW);
+        Cli.run("probe import ? --bias ? --layer 1 -o ?", weight, weight, output())
+                .failed(1, "3 numbers");
+        Cli.run("probe import ? --layer x -o ?", weight, output()).failed(2, "--layer", "'x'");
+        Cli.run("probe import ? -o ?", weight, output()).failed(2, "--layer");
+        Cli.run("probe import ? --layer 1 -o ?", folder.resolve("none.npy"), output())
+                .failed(1, "none.npy", "no such file");
+    }
+}
