@@ -51,6 +51,7 @@ final class RootCommand implements Runnable {
                 GenerateCommand.class,
                 JudgeCommand.class,
                 ImportCommand.class,
+                ConvertCommand.class,
                 SelectCommand.class,
                 CaptureCommand.class,
                 VerifyCommand.class,

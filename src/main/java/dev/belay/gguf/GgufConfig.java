@@ -1,0 +1,178 @@
+package dev.belay.gguf;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.BelayException;
+import java.util.List;
+import java.util.Map;
+
+/** The config.json of a GGUF file. */
+final class GgufConfig {
+    private static final Map<String, String> ARCHITECTURES =
+            Map.of("llama", "LlamaForCausalLM", "qwen2", "Qwen2ForCausalLM", "qwen3", "Qwen3ForCausalLM");
+    private static final String ROPE_FACTORS = "rope_freqs.weight";
+    /** llama3's scaling, of which all published models have the same but for the factor. */
+    private static final double LOW_FREQUENCIES = 1;
+
+    private static final double HIGH_FREQUENCIES = 4;
+    private static final int ORIGINAL_CONTEXT = 8192;
+    private static final double SAME_FACTOR = 1e-3;
+
+    private final GgufFile file;
+    private final String architecture;
+
+    GgufConfig(GgufFile file) {
+        this.file = file;
+        architecture = file.text("general.architecture");
+        if (!ARCHITECTURES.containsKey(architecture)) {
+            throw new BelayException(file.path() + " is a model of the architecture '" + GgufFile.shown(architecture)
+                    + "'; llama, qwen2 and qwen3 can be converted");
+        }
+        if (file.has(key("expert_count")) && file.whole(key("expert_count")) > 0) {
+            throw new BelayException(file.path() + " is a mixture of experts, which cannot be converted");
+        }
+    }
+
+    private String key(String name) {
+        return architecture + "." + name;
+    }
+
+    /** Whether rows of queries and keys are in llama.cpp's order of rotated pairs. */
+    boolean permuted() {
+        return architecture.equals("llama");
+    }
+
+    int heads() {
+        return positive(key("attention.head_count"));
+    }
+
+    int keyHeads() {
+        return file.has(key("attention.head_count_kv")) ? positive(key("attention.head_count_kv")) : heads();
+    }
+
+    int headSize() {
+        return file.has(key("attention.key_length"))
+                ? positive(key("attention.key_length"))
+                : positive(key("embedding_length")) / heads();
+    }
+
+    private int positive(String key) {
+        int value = file.whole(key);
+        if (value == 0) {
+            throw new BelayException(file.path() + ": " + key + " is 0");
+        }
+        return value;
+    }
+
+    /** Whether a tensor goes into the configuration and not into the weights. */
+    static boolean isConfiguration(String tensor) {
+        return tensor.equals(ROPE_FACTORS);
+    }
+
+    ObjectNode json() {
+        ObjectNode json = JsonNodeFactory.instance.objectNode();
+        json.putArray("architectures").add(ARCHITECTURES.get(architecture));
+        json.put("model_type", architecture).put("hidden_act", "silu").put("torch_dtype", "bfloat16");
+        json.put("hidden_size", positive(key("embedding_length")));
+        json.put("intermediate_size", positive(key("feed_forward_length")));
+        json.put("num_hidden_layers", positive(key("block_count")));
+        json.put("num_attention_heads", heads())
+                .put("num_key_value_heads", keyHeads())
+                .put("head_dim", headSize());
+        json.put("max_position_embeddings", positive(key("context_length")));
+        json.put("rms_norm_eps", shortest(file.number(key("attention.layer_norm_rms_epsilon"))));
+        json.put("rope_theta", shortest(file.number(key("rope.freq_base"), 10000)));
+        json.put("vocab_size", vocabulary());
+        json.put("tie_word_embeddings", file.tensor("output.weight") == null);
+        if (permuted()) {
+            json.put("attention_bias", file.tensor("blk.0.attn_q.bias") != null);
+            json.put("mlp_bias", file.tensor("blk.0.ffn_gate.bias") != null);
+        }
+        if (architecture.equals("qwen2")) {
+            json.put("use_sliding_window", false);
+        }
+        int rotated = file.whole(key("rope.dimension_count"), headSize());
+        if (rotated != headSize()) {
+            throw new BelayException(file.path() + " rotates " + rotated + " of " + headSize()
+                    + " features of a head, which models of this architecture do not");
+        }
+        scaling(json);
+        token(json, "bos_token_id", "tokenizer.ggml.bos_token_id");
+        token(json, "eos_token_id", "tokenizer.ggml.eos_token_id");
+        return json;
+    }
+
+    private void token(ObjectNode json, String name, String key) {
+        if (file.has(key)) {
+            json.put(name, file.whole(key));
+        }
+    }
+
+    private long vocabulary() {
+        GgufTensor embedding = file.tensor("token_embd.weight");
+        if (embedding == null) {
+            throw new BelayException(file.path() + " has no tensor token_embd.weight; is it a whole language model?");
+        }
+        return embedding.rows();
+    }
+
+    /** The decimal number that a float32 stands for: 1e-5 rather than 9.999999747378752e-6. */
+    private static double shortest(double value) {
+        return Double.parseDouble(Float.toString((float) value));
+    }
+
+    private void scaling(ObjectNode json) {
+        String type = file.text(key("rope.scaling.type"), "none");
+        if (file.tensor(ROPE_FACTORS) != null) {
+            llama3(json);
+        } else if (type.equals("linear") || type.equals("yarn")) {
+            ObjectNode scaling = json.putObject("rope_scaling");
+            scaling.put("rope_type", type).put("factor", shortest(file.number(key("rope.scaling.factor"))));
+            if (type.equals("yarn")) {
+                scaling.put(
+                        "original_max_position_embeddings", file.whole(key("rope.scaling.original_context_length")));
+            }
+        } else if (!type.equals("none")) {
+            throw new BelayException(file.path() + " scales its rotary embedding by '" + GgufFile.shown(type)
+                    + "'; linear, yarn and llama3 can be converted");
+        }
+    }
+
+    /** The factors of llama3's scaling are in the file one by one: finds the one they come from. */
+    private void llama3(ObjectNode json) {
+        GgufTensor tensor = file.tensor(ROPE_FACTORS);
+        float[] factors = file.rows(tensor, 0, tensor.rows());
+        double factor = 1;
+        for (float value : factors) {
+            factor = Math.max(factor, value);
+        }
+        double base = shortest(file.number(key("rope.freq_base"), 10000));
+        for (int i = 0; i < factors.length; i++) {
+            double turns = ORIGINAL_CONTEXT * Math.pow(base, -2.0 * i / headSize()) / (2 * Math.PI);
+            double smooth = Math.clamp((turns - LOW_FREQUENCIES) / (HIGH_FREQUENCIES - LOW_FREQUENCIES), 0, 1);
+            double expected = 1 / ((1 - smooth) / factor + smooth);
+            if (factors.length != headSize() / 2 || Math.abs(expected / factors[i] - 1) > SAME_FACTOR) {
+                throw new BelayException(
+                        file.path() + ": the factors in " + ROPE_FACTORS + " are not those of llama3's scaling");
+            }
+        }
+        ObjectNode scaling = json.putObject("rope_scaling");
+        scaling.put("rope_type", "llama3").put("factor", shortest(factor));
+        scaling.put("low_freq_factor", LOW_FREQUENCIES).put("high_freq_factor", HIGH_FREQUENCIES);
+        scaling.put("original_max_position_embeddings", ORIGINAL_CONTEXT);
+    }
+
+    /** generation_config.json: every token that ends a text. */
+    ObjectNode generation() {
+        ObjectNode json = JsonNodeFactory.instance.objectNode();
+        token(json, "bos_token_id", "tokenizer.ggml.bos_token_id");
+        List<Integer> ends = List.of("eos", "eot", "eom").stream()
+                .map(name -> "tokenizer.ggml." + name + "_token_id")
+                .filter(file::has)
+                .map(file::whole)
+                .distinct()
+                .toList();
+        ends.forEach(json.withArray("/eos_token_id")::add);
+        return json;
+    }
+}
