@@ -24,9 +24,12 @@ import java.util.Set;
  * so that its weights come from memory as they do in a pass, not from a cache.
  */
 public final class OperationBench implements AutoCloseable {
-    /** Weights of the layers that an operation goes round: more than caches hold. */
+    /** Until Java has compiled what an operation does of it: most seconds, and times those of a case. */
     private static final double WARM_SECONDS = 2;
 
+    private static final double WARM_CASES = 4;
+
+    /** Weights of the layers that an operation goes round: more than caches hold. */
     private static final long ENOUGH_BYTES = 1L << 29;
     /** Logits of a batch at most, as in {@link dev.belay.forward.Generator}. */
     private static final long MOST_LOGITS = 1 << 26;
@@ -268,8 +271,8 @@ public final class OperationBench implements AutoCloseable {
         List<Operation> operations = operations(of);
         List<Timing> timings = new ArrayList<>();
         if (!warm) {
-            // Until Java has compiled what it does of them.
-            Stopwatch.repeat(() -> operations.forEach(operation -> operation.run(0)), WARM_SECONDS, 1);
+            double warming = Math.min(WARM_SECONDS, WARM_CASES * seconds);
+            Stopwatch.repeat(() -> operations.forEach(operation -> operation.run(0)), warming, 1);
             warm = true;
         }
         for (Operation operation : operations) {

@@ -66,7 +66,8 @@ class FamilySweepTest {
             for (int h = 0; h < config.heads(); h++) {
                 HeadMask mask = sweep.emptyMask().ablate(l, h);
                 double expected = scorer.finalScores(texts, mask, n -> {}).mean();
-                assertEquals(expected, result.scores()[l][h], SAME, sweep.emptyMask().scope() + ", head " + l + "," + h);
+                assertEquals(
+                        expected, result.scores()[l][h], SAME, sweep.emptyMask().scope() + ", head " + l + "," + h);
             }
         }
     }
