@@ -35,7 +35,7 @@ abstract class CostedDevice implements Device {
 
     @Override
     public void rmsNorm(DeviceBuffer x, DeviceBuffer weight, float eps, int tokens, int width, DeviceBuffer out) {
-        OperationCost cost = OperationCost.rmsNorm(tokens, width);
+        OperationCost cost = OperationCost.rmsNorm(tokens, width, out);
         run("rmsNorm", tokens, cost, () -> device.rmsNorm(x, weight, eps, tokens, width, out));
     }
 
@@ -53,7 +53,7 @@ abstract class CostedDevice implements Device {
                 "matmul",
                 weights,
                 tokens,
-                product(tokens, weights, accumulate),
+                product(a, tokens, weights, accumulate),
                 () -> device.matmul(a, aStride, aColumn, tokens, weights, out, outOffset, accumulate));
     }
 
@@ -69,7 +69,8 @@ abstract class CostedDevice implements Device {
             KeyValues cache) {
         int tokens = layout.tokens();
         int heads = (part.queries() ? shape.heads() : 0) + (part.keyValues() ? shape.kvHeads() : 0);
-        OperationCost cost = OperationCost.rotation(tokens, heads, part.width(shape), shape.rotarySize(), terms);
+        OperationCost cost = OperationCost.rotation(
+                tokens, heads, part.width(shape), shape.rotarySize(), terms, written(part, shape, q, cache));
         run("rotate", tokens, cost, () -> device.rotate(part, in, layout, shape, terms, rope, q, cache));
     }
 
@@ -97,9 +98,10 @@ abstract class CostedDevice implements Device {
             return;
         }
         int heads = shape.heads() + shape.kvHeads();
-        OperationCost cost = OperationCost.rmsNorm(tokens, qkv.columns())
-                .plus(product(tokens, qkv, false))
-                .plus(OperationCost.rotation(tokens, heads, qkv.rows(), shape.rotarySize(), terms));
+        long written = written(QkvPart.ALL, shape, q, cache);
+        OperationCost cost = OperationCost.rmsNorm(tokens, qkv.columns(), space.normed())
+                .plus(product(space.normed(), tokens, qkv, false))
+                .plus(OperationCost.rotation(tokens, heads, qkv.rows(), shape.rotarySize(), terms, written));
         run(
                 "project",
                 qkv,
@@ -121,16 +123,24 @@ abstract class CostedDevice implements Device {
             Device.super.feedForward(x, norm, eps, tokens, gateUp, down, space);
             return;
         }
-        OperationCost cost = OperationCost.rmsNorm(tokens, gateUp.columns())
-                .plus(product(tokens, gateUp, false))
-                .plus(OperationCost.swiglu(tokens, down.columns()))
-                .plus(product(tokens, down, true));
+        OperationCost cost = OperationCost.rmsNorm(tokens, gateUp.columns(), space.normed())
+                .plus(product(space.normed(), tokens, gateUp, false))
+                .plus(OperationCost.swiglu(space.gateUp(), tokens, down.columns(), space.activated()))
+                .plus(product(space.activated(), tokens, down, true));
         run("feedForward", down, tokens, cost, () -> device.feedForward(x, norm, eps, tokens, gateUp, down, space));
     }
 
-    private OperationCost product(int tokens, DeviceMatrix weights, boolean accumulate) {
+    /** Bytes a token that a rotation writes. */
+    private static long written(QkvPart part, AttentionShape shape, DeviceBuffer q, KeyValues cache) {
+        long queries = part.queries() ? (long) shape.queryWidth() * q.elementBytes() : 0;
+        long each =
+                part.keyValues() ? cache.keys().elementBytes() + cache.values().elementBytes() : 0;
+        return queries + shape.kvWidth() * each;
+    }
+
+    private OperationCost product(DeviceBuffer a, int tokens, DeviceMatrix weights, boolean accumulate) {
         long weightBytes = device.matrixBytes((long) weights.rows() * weights.columns());
-        return OperationCost.product(tokens, weights.rows(), weights.columns(), weightBytes, accumulate);
+        return OperationCost.product(a, tokens, weights.rows(), weights.columns(), weightBytes, accumulate);
     }
 
     @Override
@@ -143,7 +153,7 @@ abstract class CostedDevice implements Device {
             int window,
             HeadScaleTable scales,
             DeviceBuffer z) {
-        OperationCost cost = OperationCost.attention(layout, shape, window);
+        OperationCost cost = OperationCost.attention(q, layout, shape, own, window, z);
         run(
                 "attention",
                 layout.tokens(),
@@ -153,13 +163,17 @@ abstract class CostedDevice implements Device {
 
     @Override
     public void scaleHeads(DeviceBuffer z, HeadScaleTable table, int tokens, int heads, int headSize) {
-        OperationCost cost = OperationCost.scaleHeads(table, tokens, heads * headSize);
+        OperationCost cost = OperationCost.scaleHeads(z, table, tokens, heads * headSize);
         run("scaleHeads", tokens, cost, () -> device.scaleHeads(z, table, tokens, heads, headSize));
     }
 
     @Override
     public void swiglu(DeviceBuffer gateUp, int tokens, int width, DeviceBuffer out) {
-        run("swiglu", tokens, OperationCost.swiglu(tokens, width), () -> device.swiglu(gateUp, tokens, width, out));
+        run(
+                "swiglu",
+                tokens,
+                OperationCost.swiglu(gateUp, tokens, width, out),
+                () -> device.swiglu(gateUp, tokens, width, out));
     }
 
     @Override
@@ -179,7 +193,7 @@ abstract class CostedDevice implements Device {
 
     @Override
     public void gather(DeviceBuffer in, int[] indices, int count, int width, DeviceBuffer out) {
-        OperationCost cost = OperationCost.gather(count, width);
+        OperationCost cost = OperationCost.gather(in, count, width);
         int[] from = Arrays.copyOf(indices, count);
         run("gather", count, cost, () -> device.gather(in, from, count, width, out));
     }
@@ -219,13 +233,13 @@ abstract class CostedDevice implements Device {
 
     @Override
     public void headDots(DeviceBuffer z, DeviceBuffer u, int tokens, int heads, int headSize, float[] out) {
-        OperationCost cost = OperationCost.dot(tokens, heads * headSize);
+        OperationCost cost = OperationCost.dot(z, tokens, heads * headSize);
         run("headDots", tokens, cost, () -> device.headDots(z, u, tokens, heads, headSize, out));
     }
 
     @Override
     public void dot(DeviceBuffer x, DeviceBuffer vector, int tokens, int width, float[] out) {
-        run("dot", tokens, OperationCost.dot(tokens, width), () -> device.dot(x, vector, tokens, width, out));
+        run("dot", tokens, OperationCost.dot(x, tokens, width), () -> device.dot(x, vector, tokens, width, out));
     }
 
     @Override

@@ -1,7 +1,7 @@
 package dev.belay.device;
 
 /**
- * Float32 memory on a device, owned by whoever allocated it and freed by {@link #close()}. Offsets and counts are elements.
+ * Numbers in memory of a device, owned by whoever allocated it and freed by {@link #close()}. Offsets and counts are elements.
  * Every copy checks its bounds and names the buffer when they are wrong.
  */
 public abstract class DeviceBuffer implements AutoCloseable {
@@ -18,7 +18,10 @@ public abstract class DeviceBuffer implements AutoCloseable {
         return name;
     }
 
-    /** Size in float32 elements. */
+    /** Bytes that an element takes on the device: 4, or 2 where they are rounded. */
+    public abstract int elementBytes();
+
+    /** Size in elements. */
     public final long elements() {
         return elements;
     }

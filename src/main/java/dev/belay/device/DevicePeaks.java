@@ -52,7 +52,7 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
                 LAST_COPY_ROWS,
                 COPY_GROWTH,
                 n -> copy(device, n),
-                n -> OperationCost.gather(n, COPY_WIDTH).bytes());
+                n -> 2.0 * n * COPY_WIDTH * Float.BYTES);
     }
 
     /** Bytes a second of work on some rows: the first, or as many times {@code growth} as it needs to take long, or the last. */
@@ -88,7 +88,7 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
                 LAST_READ_ROWS,
                 2,
                 n -> read(device, n),
-                n -> OperationCost.dot(n, READ_WIDTH).bytes());
+                n -> (n * (READ_WIDTH + 1.0) + READ_WIDTH) * Float.BYTES);
     }
 
     /** Milliseconds of the dot products of some rows. */

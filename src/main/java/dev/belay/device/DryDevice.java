@@ -9,6 +9,11 @@ import java.util.List;
  */
 public final class DryDevice extends CostedDevice {
     private final DevicePeaks peaks;
+    /** Bytes of an element of a rounded buffer, of queries, and of keys and values, on the device that it stands for. */
+    private final int roundedBytes;
+
+    private final int queryBytes;
+    private final int keyBytes;
     private double flops;
     private double bytes;
     private double milliseconds;
@@ -23,6 +28,13 @@ public final class DryDevice extends CostedDevice {
     public DryDevice(Device device, DevicePeaks peaks) {
         super(device);
         this.peaks = peaks;
+        try (DeviceBuffer rounded = device.allocateRounded("one number", 1);
+                DeviceBuffer queries = device.allocateQueries("one number", 1);
+                KeyValues keyValues = device.keyValues("one number", 1, 1)) {
+            roundedBytes = rounded.elementBytes();
+            queryBytes = queries.elementBytes();
+            keyBytes = keyValues.keys().elementBytes();
+        }
     }
 
     /** The work since the last call; memory is the most since then. */
@@ -49,24 +61,28 @@ public final class DryDevice extends CostedDevice {
 
     @Override
     public DeviceBuffer allocate(String name, long elements) {
+        return allocate(name, elements, Float.BYTES);
+    }
+
+    private DeviceBuffer allocate(String name, long elements, int elementBytes) {
         allocations++;
-        return new Buffer(name, elements, elements * Float.BYTES);
+        return new Buffer(name, elements, elementBytes, elements * elementBytes);
     }
 
     @Override
     public DeviceBuffer allocateRounded(String name, long elements) {
-        return allocate(name, elements);
+        return allocate(name, elements, roundedBytes);
     }
 
     @Override
     public DeviceBuffer allocateQueries(String name, long elements) {
-        return allocate(name, elements);
+        return allocate(name, elements, queryBytes);
     }
 
     @Override
     public KeyValues keyValues(String name, int slots, int width) {
         long elements = (long) slots * width;
-        return new KeyValues(allocate(name, elements), allocate(name, elements));
+        return new KeyValues(allocate(name, elements, keyBytes), allocate(name, elements, keyBytes));
     }
 
     @Override
@@ -94,17 +110,24 @@ public final class DryDevice extends CostedDevice {
 
     /** A buffer without memory. */
     private final class Buffer extends DeviceBuffer {
+        private final int elementBytes;
         private long size;
 
-        Buffer(String name, long elements, long size) {
+        Buffer(String name, long elements, int elementBytes, long size) {
             super(name, elements);
+            this.elementBytes = elementBytes;
             this.size = size;
             hold(size);
         }
 
         @Override
         protected DeviceBuffer view(long offset, long count) {
-            return new Buffer(name(), count, 0);
+            return new Buffer(name(), count, elementBytes, 0);
+        }
+
+        @Override
+        public int elementBytes() {
+            return elementBytes;
         }
 
         @Override

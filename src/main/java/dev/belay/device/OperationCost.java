@@ -5,7 +5,7 @@ import java.util.Map;
 
 /**
  * What an operation has to do at least, whatever the device: arithmetic, and memory with every input read once and every output
- * written once. Activations count as float32; a function such as exp counts as one operation.
+ * written once. Activations count as the buffers hold them; a function such as exp counts as one operation.
  *
  * @param flops additions, multiplications, quotients and functions
  * @param bytes read and written
@@ -23,27 +23,29 @@ public record OperationCost(double flops, double bytes) {
     }
 
     /** Squares and their sum, and two products a number. */
-    static OperationCost rmsNorm(int tokens, int width) {
+    static OperationCost rmsNorm(int tokens, int width, DeviceBuffer out) {
         double numbers = (double) tokens * width;
-        return new OperationCost(4 * numbers, (2 * numbers + width) * F32);
+        return new OperationCost(4 * numbers, (numbers + width) * F32 + numbers * out.elementBytes());
     }
 
     /** A product and a sum for each weight and token. */
-    static OperationCost product(int tokens, int rows, int columns, long weightBytes, boolean accumulate) {
+    static OperationCost product(
+            DeviceBuffer a, int tokens, int rows, int columns, long weightBytes, boolean accumulate) {
         double outputs = (double) tokens * rows * (accumulate ? 2 : 1);
         double inputs = (double) tokens * columns;
-        return new OperationCost(2.0 * tokens * rows * columns, weightBytes + (inputs + outputs) * F32);
+        return new OperationCost(
+                2.0 * tokens * rows * columns, weightBytes + inputs * a.elementBytes() + outputs * F32);
     }
 
     /**
      * Four products and two sums a pair of rotated dimensions, a sum a number with a bias, and with norms what {@link #rmsNorm} does
-     * without memory of its own; {@code width} numbers a token are read and written.
+     * without memory of its own; {@code width} numbers a token are read, and {@code written} bytes a token written.
      */
-    static OperationCost rotation(int tokens, int heads, int width, int rotarySize, HeadTerms terms) {
-        double numbers = 2.0 * width + rotarySize;
+    static OperationCost rotation(int tokens, int heads, int width, int rotarySize, HeadTerms terms, long written) {
+        double numbers = (double) width + rotarySize;
         double each = 3.0 * heads * rotarySize + (terms.bias() == null ? 0 : width);
         each += terms.queryNorm() == null ? 0 : 4.0 * width;
-        return new OperationCost(tokens * each, tokens * numbers * F32);
+        return new OperationCost(tokens * each, tokens * (numbers * F32 + written));
     }
 
     static OperationCost addBias(int tokens, int width) {
@@ -55,7 +57,8 @@ public record OperationCost(double flops, double bytes) {
      * Two products and two sums for each number of a query and each key that it sees. Keys and values of a row are read once, those of
      * a prefix once for all its rows.
      */
-    static OperationCost attention(TokenLayout layout, AttentionShape shape, int window) {
+    static OperationCost attention(
+            DeviceBuffer q, TokenLayout layout, AttentionShape shape, KeyValues keyValues, int window, DeviceBuffer z) {
         double pairs = 0;
         double ownKeys = 0;
         Map<Integer, Integer> prefixKeys = new HashMap<>();
@@ -77,7 +80,11 @@ public record OperationCost(double flops, double bytes) {
             }
         }
         double keys = ownKeys + prefixKeys.values().stream().mapToInt(i -> i).sum();
-        double bytes = 2 * F32 * (keys * shape.kvWidth() + (double) layout.tokens() * shape.queryWidth());
+        double numbers = (double) layout.tokens() * shape.queryWidth();
+        double bytes = keys
+                * shape.kvWidth()
+                * (keyValues.keys().elementBytes() + keyValues.values().elementBytes());
+        bytes += numbers * (q.elementBytes() + z.elementBytes());
         return new OperationCost(4 * pairs * shape.queryWidth(), bytes);
     }
 
@@ -87,7 +94,7 @@ public record OperationCost(double flops, double bytes) {
     }
 
     /** A product a number, and where the norm is kept two sums of squares and another product. */
-    static OperationCost scaleHeads(HeadScaleTable table, int tokens, int width) {
+    static OperationCost scaleHeads(DeviceBuffer z, HeadScaleTable table, int tokens, int width) {
         double flops = 0;
         int scaled = 0;
         for (int t = 0; t < tokens; t++) {
@@ -97,13 +104,13 @@ public record OperationCost(double flops, double bytes) {
                 flops += (table.renormalize(set) ? 6.0 : 1.0) * width;
             }
         }
-        return new OperationCost(flops, 2.0 * scaled * width * F32);
+        return new OperationCost(flops, 2.0 * scaled * width * z.elementBytes());
     }
 
     /** gate / (1 + exp(-gate)) · up. */
-    static OperationCost swiglu(int tokens, int width) {
+    static OperationCost swiglu(DeviceBuffer gateUp, int tokens, int width, DeviceBuffer out) {
         double numbers = (double) tokens * width;
-        return new OperationCost(5 * numbers, 3 * numbers * F32);
+        return new OperationCost(5 * numbers, numbers * (2 * gateUp.elementBytes() + out.elementBytes()));
     }
 
     /** A product and a sum a number. */
@@ -112,8 +119,8 @@ public record OperationCost(double flops, double bytes) {
         return new OperationCost(2 * numbers, 3 * numbers * F32);
     }
 
-    static OperationCost gather(int count, int width) {
-        return new OperationCost(0, 2.0 * count * width * F32);
+    static OperationCost gather(DeviceBuffer in, int count, int width) {
+        return new OperationCost(0, 2.0 * count * width * in.elementBytes());
     }
 
     static OperationCost ablationStart(int groups, int tokens, int width) {
@@ -121,8 +128,8 @@ public record OperationCost(double flops, double bytes) {
         return new OperationCost(3 * groups * numbers, (2 * numbers + 2 * groups * numbers) * F32);
     }
 
-    static OperationCost dot(int tokens, int width) {
+    static OperationCost dot(DeviceBuffer x, int tokens, int width) {
         double numbers = (double) tokens * width;
-        return new OperationCost(2 * numbers, (numbers + width + tokens) * F32);
+        return new OperationCost(2 * numbers, numbers * x.elementBytes() + ((double) width + tokens) * F32);
     }
 }

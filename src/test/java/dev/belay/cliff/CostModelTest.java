@@ -46,12 +46,14 @@ class CostModelTest {
     @TempDir
     Path folder;
 
+    private DType dtype = DType.F32;
+
     /** FLOPs and bytes of a profile's operations. */
     private record Counted(double flops, double bytes) {}
 
     private Counted really(int batchTokens, Consumer<TinyCliff> work) {
         Path file = folder.resolve("profile.json");
-        try (Device device = TestDevices.open(DType.F32);
+        try (Device device = TestDevices.open(dtype);
                 TinyCliff tiny = new TinyCliff(new ProfiledDevice(device, file), batchTokens)) {
             work.accept(tiny);
         }
@@ -70,8 +72,8 @@ class CostModelTest {
         assertEquals(expected.bytes(), actual.bytes());
     }
 
-    private static Work predicted(int batchTokens, Function<CostModel, Work> work) {
-        try (Device device = TestDevices.open(DType.F32);
+    private Work predicted(int batchTokens, Function<CostModel, Work> work) {
+        try (Device device = TestDevices.open(dtype);
                 CostModel model = new CostModel(TinyCliff.FOLDER, device, PEAKS, batchTokens, LinearProbe.LAST)) {
             return work.apply(model);
         }
@@ -80,14 +82,15 @@ class CostModelTest {
     /** With batches that hold all transcripts or one, all heads of a layer or few; with heads of other layers ablated before. */
     @ParameterizedTest
     @CsvSource({
-        "all,2048,false,0",
-        "all,110,false,2",
-        "closing,2048,false,1",
-        "closing,110,true,2",
-        "last:5,300,false,0",
-        "all,300,true,2"
+        "F32,all,2048,false,0",
+        "F32,all,110,false,2",
+        "F32,closing,2048,false,1",
+        "BF16,closing,110,true,2",
+        "F32,last:5,300,false,0",
+        "BF16,all,40,true,2"
     })
-    void aSweep(String positions, int batchTokens, boolean renormalize, int ablated) {
+    void aSweep(DType type, String positions, int batchTokens, boolean renormalize, int ablated) {
+        dtype = type;
         List<ProbeText> attacks = TinyCliff.probes("attacks.jsonl").subList(0, 5);
         PositionScope scope = PositionScope.parse(positions);
         List<CostModel.Head> chosen =
@@ -221,7 +224,7 @@ class CostModelTest {
 
     @Test
     void headsAreSpreadOverTheLayers() {
-        try (Device device = TestDevices.open(DType.F32);
+        try (Device device = TestDevices.open(dtype);
                 CostModel model = new CostModel(TinyCliff.FOLDER, device, PEAKS, 64, LinearProbe.LAST)) {
             assertEquals(
                     List.of(new CostModel.Head(1, 0), new CostModel.Head(3, 0), new CostModel.Head(5, 0)),

@@ -100,6 +100,35 @@ class ProfiledDeviceTest {
         assertEquals(bytes, args.get("bytes").longValue(), name);
     }
 
+    /** A buffer without memory whose elements take so many bytes. */
+    private static final class Sized extends DeviceBuffer {
+        private final int elementBytes;
+
+        Sized(int elementBytes) {
+            super("sized", 1000);
+            this.elementBytes = elementBytes;
+        }
+
+        @Override
+        public int elementBytes() {
+            return elementBytes;
+        }
+
+        @Override
+        protected DeviceBuffer view(long offset, long count) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        protected void copyIn(long offset, float[] source, int from, int count) {}
+
+        @Override
+        protected void copyOut(long offset, float[] target, int to, int count) {}
+
+        @Override
+        public void close() {}
+    }
+
     /** Two rows behind a shared prefix of 10, one without: 2 and 3 new tokens, and 4. Heads 4 of 8 numbers, 2 of keys and values. */
     @Test
     void attentionCountsTheKeysThatAreSeen() {
@@ -116,11 +145,16 @@ class ProfiledDeviceTest {
             layout.addToken(1, t);
         }
         AttentionShape shape = new AttentionShape(4, 2, 8, 8, 1);
-        OperationCost all = OperationCost.attention(layout, shape, 0);
+        DeviceBuffer wide = new Sized(4);
+        KeyValues keyValues = new KeyValues(wide, wide);
+        OperationCost all = OperationCost.attention(wide, layout, shape, keyValues, 0, wide);
         int pairs = 11 + 12 + 11 + 12 + 13 + 1 + 2 + 3 + 4;
         assertEquals(4.0 * pairs * 32, all.flops());
         assertEquals((2.0 * 9 * 32 + 2 * (10 + 2 + 3 + 4) * 16) * F32, all.bytes());
-        OperationCost near = OperationCost.attention(layout, shape, 3);
+        KeyValues rounded = new KeyValues(new Sized(2), new Sized(2));
+        OperationCost half = OperationCost.attention(wide, layout, shape, rounded, 0, new Sized(2));
+        assertEquals(9.0 * 32 * (4 + 2) + 2 * (10 + 2 + 3 + 4) * 16 * 2, half.bytes());
+        OperationCost near = OperationCost.attention(wide, layout, shape, keyValues, 3, wide);
         assertEquals(4.0 * (5 * 3 + 1 + 2 + 3 + 3) * 32, near.flops());
         // Position 10 sees the last 2 of the prefix.
         assertEquals((2.0 * 9 * 32 + 2 * (2 + 2 + 3 + 4) * 16) * F32, near.bytes());
@@ -132,7 +166,7 @@ class ProfiledDeviceTest {
         table.reset(5, 2);
         table.assign(1, table.addSet(false));
         table.assign(4, table.addSet(true));
-        OperationCost cost = OperationCost.scaleHeads(table, 5, 6);
+        OperationCost cost = OperationCost.scaleHeads(new Sized(4), table, 5, 6);
         assertEquals(6 + 6 * 6, cost.flops());
         assertEquals(2 * 2 * 6 * F32, cost.bytes());
     }

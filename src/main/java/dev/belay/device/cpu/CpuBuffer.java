@@ -65,7 +65,8 @@ final class CpuBuffer extends DeviceBuffer {
         return bfloat16;
     }
 
-    int elementBytes() {
+    @Override
+    public int elementBytes() {
         return bfloat16 ? Short.BYTES : Float.BYTES;
     }
 

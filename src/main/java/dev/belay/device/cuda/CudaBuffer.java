@@ -55,6 +55,11 @@ final class CudaBuffer extends DeviceBuffer {
         return type;
     }
 
+    @Override
+    public int elementBytes() {
+        return type.bytes();
+    }
+
     /** Device address of the first number. */
     long address() {
         return block.address() + start;
