@@ -587,6 +587,7 @@ public final class CudaDevice implements Device {
         kernel.pointer(CudaBuffer.of(x).address())
                 .pointer(CudaBuffer.of(attention).address())
                 .pointer(factors)
+                .i32(groups)
                 .i32(tokens)
                 .i32(width)
                 .pointer(CudaBuffer.of(out).address() + outOffset * Float.BYTES);

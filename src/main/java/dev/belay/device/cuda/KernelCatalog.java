@@ -22,6 +22,7 @@ final class KernelCatalog {
     static final int QKV_THREADS = 128;
     static final int COPY_THREADS = 256;
     static final int ABLATION_START_THREADS = 256;
+    private static final int ABLATION_START_GROUPS = 8;
     static final int ATTRIBUTION_THREADS = 128;
     static final int ATTENTION_THREADS = 128;
 
@@ -166,7 +167,7 @@ final class KernelCatalog {
 
     /** Geometry of ablation_start to [G · T, D]. */
     static LaunchShape ablationStartShape(int groups, int tokens, int width) {
-        int rows = Math.multiplyExact(groups, tokens);
+        int rows = Math.multiplyExact(Math.ceilDiv(groups, ABLATION_START_GROUPS), tokens);
         return LaunchShape.split(rows, Math.ceilDiv(width * 4L, VECTOR_BYTES), ABLATION_START_THREADS);
     }
 
@@ -338,6 +339,7 @@ final class KernelCatalog {
                 pointer("x"),
                 pointer("attention"),
                 pointer("norms"),
+                i32("groups"),
                 i32("tokens"),
                 i32("width"),
                 pointer("out"));

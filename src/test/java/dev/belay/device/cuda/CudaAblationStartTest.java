@@ -18,6 +18,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  *   (4, 5, 4), (32, 3, 128)             16-byte accesses, most threads idle
  *   (5, 2, 896), (3, 3, 4096)           one block a row, and four
  *   (700, 100, 4)                       more rows than a grid has blocks along y
+ *   (8, 2, 64), (9, 2, 64)              groups that fill a block's eight, and one more
  * </pre>
  *
  * With an odd start, widths that are multiples of 4 take the accesses of one number too.
@@ -48,6 +49,8 @@ class CudaAblationStartTest {
         "5, 2, 896, 0",
         "3, 3, 4096, 0",
         "700, 100, 4, 0",
+        "8, 2, 64, 0",
+        "9, 2, 64, 0",
         "5, 2, 896, 1"
     })
     void startsEveryGroup(int groups, int tokens, int width, int skip) {
@@ -97,7 +100,7 @@ class CudaAblationStartTest {
                 TestArray out = kernels.floats("out", away, skip)) {
             CudaKernel kernel = kernels.kernel(KernelCatalog.ABLATION_START_F32);
             kernel.pointer(before.address()).pointer(whole.address()).pointer(norms == null ? 0 : factors.address());
-            kernel.i32(tokens).i32(width).pointer(out.address());
+            kernel.i32(groups).i32(tokens).i32(width).pointer(out.address());
             kernels.run(kernel, KernelCatalog.ablationStartShape(groups, tokens, width));
             return out.values();
         }

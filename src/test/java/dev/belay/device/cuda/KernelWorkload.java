@@ -260,6 +260,7 @@ record KernelWorkload(
                         new Numbers("x", numbers * 4),
                         new Numbers("attention", numbers * 4),
                         new Numbers("norms", TOKENS * 4L),
+                        new I32(HEADS),
                         new I32(tokens),
                         new I32(WIDTH),
                         new Numbers("out", HEADS * numbers * 4)));
