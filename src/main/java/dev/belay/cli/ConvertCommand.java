@@ -2,6 +2,7 @@ package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.gguf.GgufConversion;
+import dev.belay.io.OutputFolder;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -32,7 +33,7 @@ final class ConvertCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        GgufConversion.checkFree(folder);
+        OutputFolder.checkFree(folder);
         int tensors;
         try (GgufConversion conversion = new GgufConversion(file, !withoutTokenizer)) {
             tensors = conversion.tensors();

@@ -50,6 +50,7 @@ final class RootCommand implements Runnable {
                 AblateCommand.class,
                 GenerateCommand.class,
                 JudgeCommand.class,
+                BakeCommand.class,
                 ImportCommand.class,
                 ConvertCommand.class,
                 SelectCommand.class,

@@ -7,11 +7,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.belay.BelayException;
 import dev.belay.io.OutputFile;
+import dev.belay.io.OutputFolder;
 import dev.belay.model.ModelConfig;
 import dev.belay.weights.SafetensorsWriter;
-import java.io.IOException;
-import java.nio.file.DirectoryStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.IntConsumer;
 
@@ -57,62 +55,24 @@ public final class GgufConversion implements AutoCloseable {
      * @throws BelayException if it cannot be written, or the file turns out to be damaged
      */
     public void write(Path folder, IntConsumer progress) {
-        Path whole = folder.toAbsolutePath().normalize();
-        checkFree(whole);
-        Path partial = whole.resolveSibling(whole.getFileName() + ".partial");
-        try {
-            delete(partial);
-            Files.createDirectories(partial);
-            write(partial, "config.json", config.json());
-            write(partial, "generation_config.json", config.generation());
+        try (OutputFolder out = OutputFolder.create(folder)) {
+            write(out.path(), "config.json", config.json());
+            write(out.path(), "generation_config.json", config.generation());
             if (withTokenizer) {
                 GgufTokenizer tokenizer = new GgufTokenizer(file);
-                write(partial, "tokenizer.json", tokenizer.tokenizer());
-                write(partial, "tokenizer_config.json", tokenizer.config());
+                write(out.path(), "tokenizer.json", tokenizer.tokenizer());
+                write(out.path(), "tokenizer_config.json", tokenizer.config());
             }
-            ModelConfig.read(partial);
-            weights(partial.resolve("model.safetensors"), progress);
-            Files.deleteIfExists(whole);
-            Files.move(partial, whole);
-        } catch (IOException e) {
-            throw new BelayException("cannot write " + folder + ": " + OutputFile.reason(e), e);
-        } finally {
-            delete(partial);
+            ModelConfig.read(out.path());
+            weights(out.path().resolve("model.safetensors"), progress);
+            out.commit();
         }
     }
 
-    /** Refuses a folder in which there is something. */
-    public static void checkFree(Path folder) {
-        if (!Files.exists(folder)) {
-            return;
-        }
-        try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
-            if (files.iterator().hasNext()) {
-                throw new BelayException(folder + " is not empty; name a new folder");
-            }
-        } catch (IOException e) {
-            throw new BelayException("cannot write into " + folder + ": " + OutputFile.reason(e), e);
-        }
-    }
-
-    private static void delete(Path folder) {
-        if (!Files.isDirectory(folder)) {
-            return;
-        }
-        try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
-            for (Path file : files) {
-                Files.delete(file);
-            }
-            Files.delete(folder);
-        } catch (IOException e) {
-            throw new BelayException("cannot remove " + folder + ": " + OutputFile.reason(e), e);
-        }
-    }
-
-    private static void write(Path folder, String name, JsonNode json) throws IOException {
+    private static void write(Path folder, String name, JsonNode json) {
         try {
-            Files.writeString(
-                    folder.resolve(name), JSON.writerWithDefaultPrettyPrinter().writeValueAsString(json) + "\n");
+            String text = JSON.writerWithDefaultPrettyPrinter().writeValueAsString(json);
+            OutputFile.writeText(folder.resolve(name), text + "\n");
         } catch (JsonProcessingException e) {
             throw new IllegalStateException(e);
         }

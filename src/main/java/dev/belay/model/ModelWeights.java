@@ -210,9 +210,22 @@ public final class ModelWeights implements AutoCloseable {
 
     /** W_O of a layer as float32 on the host, row-major [D, H·HD], exactly as the file has it. */
     public static float[] outputProjection(TensorSource tensors, ModelConfig config, int layer) {
-        String name = "model.layers." + layer + ".self_attn.o_proj.weight";
-        tensors.require(name, config.hidden(), (long) config.heads() * config.headSize());
-        return tensors.floats(name);
+        checkOutputProjection(tensors, config, layer);
+        return tensors.floats(outputProjectionName(layer));
+    }
+
+    /** The name of W_O of a layer in the model's files. */
+    public static String outputProjectionName(int layer) {
+        return "model.layers." + layer + ".self_attn.o_proj.weight";
+    }
+
+    /**
+     * Checks that a model has W_O of a layer, of shape [D, H·HD].
+     *
+     * @throws dev.belay.BelayException if it does not
+     */
+    public static void checkOutputProjection(TensorSource tensors, ModelConfig config, int layer) {
+        tensors.require(outputProjectionName(layer), config.hidden(), (long) config.heads() * config.headSize());
     }
 
     /** Embedding table [V, D]. */
