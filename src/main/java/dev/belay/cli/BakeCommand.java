@@ -35,6 +35,7 @@ final class BakeCommand implements Callable<Integer> {
     @Parameters(
             index = "0",
             paramLabel = "MODEL",
+            converter = Converters.ModelFolder.class,
             description = "model folder: config.json, safetensors, tokenizer.json")
     private Path model;
 

@@ -44,7 +44,11 @@ final class BenchCommand implements Callable<Integer> {
 
     private static final int BATCH_TOKENS = 2048;
 
-    @Parameters(arity = "0..1", paramLabel = "MODEL", description = "model folder: config.json, safetensors")
+    @Parameters(
+            arity = "0..1",
+            paramLabel = "MODEL",
+            converter = Converters.ModelFolder.class,
+            description = "model folder: config.json, safetensors")
     private Path folder;
 
     @Option(

@@ -12,7 +12,9 @@ import dev.belay.device.DType;
 import dev.belay.device.DeviceException;
 import dev.belay.device.cuda.CudaDeviceChoice;
 import dev.belay.hooks.PositionScope;
+import dev.belay.model.HubCache;
 import dev.belay.text.ThinkingMarkers;
+import java.nio.file.Path;
 import java.util.function.Function;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
@@ -58,6 +60,14 @@ final class Converters {
         @Override
         public ColumnMap convert(String value) {
             return Converters.usage(value, ColumnMap::parse);
+        }
+    }
+
+    /** A model's folder, or its name in the local cache of the hub. */
+    static final class ModelFolder implements ITypeConverter<Path> {
+        @Override
+        public Path convert(String value) {
+            return Converters.usage(value, name -> HubCache.resolve(name, System.getenv()));
         }
     }
 

@@ -46,6 +46,7 @@ final class JudgeCommand implements Callable<Integer> {
         @Option(
                 names = "--guard",
                 paramLabel = "MODEL",
+                converter = Converters.ModelFolder.class,
                 description = "folder of a guard model: its chat template asks for safe or unsafe and categories")
         private Path guard;
     }

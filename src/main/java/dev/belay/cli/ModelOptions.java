@@ -15,7 +15,9 @@ class ModelOptions {
     @Parameters(
             index = "0",
             paramLabel = "MODEL",
-            description = "model folder: config.json, safetensors, tokenizer.json")
+            converter = Converters.ModelFolder.class,
+            description =
+                    "model folder: config.json, safetensors, tokenizer.json; or hub:owner/name[@revision] in the local cache")
     Path folder;
 
     @Mixin

@@ -43,7 +43,11 @@ final class ProbeImportCommand implements Callable<Integer> {
             description = "the bias's tensor, or its .npy file (default: the only one named so, else 0)")
     private String bias;
 
-    @Option(names = "--model", paramLabel = "MODEL", description = "check that it fits this model")
+    @Option(
+            names = "--model",
+            paramLabel = "MODEL",
+            converter = Converters.ModelFolder.class,
+            description = "check that it fits this model")
     private Path model;
 
     @Option(names = "-o", paramLabel = "P.safetensors", required = true, description = "output file")

@@ -37,6 +37,13 @@ final class RootCommand implements Runnable {
         }
     }
 
+    /** The command line with every command. */
+    static CommandLine withAllCommands() {
+        CommandLine line = new CommandLine(new RootCommand());
+        commands(new String[0]).forEach(line::addSubcommand);
+        return line;
+    }
+
     /** The command that a command line begins with, or else all: picocli takes a while to look at each. */
     private static List<Class<?>> commands(String[] args) {
         List<Class<?>> all = List.of(
@@ -56,7 +63,9 @@ final class RootCommand implements Runnable {
                 SelectCommand.class,
                 CaptureCommand.class,
                 VerifyCommand.class,
-                BenchCommand.class);
+                BenchCommand.class,
+                ExplainCommand.class,
+                CompletionCommand.class);
         String first = args.length == 0 ? "" : args[0];
         return all.stream()
                 .filter(command -> command.getAnnotation(Command.class).name().equals(first))
