@@ -76,7 +76,7 @@ final class AblateCommand implements Callable<Integer> {
         result.put("positions", heads.positions.toString()).put("gamma", heads.gamma);
         result.put("renormalize", heads.renormalize)
                 .put("dtype", options.dtype().label());
-        result.put("model", ModelFingerprint.of(options.folder)).put("from", generation.from.name());
+        result.put("model", ModelFingerprint.of(options.folder)).put("thinking", generation.thinking.name());
         result.put("temperature", generation.temperature).put("seed", generation.seed);
         result.set("heads", list(chosen));
         if (randomControl != null) {

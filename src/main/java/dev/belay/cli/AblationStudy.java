@@ -56,9 +56,8 @@ final class AblationStudy {
      */
     List<Outcome> run(
             String what, List<Transcript> transcripts, List<Arm> arms, ForwardPass forward, ProbeScorer scorer) {
-        boolean thinking = options.from == GenerationOptions.Start.thinking;
         List<InputOptions.Input> inputs = transcripts.stream()
-                .map(t -> new InputOptions.Input(t.id(), t, InputOptions.text(session, t, thinking)))
+                .map(t -> new InputOptions.Input(t.id(), t, InputOptions.start(session, t, options.thinking)))
                 .toList();
         List<ProbeText> texts = scorer == null ? List.of() : session.probeTexts(transcripts);
         List<Outcome> outcomes = new ArrayList<>();

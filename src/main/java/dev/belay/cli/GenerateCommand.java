@@ -48,8 +48,7 @@ final class GenerateCommand implements Callable<Integer> {
         input.read();
         OutputFile.check(output);
         try (Session session = input.open(options)) {
-            List<InputOptions.Input> inputs =
-                    input.prompts(session, generation.from == GenerationOptions.Start.thinking);
+            List<InputOptions.Input> inputs = input.prompts(session, generation.thinking);
             ForwardPass forward = session.forward();
             int[] counts = new int[2];
             HookReport report;

@@ -6,20 +6,23 @@ import picocli.CommandLine.Option;
 
 /** How texts are continued. */
 final class GenerationOptions {
-    enum Start {
-        prompt,
-        thinking
+    /** What becomes of the thinking. */
+    enum Thinking {
+        regenerate,
+        keep,
+        none
     }
 
     private static final int MAX_NEW_TOKENS = 1024;
 
     @Option(
-            names = "--from",
-            paramLabel = "WHERE",
-            defaultValue = "prompt",
+            names = "--thinking",
+            paramLabel = "HOW",
+            defaultValue = "regenerate",
             description =
-                    "continue from the prompt (default) or after the given thinking and its closing tokens: prompt, thinking")
-    Start from;
+                    "regenerate (default): from the prompt; keep: the given thinking stays, only the response is new; "
+                            + "none: the thinking is closed at once")
+    Thinking thinking;
 
     @Option(
             names = "--max-new-tokens",
@@ -60,7 +63,7 @@ final class GenerationOptions {
     /** Greedy continuation from the prompt to the model's own limit. */
     static GenerationOptions greedy() {
         GenerationOptions options = new GenerationOptions();
-        options.from = Start.prompt;
+        options.thinking = Thinking.regenerate;
         options.topP = 1;
         return options;
     }

@@ -57,7 +57,7 @@ final class InputOptions {
 
     /** The texts up to the response, with their parts: probe texts, or the given ids as they are. */
     List<Input> probeInputs(Session session) {
-        return data == null ? idInputs(session) : transcripts(session, true);
+        return prompts(session, GenerationOptions.Thinking.keep);
     }
 
     /** The texts up to the response as probe texts; bare ids have no thinking and no closing tokens. */
@@ -84,26 +84,26 @@ final class InputOptions {
                 .toList();
     }
 
-    /** The texts to continue: prompts, with {@code thinking} also the thinking and its closing tokens; or the given ids. */
-    List<Input> prompts(Session session, boolean thinking) {
-        return data == null ? idInputs(session) : transcripts(session, thinking);
-    }
-
-    private List<Input> transcripts(Session session, boolean thinking) {
+    /** The texts to continue, or the given ids. */
+    List<Input> prompts(Session session, GenerationOptions.Thinking thinking) {
+        if (data == null) {
+            return idInputs(session);
+        }
         List<Input> inputs = new ArrayList<>();
         for (Transcript t : transcripts) {
-            inputs.add(new Input(t.id(), t, text(session, t, thinking)));
+            inputs.add(new Input(t.id(), t, start(session, t, thinking)));
         }
         return inputs;
     }
 
-    /** The probe text of a transcript, or its prompt only. */
-    static TextRunner.Text text(Session session, Transcript t, boolean thinking) {
-        if (!thinking) {
+    /** What the model continues: the prompt, or the prompt with the given thinking or none, and the closing tokens. */
+    static TextRunner.Text start(Session session, Transcript t, GenerationOptions.Thinking thinking) {
+        if (thinking == GenerationOptions.Thinking.regenerate) {
             int[] prompt = session.prompt(t);
             return new TextRunner.Text(prompt, TextSpan.plain(prompt.length));
         }
-        ProbeText p = session.probeText(t);
+        boolean kept = thinking == GenerationOptions.Thinking.keep;
+        ProbeText p = session.probeText(kept ? t : t.answered("", t.response()));
         return new TextRunner.Text(p.ids(), ProbeScorer.span(p));
     }
 

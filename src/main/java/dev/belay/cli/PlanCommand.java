@@ -76,7 +76,9 @@ final class PlanCommand implements Callable<Integer> {
         input.read();
         try (Session session = Session.openWithoutWeights(options, input.data != null)) {
             List<InputOptions.Input> inputs = sweep.limited(
-                    method == Method.generate ? input.prompts(session, false) : input.probeInputs(session));
+                    method == Method.generate
+                            ? input.prompts(session, GenerationOptions.Thinking.regenerate)
+                            : input.probeInputs(session));
             DevicePeaks peaks = session.peaks();
             try (CostModel model = new CostModel(options.folder, session.device(), peaks, options.batchTokens, layer)) {
                 print(session, inputs, new WorkReport(work(session, model, inputs, layer), peaks));

@@ -75,8 +75,9 @@ final class Responses {
         }
         String text = tokenizer.decodeKeeping(tokens, session.markers().tags());
         Transcript given = input.transcript();
-        if (given != null && options.from == GenerationOptions.Start.thinking) {
-            return new Reply(input, given.thinking(), text.strip(), tokens, continuation.ended());
+        if (given != null && options.thinking != GenerationOptions.Thinking.regenerate) {
+            String thinking = options.thinking == GenerationOptions.Thinking.keep ? given.thinking() : "";
+            return new Reply(input, thinking, text.strip(), tokens, continuation.ended());
         }
         ThinkingSplit split = ThinkingSplit.of(text, session.markers());
         return new Reply(input, split.thinking(), split.response().strip(), tokens, continuation.ended());

@@ -68,7 +68,7 @@ class BadInputTest {
         String[] message = {"transcript long has ", " tokens, but the model has positions for only 512"};
         Cli.run("trace ? --probe ? --data ? -o ?", Cli.TINY, probe, data, out).failed(1, message);
         Cli.run("capture ? --data ? -o ?", Cli.TINY, data, out).failed(1, message);
-        Cli.run("generate ? --from thinking --data ? -o ?", Cli.TINY, data, out).failed(1, message);
+        Cli.run("generate ? --thinking keep --data ? -o ?", Cli.TINY, data, out).failed(1, message);
         Cli.write(data, "{\"prompt\": \"" + words + "\"}\n");
         generate(data).failed(1, "the prompt of transcript 1 has ");
         Cli.write(ids, "[[1], [" + "2, ".repeat(256) + "3]]");

@@ -37,7 +37,7 @@ class BakeCommandTest {
 
     private double attackSuccess(Path model, Path attacks) {
         Path replies = folder.resolve("replies.jsonl");
-        Cli.run("generate ? --data ? --from thinking --max-new-tokens 40 --dtype f32 -o ?", model, attacks, replies)
+        Cli.run("generate ? --data ? --thinking keep --max-new-tokens 40 --dtype f32 -o ?", model, attacks, replies)
                 .ok();
         return Cli.run("judge ? --json", replies)
                 .json()

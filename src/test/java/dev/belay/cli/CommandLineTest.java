@@ -99,7 +99,7 @@ class CommandLineTest {
                 "generate m --ids i -o o --top-k x | Invalid value for option '--top-k'",
                 "generate m --ids i -o o --max-new-tokens 0 | '0' is not a whole number from 1",
                 "generate m --ids i -o o --gamma NaN | 'NaN' is not a finite number",
-                "generate m --ids i -o o --from start | Invalid value for option '--from'",
+                "generate m --ids i -o o --thinking start | Invalid value for option '--thinking'",
                 "generate m --ids i -o o --positions last:0 | unknown positions 'last:0'",
                 "generate m --ids i -o o --top 0 | --top '0' is not possible",
                 "generate m --ids i -o o --top 101% | --top '101%' is not possible",

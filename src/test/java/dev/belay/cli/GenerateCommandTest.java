@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.belay.text.Tokenizer;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -100,7 +102,7 @@ class GenerateCommandTest {
                 "{\"ranking\": [{\"layer\": 0, \"head\": 5}, {\"layer\": 0, \"head\": 4}, {\"layer\": 3, \"head\": 1}]}");
         Path file = folder.resolve("g.jsonl");
         List<String> command = Cli.args(
-                "generate ? --data ? --dtype f32 --from thinking --heads ? --json -o ? --top",
+                "generate ? --data ? --dtype f32 --thinking keep --heads ? --json -o ? --top",
                 Cli.TINY,
                 data,
                 heads,
@@ -114,6 +116,27 @@ class GenerateCommandTest {
         }
         Cli.run(command, 4).failed(1, heads + " ranks 3 heads, but --top 4 is 4 heads; use --top 3");
         Cli.run(command, 49).failed(2, "--top 49 is more than the 48 there are");
+    }
+
+    /** Without thinking the answer is what follows the prompt, the open marker and the close marker. */
+    @Test
+    void thinkingCanBeClosedAtOnce() {
+        Path data = Cli.few(folder, "attacks.jsonl", 1);
+        Path file = folder.resolve("g.jsonl");
+        String options = "--dtype f32 --max-new-tokens 12 -o ?";
+        Cli.run("generate ? --data ? --thinking none " + options, Cli.TINY, data, file)
+                .ok();
+        JsonNode reply = Cli.lines(file).getFirst();
+        assertEquals("", reply.get("thinking").asText());
+        String prompt = reply.get("prompt").asText();
+        int[] ids;
+        try (Tokenizer tokenizer = Tokenizer.load(Cli.TINY)) {
+            ids = tokenizer.encode("<|begin_of_text|><|User|>" + prompt + "<|Assistant|><think>\n\n</think>\n\n");
+        }
+        Path bare = Cli.write(folder.resolve("ids.json"), "[" + Arrays.toString(ids) + "]");
+        Path other = folder.resolve("other.jsonl");
+        Cli.run("generate ? --ids ? " + options, Cli.TINY, bare, other).ok();
+        assertEquals(Cli.lines(other).getFirst().get("new_token_ids"), reply.get("new_token_ids"));
     }
 
     @Test

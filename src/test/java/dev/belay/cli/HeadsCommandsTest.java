@@ -155,7 +155,7 @@ class HeadsCommandsTest {
         JsonNode json = Cli.run(command, "--json").json();
         assertEquals(json, Cli.json(file));
         List<String> how =
-                List.of("positions", "gamma", "renormalize", "dtype", "model", "from", "temperature", "seed");
+                List.of("positions", "gamma", "renormalize", "dtype", "model", "thinking", "temperature", "seed");
         List<String> what = List.of("heads", "random_heads", "random_seed", "attacks", "benign");
         assertEquals(Stream.concat(how.stream(), what.stream()).toList(), Cli.keys(json));
         assertEquals(
@@ -207,7 +207,7 @@ class HeadsCommandsTest {
     void ablateWithoutAProbeHasNoScores() {
         Path file = folder.resolve("plain-ablation.json");
         JsonNode json = Cli.run(
-                        "ablate ? --data ? --heads ? --top 2 --from thinking --positions closing --dtype f32 -o ? --json",
+                        "ablate ? --data ? --heads ? --top 2 --thinking keep --positions closing --dtype f32 -o ? --json",
                         Cli.TINY,
                         few("attacks.jsonl", 1),
                         heads,
