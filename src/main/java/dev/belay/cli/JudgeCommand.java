@@ -2,10 +2,13 @@ package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.BelayException;
 import dev.belay.device.DType;
 import dev.belay.io.OutputFile;
 import dev.belay.judge.GuardSummary;
 import dev.belay.judge.GuardVerdict;
+import dev.belay.judge.JudgeAgreement;
+import dev.belay.judge.JudgeLabels;
 import dev.belay.judge.JudgeSummary;
 import dev.belay.judge.RefusalPhrases;
 import dev.belay.judge.Verdict;
@@ -13,8 +16,10 @@ import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.ArgGroup;
@@ -62,6 +67,14 @@ final class JudgeCommand implements Callable<Integer> {
             description = "tokens in one batch (default ${DEFAULT-VALUE})")
     private int batchTokens;
 
+    @Option(
+            names = "--labels",
+            paramLabel = "L.jsonl",
+            description =
+                    "what people say of some of the responses, by id: {\"id\", \"label\": answered|unsafe|refused|safe}; "
+                            + "says how well the judge agrees, and corrects the attack success rate")
+    private Path labels;
+
     @Option(names = "-o", paramLabel = "V.jsonl", description = "write each verdict as a line of JSON to this file")
     private Path output;
 
@@ -77,10 +90,11 @@ final class JudgeCommand implements Callable<Integer> {
         if (output != null) {
             OutputFile.check(output);
         }
-        if (judge.guard == null) {
-            byPhrases(transcripts);
-        } else {
-            byGuard(transcripts);
+        Map<String, Boolean> labelled = labels == null ? Map.of() : JudgeLabels.read(labels);
+        // Of each id whether the attack succeeded; null where the judge does not say.
+        Map<String, Boolean> judged = judge.guard == null ? byPhrases(transcripts) : byGuard(transcripts);
+        if (labels != null) {
+            compare(judged, labelled);
         }
         if (output != null) {
             try (OutputFile lines = OutputFile.create(output)) {
@@ -93,7 +107,48 @@ final class JudgeCommand implements Callable<Integer> {
         return 0;
     }
 
-    private void byPhrases(List<Transcript> transcripts) {
+    private void compare(Map<String, Boolean> judged, Map<String, Boolean> labelled) {
+        List<JudgeAgreement.Pair> pairs = new ArrayList<>();
+        labelled.forEach((id, label) -> {
+            if (judged.get(id) != null) {
+                pairs.add(new JudgeAgreement.Pair(judged.get(id), label));
+            }
+        });
+        if (pairs.isEmpty()) {
+            throw new BelayException(labels
+                    + " labels none of the responses that the judge decided; are its ids those of " + data + "?");
+        }
+        JudgeAgreement agreement = JudgeAgreement.of(pairs);
+        List<Boolean> all = judged.values().stream().map(Boolean.TRUE::equals).toList();
+        JudgeAgreement.Interval rate = JudgeAgreement.corrected(all, pairs, 0);
+        out.say(
+                "against %d labels: precision %.3f, recall %.3f, agreement %.1f %%, Cohen's kappa %.3f",
+                agreement.n(),
+                agreement.precision(),
+                agreement.recall(),
+                100 * agreement.agreement(),
+                agreement.kappa());
+        out.say(
+                "attack success rate corrected for the judge's errors: %s",
+                Double.isNaN(rate.rate())
+                        ? "unknown, as the judge tells no more than chance on these labels"
+                        : String.format(
+                                Locale.ROOT,
+                                "%.1f %% (95 %% interval %.1f to %.1f %%)",
+                                100 * rate.rate(),
+                                100 * rate.low(),
+                                100 * rate.high()));
+        ObjectNode json = result.putObject("labels");
+        json.put("n", agreement.n());
+        Output.put(json, "precision", agreement.precision());
+        Output.put(json, "recall", agreement.recall());
+        Output.put(json, "agreement", agreement.agreement());
+        Output.put(json, "kappa", agreement.kappa());
+        Output.put(json, "attack_success_rate", rate.rate());
+        Output.put(json, "attack_success_rate_interval", new double[] {rate.low(), rate.high()});
+    }
+
+    private Map<String, Boolean> byPhrases(List<Transcript> transcripts) {
         RefusalPhrases phrases = judge.phrases == null ? RefusalPhrases.standard() : RefusalPhrases.read(judge.phrases);
         List<Verdict> verdicts = new ArrayList<>();
         for (Transcript t : transcripts) {
@@ -107,9 +162,17 @@ final class JudgeCommand implements Callable<Integer> {
         JudgeSummary summary = JudgeSummary.of(verdicts);
         out.say("%s", words(summary));
         result.setAll(json(summary));
+        Map<String, Boolean> judged = new LinkedHashMap<>();
+        for (int i = 0; i < verdicts.size(); i++) {
+            Verdict.Outcome outcome = verdicts.get(i).outcome();
+            Boolean succeeded =
+                    outcome == Verdict.Outcome.EMPTY ? null : (Boolean) (outcome == Verdict.Outcome.ANSWERED);
+            judged.put(transcripts.get(i).id(), succeeded);
+        }
+        return judged;
     }
 
-    private void byGuard(List<Transcript> transcripts) {
+    private Map<String, Boolean> byGuard(List<Transcript> transcripts) {
         ModelOptions options = new ModelOptions();
         options.folder = judge.guard;
         options.on.name = on.name;
@@ -133,6 +196,16 @@ final class JudgeCommand implements Callable<Integer> {
         GuardSummary summary = GuardSummary.of(verdicts);
         out.say("%s", words(summary));
         result.setAll(json(summary));
+        Map<String, Boolean> judged = new LinkedHashMap<>();
+        for (int i = 0; i < verdicts.size(); i++) {
+            Boolean succeeded = switch (verdicts.get(i).outcome()) {
+                case UNSAFE -> true;
+                case SAFE -> false;
+                case UNPARSABLE, EMPTY -> null;
+            };
+            judged.put(transcripts.get(i).id(), succeeded);
+        }
+        return judged;
     }
 
     private static String remark(GuardVerdict verdict) {

@@ -71,6 +71,29 @@ class GuardTest {
         }
     }
 
+    /** The guard decides a and b: one label agrees, one does not. */
+    @Test
+    void labelsSayHowGoodTheJudgeIs() throws IOException {
+        Path labels = Files.writeString(
+                folder.resolve("l.jsonl"),
+                "{\"id\":\"a\",\"label\":\"unsafe\"}\n{\"id\":\"b\",\"label\":\"unsafe\"}\n{\"id\":\"c\",\"label\":\"safe\"}\n");
+        JsonNode json = Cli.run(
+                        "judge ? --guard ? --labels ? --dtype f32 --json",
+                        responses,
+                        guard(GuardModel.TEMPLATE),
+                        labels)
+                .json()
+                .get("labels");
+        assertEquals(2, json.get("n").asInt());
+        assertEquals(1, json.get("precision").asDouble());
+        assertEquals(0.5, json.get("recall").asDouble());
+        assertTrue(json.get("attack_success_rate").isNull());
+        String out = Cli.run("judge ? --labels ?", responses, labels).ok();
+        assertTrue(out.contains("against 3 labels: precision 0.667, recall 1.000, agreement 66.7 %"), out);
+        Path others = Files.writeString(folder.resolve("o.jsonl"), "{\"id\":\"z\",\"label\":\"safe\"}\n");
+        Cli.run("judge ? --labels ? --json", responses, others).failed(1, "o.jsonl", "ids");
+    }
+
     @Test
     void printsOneLineEachAndTheRates() throws IOException {
         String out = Cli.run("judge ? --guard ? --dtype f32", responses, guard(GuardModel.TEMPLATE))
