@@ -20,7 +20,8 @@ import java.util.function.BiConsumer;
  *
  * <p>Where a mask acts on the closing tokens and these are generated too, they are recognised when the last of them appears; their
  * keys, values and everything after are then computed again with the mask on, so that the response sees exactly what it would have
- * seen had the closing tokens been given.
+ * seen had the closing tokens been given. A text that grows beyond the length at which its rotary embedding switches is computed again
+ * as a whole.
  */
 public final class Generator {
     /**
@@ -250,6 +251,9 @@ public final class Generator {
         row.ended = !ignoreEnd && config.isEnd(token);
         if (redoClosing && row.span.closingStart() == row.span.closingEnd()) {
             redoClosing(row);
+        }
+        if (config.renewsKeys(row.length)) {
+            row.cached = 0;
         }
     }
 

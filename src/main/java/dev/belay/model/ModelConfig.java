@@ -81,6 +81,12 @@ public record ModelConfig(
         return endTokens.contains(token);
     }
 
+    /** Whether the keys of a text that grows to this length are to be computed again; see {@link RopeScaling#renews}. */
+    public boolean renewsKeys(int length) {
+        return kinds.stream()
+                .anyMatch(kind -> kind.rope() != null && kind.rope().scaling().renews(length));
+    }
+
     /** Rotary embedding of the first layer that has one, or null. */
     public Rope rope() {
         return kinds.stream()

@@ -37,6 +37,11 @@ public sealed interface RopeScaling {
         return false;
     }
 
+    /** Whether the keys of a text that grows to this length are to be computed again, as transformers does for this scaling. */
+    default boolean renews(int length) {
+        return false;
+    }
+
     /** θ^(-2i/R). */
     private static double[] plain(double theta, int size) {
         double[] frequencies = new double[size / 2];
@@ -200,6 +205,11 @@ public sealed interface RopeScaling {
         @Override
         public boolean dependsOnLength() {
             return true;
+        }
+
+        @Override
+        public boolean renews(int length) {
+            return length == originalPositions + 1;
         }
     }
 

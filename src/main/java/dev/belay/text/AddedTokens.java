@@ -24,6 +24,7 @@ final class AddedTokens {
     private final Map<Integer, String> names = new HashMap<>();
     private final Map<Integer, String> control = new HashMap<>();
     private final Set<Integer> special = new HashSet<>();
+    private final Pattern anyName;
 
     /** Reads the tokens of a file. */
     AddedTokens(Path file) {
@@ -38,6 +39,10 @@ final class AddedTokens {
                 control.put(id, name);
             }
         }
+        anyName = Pattern.compile(control.values().stream()
+                .sorted(Comparator.comparingInt(String::length).reversed())
+                .map(Pattern::quote)
+                .collect(Collectors.joining("|", "(?:", "|(?!))")));
     }
 
     private static ObjectNode read(Path file) {
@@ -73,12 +78,9 @@ final class AddedTokens {
         return control.containsValue(name);
     }
 
-    /** The names of the control tokens as alternatives of a regular expression, longer ones first, each after a bar. */
-    String alternatives() {
-        return control.values().stream()
-                .sorted(Comparator.comparingInt(String::length).reversed())
-                .map(name -> "|" + Pattern.quote(name))
-                .collect(Collectors.joining());
+    /** Finds the names of control tokens, of several at a place the longest. */
+    Pattern names() {
+        return anyName;
     }
 
     /** The file's tokenizer with {@code sentinel} for its only added token, as JSON. */

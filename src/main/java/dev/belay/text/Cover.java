@@ -28,12 +28,16 @@ final class Cover {
     /** @param parseSpecial whether nothing is to be covered, so that control tokens in given text count */
     Cover(Tokenizer tokenizer, boolean parseSpecial) {
         this.tokenizer = tokenizer;
-        names = parseSpecial ? null : Pattern.compile(PRIVATE + tokenizer.controlNames());
+        names = parseSpecial ? null : tokenizer.controlNames();
     }
 
     /** The text with every control token's name covered. */
     String cover(String text) {
-        return names == null ? text : names.matcher(text).replaceAll(this::placeholder);
+        if (names == null) {
+            return text;
+        }
+        String unambiguous = PRIVATE.matcher(text).replaceAll(this::placeholder);
+        return names.matcher(unambiguous).replaceAll(this::placeholder);
     }
 
     private String placeholder(MatchResult match) {

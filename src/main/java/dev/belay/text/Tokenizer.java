@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 /**
  * The tokenizer of a model folder (tokenizer.json), run by Hugging Face's own native library, without network and without a
@@ -160,9 +161,9 @@ public final class Tokenizer implements AutoCloseable {
         return added().hasControl(name);
     }
 
-    /** The names of added tokens that are special or look like markup, as alternatives of a regular expression, each after a bar. */
-    String controlNames() {
-        return added().alternatives();
+    /** Finds the names of added tokens that are special or look like markup. */
+    Pattern controlNames() {
+        return added().names();
     }
 
     /** Replaces surrogates without a partner, which no UTF-8 text can hold, by U+FFFD; the length stays the same. */
