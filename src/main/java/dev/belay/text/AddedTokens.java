@@ -21,6 +21,8 @@ final class AddedTokens {
     /** Names that look like markup are control tokens even if the file does not call them special, {@code <think>} for example. */
     private static final Pattern MARKUP = Pattern.compile("(?s)\\s*[<\\[◁].*[>\\]▷]\\s*");
 
+    private static final Pattern NOTHING = Pattern.compile("(?!)");
+
     private final Map<Integer, String> names = new HashMap<>();
     private final Map<Integer, String> control = new HashMap<>();
     private final Set<Integer> special = new HashSet<>();
@@ -39,10 +41,11 @@ final class AddedTokens {
                 control.put(id, name);
             }
         }
-        anyName = Pattern.compile(control.values().stream()
+        String alternatives = control.values().stream()
                 .sorted(Comparator.comparingInt(String::length).reversed())
                 .map(Pattern::quote)
-                .collect(Collectors.joining("|", "(?:", "|(?!))")));
+                .collect(Collectors.joining("|"));
+        anyName = alternatives.isEmpty() ? NOTHING : Pattern.compile(alternatives);
     }
 
     private static ObjectNode read(Path file) {

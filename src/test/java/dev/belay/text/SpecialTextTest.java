@@ -128,6 +128,15 @@ class SpecialTextTest {
     }
 
     @Test
+    void aTokenizerMayHaveNoControlTokens() throws Exception {
+        String json = PAIRS.replaceAll("(?s)\"added_tokens\":.*\"normalizer\"", "\"added_tokens\": [], \"normalizer\"");
+        Files.writeString(folder.resolve("tokenizer.json"), json);
+        try (Tokenizer tokenizer = Tokenizer.load(folder)) {
+            assertArrayEquals(new int[] {10, 5}, prompt(tokenizer, "{{ messages[0].content }}", "ab", false));
+        }
+    }
+
+    @Test
     void aPieceOfTheModelItselfIsCutInTwo() throws Exception {
         Files.writeString(folder.resolve("tokenizer.json"), UNIGRAM);
         try (Tokenizer tokenizer = Tokenizer.load(folder)) {
