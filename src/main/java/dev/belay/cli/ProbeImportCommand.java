@@ -40,7 +40,9 @@ final class ProbeImportCommand implements Callable<Integer> {
     @Option(
             names = "--bias",
             paramLabel = "NAME",
-            description = "the bias's tensor, or its .npy file (default: the only one named so, else 0)")
+            description =
+                    "the bias's tensor, its .npy file or the number itself (default: the tensor named like the weight's, "
+                            + "or 0 where the weight is alone)")
     private String bias;
 
     @Option(

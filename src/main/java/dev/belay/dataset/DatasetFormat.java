@@ -19,10 +19,11 @@ public enum DatasetFormat {
         @Override
         Item read(Fields f) {
             String at = "original_item.";
+            Boolean harmful = f.truth(at + "harmful");
             return new Item(f.text(at + "prompt"))
                     .thinking(f.textOrEmpty(at + "thinking"))
                     .response(f.textOrEmpty(at + "response"))
-                    .harmful(f.truth(at + "harmful"))
+                    .harmful(harmful == null ? ofType(f.textOrEmpty(at + "data_type")) : harmful)
                     .meta(f, at, "safe_response", "data_type");
         }
     },
@@ -37,9 +38,9 @@ public enum DatasetFormat {
         Item read(Fields f) {
             String type = f.text("data_type");
             boolean vanilla = f.text("adversarial").isBlank() || type.startsWith("vanilla");
-            return new Item(f.text(vanilla ? "vanilla" : "adversarial"))
+            return new Item(vanilla ? f.textOrEmpty("vanilla") : f.text("adversarial"))
                     .response(f.textOrEmpty("completion"))
-                    .harmful(type.endsWith("harmful") ? Boolean.TRUE : type.endsWith("benign") ? Boolean.FALSE : null)
+                    .harmful(ofType(type))
                     .meta(f, "", "data_type");
         }
     },
@@ -47,8 +48,9 @@ public enum DatasetFormat {
     ULTRACHAT {
         @Override
         boolean fits(Fields f) {
-            return f.node("messages").path(0).has("content")
-                    || f.node("data").path(0).isTextual();
+            // Not messages alone: many other files have those, and their prompts need not be harmless.
+            return (f.has("prompt_id") && f.node("messages").path(0).has("content"))
+                    || (f.has("id") && f.node("data").path(0).isTextual());
         }
 
         @Override
@@ -149,6 +151,11 @@ public enum DatasetFormat {
             return new Item(f.text("goal")).harmful(true).meta(f, "", "target");
         }
     };
+
+    /** What WildJailbreak's data types, such as adversarial_harmful, say about the prompt; null if nothing. */
+    private static Boolean ofType(String type) {
+        return type.endsWith("harmful") ? Boolean.TRUE : type.endsWith("benign") ? Boolean.FALSE : null;
+    }
 
     /** Whether the fields of a record are those of this format. */
     abstract boolean fits(Fields fields);

@@ -56,6 +56,7 @@ public final class DatasetImport {
         long taken = 0;
         long left = 0;
         long bad = 0;
+        BelayException firstBad = null;
         try (Records records = Records.open(file)) {
             for (long number = 1; taken < options.limit(); number++) {
                 ObjectNode record = records.next();
@@ -63,28 +64,35 @@ public final class DatasetImport {
                     break;
                 }
                 Fields fields = new Fields(record, records.place());
-                Item item;
+                Transcript transcript;
                 try {
-                    item = read(fields, records.place());
+                    Item item = read(fields, records.place());
+                    Boolean harmful = item.harmful() == null ? fromName() : item.harmful();
+                    if (options.only() != null && !options.only().equals(harmful)) {
+                        left++;
+                        continue;
+                    }
+                    transcript = item.transcript(id(item, number, records.place()), harmful);
                 } catch (BelayException e) {
-                    if (!options.skipBad() || number == 1) {
+                    if (!options.skipBad() || name() == null) {
                         throw e;
                     }
+                    firstBad = firstBad == null ? e : firstBad;
                     bad++;
                     continue;
                 }
-                Boolean harmful = item.harmful() == null ? fromName() : item.harmful();
-                if (options.only() != null && !options.only().equals(harmful)) {
-                    left++;
-                    continue;
-                }
-                sink.accept(item.transcript(id(item, number, records.place()), harmful));
+                sink.accept(transcript);
                 taken++;
             }
         }
+        if (taken == 0 && left == 0 && firstBad != null) {
+            throw firstBad;
+        }
         if (taken == 0) {
-            throw new BelayException(
-                    file + " gives no transcripts" + (left > 0 ? ": none is what --only asks for" : ""));
+            throw new BelayException(file + " gives no transcripts"
+                    + (left > 0
+                            ? ": none is what --only asks for; where the file does not say what it holds, --harmful does"
+                            : ""));
         }
         return new Counts(name(), taken, left, bad);
     }
@@ -105,8 +113,12 @@ public final class DatasetImport {
         return item;
     }
 
+    /** The name of the format, or "columns"; null while it is not known. */
     private String name() {
-        return options.columns() == null ? format.label() : "columns";
+        if (options.columns() != null) {
+            return "columns";
+        }
+        return format == null ? null : format.label();
     }
 
     /** What the option says, or the file's name, as JailbreakBench names its two. */
@@ -127,7 +139,8 @@ public final class DatasetImport {
         String other = placeOfId.putIfAbsent(id, place);
         if (other != null) {
             throw new BelayException(place + " has the id '" + id + "' of another record (" + other
-                    + "); leave id out of --columns to number them");
+                    + "); leave such out by --skip-bad"
+                    + (options.columns() == null ? "" : ", or number all by leaving id out of --columns"));
         }
         return id;
     }

@@ -53,6 +53,10 @@ final class Fields {
         if (node.isNull()) {
             return "";
         }
+        if (node.isBinary()) {
+            throw new BelayException(
+                    place + ": the field '" + name + "' holds bytes that are not UTF-8 text; convert it");
+        }
         if (node.isContainerNode()) {
             throw new BelayException(place + ": the field '" + name + "' is no text; name a part of it as " + name
                     + ".PART by --columns");

@@ -9,10 +9,14 @@ import dev.hardwood.InputFile;
 import dev.hardwood.reader.ParquetFileReader;
 import dev.hardwood.reader.RowReader;
 import dev.hardwood.row.PqList;
+import dev.hardwood.row.PqMap;
 import dev.hardwood.row.PqStruct;
 import dev.hardwood.row.StructAccessor;
 import java.io.IOException;
 import java.math.BigDecimal;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.logging.Level;
 import java.util.logging.Logger;
@@ -44,7 +48,11 @@ final class ParquetRecords implements Records {
     }
 
     private static BelayException failure(String what, RuntimeException e) {
-        String reason = String.valueOf(e.getMessage()).lines().findFirst().orElse("unknown reason");
+        Throwable cause = e;
+        while (cause.getCause() != null) {
+            cause = cause.getCause();
+        }
+        String reason = String.valueOf(cause.getMessage()).lines().findFirst().orElse("unknown reason");
         return new BelayException(what + ": " + reason, e);
     }
 
@@ -80,7 +88,15 @@ final class ParquetRecords implements Records {
             case Float number -> JSON.numberNode(number);
             case Double number -> JSON.numberNode(number);
             case BigDecimal number -> JSON.numberNode(number);
+            case byte[] bytes -> text(bytes);
             case PqStruct struct -> struct(struct);
+            case PqMap map -> {
+                ObjectNode object = JSON.objectNode();
+                for (PqMap.Entry entry : map.getEntries()) {
+                    object.set(value(entry.getKey()).asText(), value(entry.getValue()));
+                }
+                yield object;
+            }
             case PqList list -> {
                 ArrayNode array = JSON.arrayNode();
                 for (int i = 0; i < list.size(); i++) {
@@ -90,6 +106,18 @@ final class ParquetRecords implements Records {
             }
             default -> JSON.textNode(value.toString());
         };
+    }
+
+    /** Some writers do not say that a column of bytes is text: UTF-8 is taken as text, anything else stays bytes. */
+    private static JsonNode text(byte[] bytes) {
+        try {
+            return JSON.textNode(StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(bytes))
+                    .toString());
+        } catch (CharacterCodingException e) {
+            return JSON.binaryNode(bytes);
+        }
     }
 
     @Override

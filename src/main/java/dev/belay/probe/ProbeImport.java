@@ -8,17 +8,22 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 /** Probes that other programs fitted: a weight and a bias from safetensors or NumPy files. */
 public final class ProbeImport {
+    private static final String WEIGHT = "weight";
+    private static final Pattern NUMBER = Pattern.compile("[-+]?(\\d+\\.?\\d*|\\.\\d+)([eE][-+]?\\d+)?");
+
     private ProbeImport() {}
 
     /**
      * Reads a probe.
      *
      * @param file safetensors or .npy
-     * @param weight name of the weight's tensor, or null for the only one of its form
-     * @param bias name of the bias's tensor, or its .npy file, or null for the only one of its form, or 0 if there is none
+     * @param weight name of the weight's tensor, or null for the only vector named weight; null for .npy
+     * @param bias name of the bias's tensor, its .npy file, or a number; null for the tensor beside the weight (linear.bias beside
+     *     linear.weight), or 0 if the file holds the weight only
      * @param layer the index i of the state H[i] that it reads, or {@link LinearProbe#LAST}
      * @throws BelayException if there is no such probe in the file
      */
@@ -32,53 +37,88 @@ public final class ProbeImport {
                     file + " is a PyTorch file, which can run code when it is read; save its weight and bias as"
                             + " safetensors: safetensors.torch.save_file({\"weight\": w, \"bias\": b}, \"probe.safetensors\")");
         }
+        if (name.endsWith(".npz")) {
+            throw new BelayException(file + " holds several arrays; save the weight and the bias as a .npy file each");
+        }
         Map<String, String> metadata =
                 Map.of("imported_from", file.getFileName().toString());
         if (name.endsWith(".npy")) {
-            float value = bias == null ? 0 : single(Path.of(bias), NpyFile.vector(Path.of(bias)));
-            return new LinearProbe(finite(file, NpyFile.vector(file)), value, layer, metadata);
+            if (weight != null) {
+                throw new BelayException(
+                        file + " holds one array, so there is no '" + weight + "' in it; leave out --weight");
+            }
+            return new LinearProbe(finite(file, NpyFile.vector(file)), arrayBias(bias), layer, metadata);
         }
         try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
-            float[] values = tensors.floats(choose(tensors, weight, "weight").name());
-            return new LinearProbe(finite(file, values), bias(tensors, bias), layer, metadata);
+            TensorInfo chosen = weight(tensors, weight);
+            float[] values = finite(file, tensors.floats(chosen.name()));
+            return new LinearProbe(values, tensorBias(tensors, chosen.name(), bias), layer, metadata);
         }
     }
 
-    private static float bias(SafetensorsFile tensors, String name) {
-        if (name == null && candidates(tensors, "bias").isEmpty()) {
+    private static float arrayBias(String bias) {
+        if (bias == null) {
             return 0;
         }
-        return single(
-                tensors.path(), tensors.floats(choose(tensors, name, "bias").name()));
+        return NUMBER.matcher(bias).matches() ? number(bias) : single(Path.of(bias), NpyFile.vector(Path.of(bias)));
     }
 
-    /** The tensor of this name, or the only one whose name ends with {@code kind} and whose form fits. */
-    private static TensorInfo choose(SafetensorsFile tensors, String name, String kind) {
+    private static float tensorBias(SafetensorsFile tensors, String weight, String bias) {
+        if (bias == null && tensors.names().size() == 1) {
+            return 0;
+        }
+        if (bias != null && tensors.find(bias).isEmpty() && NUMBER.matcher(bias).matches()) {
+            return number(bias);
+        }
+        String name = bias != null ? bias : weight.endsWith(WEIGHT) ? sibling(weight) : null;
+        TensorInfo tensor = name == null ? null : tensors.find(name).orElse(null);
+        if (tensor == null) {
+            throw new BelayException(tensors.path() + " has no " + (name == null ? "bias" : "tensor '" + name + "'")
+                    + " beside '" + weight + "', only " + names(tensors)
+                    + "; name the bias by --bias, or give its number, such as --bias 0");
+        }
+        if (!tensor.type().isFloating() || tensor.elements() != 1) {
+            throw new BelayException(
+                    tensors.path() + ": the bias is " + tensor + "; a probe has one floating-point number");
+        }
+        return finite(tensors.path(), tensors.floats(name))[0];
+    }
+
+    private static String sibling(String weight) {
+        return weight.substring(0, weight.length() - WEIGHT.length()) + "bias";
+    }
+
+    private static float number(String text) {
+        float value = Float.parseFloat(text);
+        if (!Float.isFinite(value)) {
+            throw new BelayException("the bias " + text + " is too large for a float32");
+        }
+        return value;
+    }
+
+    /** The tensor of this name, or the only vector that is named weight. */
+    private static TensorInfo weight(SafetensorsFile tensors, String name) {
         if (name != null) {
             TensorInfo tensor = tensors.find(name)
                     .orElseThrow(() -> new BelayException(
                             tensors.path() + " has no tensor '" + name + "', only " + names(tensors)));
-            if (!fits(tensor)) {
+            if (!isVector(tensor)) {
                 throw new BelayException(tensors.path() + ": " + tensor + " is no vector; a probe has one direction");
             }
             return tensor;
         }
-        List<TensorInfo> found = candidates(tensors, kind);
+        List<TensorInfo> found = tensors.tensors().stream()
+                .filter(t -> (t.name().equals(WEIGHT) || t.name().endsWith('.' + WEIGHT)) && isVector(t))
+                .toList();
         if (found.size() != 1) {
             throw new BelayException(tensors.path() + " has " + (found.isEmpty() ? "no" : "more than one")
-                    + " vector named " + kind + " among " + names(tensors) + "; name it by --" + kind);
+                    + " vector named weight among " + names(tensors) + "; name it by --weight");
         }
         return found.getFirst();
     }
 
-    private static List<TensorInfo> candidates(SafetensorsFile tensors, String kind) {
-        return tensors.tensors().stream()
-                .filter(t -> (t.name().equals(kind) || t.name().endsWith("." + kind)) && fits(t))
-                .toList();
-    }
-
     /** Whether it is floating-point, and of several axes all but the last have length 1. */
-    private static boolean fits(TensorInfo tensor) {
+    private static boolean isVector(TensorInfo tensor) {
         long[] shape = tensor.shape();
         return tensor.type().isFloating()
                 && shape.length > 0

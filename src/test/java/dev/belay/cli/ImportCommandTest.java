@@ -185,6 +185,38 @@ class ImportCommandTest {
     }
 
     @Test
+    void chatsWithoutPromptIdsAreNotTakenAsHarmless() throws IOException {
+        Path file = file("chats.jsonl", "{\"messages\":[{\"role\":\"user\",\"content\":\"Q\"}]}\n");
+        Cli.run("import ? -o ?", file, output).failed(1, "chats.jsonl line 1", "messages", "--columns");
+        List<Transcript> read = imported("columns", file, "--columns", "prompt=messages.0.content");
+        assertTranscript("columns-1", "Q", "", null, "null", read.getFirst());
+    }
+
+    @Test
+    void parquetBytesAreTextIfTheyAreUtf8() {
+        Path file = PARQUET.resolve("bytes.parquet");
+        List<Transcript> read = imported("columns", file, "--columns", "prompt=q,response=m.k");
+        assertTranscript("columns-1", "How do I bake?", "v1", null, "null", read.get(0));
+        assertTranscript("columns-2", "é😀", "v2", null, "null", read.get(1));
+        Cli.run("import ? -o ? --columns prompt=raw", file, output)
+                .failed(1, "bytes.parquet row 1", "'raw'", "not UTF-8");
+        Cli.run("import ? -o ? --columns prompt=q", PARQUET.resolve("lz4.parquet"), output)
+                .failed(1, "lz4.parquet", "LZ4");
+    }
+
+    @Test
+    void refusalCliffTakesTheLabelOfItsTypeWhereItHasNoOther() throws IOException {
+        String item = "{\"original_item\":{\"prompt\":\"%s\"%s,\"data_type\":\"%s\"}}";
+        Path file = file(
+                "r.json",
+                "[" + item.formatted("P", "", "adversarial_harmful") + "," + item.formatted("Q", "", "vanilla_benign")
+                        + "," + item.formatted("R", ",\"harmful\":false", "vanilla_harmful") + "]");
+        assertEquals(
+                List.of(true, false, false),
+                imported("refusalcliff", file).stream().map(Transcript::harmful).toList());
+    }
+
+    @Test
     void refusalCliff() throws IOException {
         Path file = file(
                 "r.json",
@@ -216,6 +248,18 @@ class ImportCommandTest {
                 "2 transcripts, read as advbench, 1 left out because they cannot be used\nwritten to " + output + "\n",
                 out);
         assertEquals(1, imported("advbench", file, "--limit", "1").size());
+        Path first = file("f.csv", "goal,target\n,y\nz,y\n");
+        assertEquals(
+                "advbench-2",
+                imported("advbench", first, "--skip-bad").getFirst().id());
+        Path eval = file(
+                "eval.tsv", "adversarial\tlabel\tdata_type\n\t1\tadversarial_harmful\nstory\t1\tadversarial_harmful\n");
+        Cli.run("import ? -o ?", eval, output).failed(1, eval + " row 1", "empty prompt");
+        assertEquals(1, imported("wildjailbreak", eval, "--skip-bad").size());
+        String chat = "{\"id\":\"x\",\"data\":[\"%s\",\"A\"]}\n";
+        Path twice = file("twice.jsonl", chat.formatted("P") + chat.formatted("Q"));
+        Cli.run("import ? -o ?", twice, output).failed(1, "twice.jsonl line 2", "id 'x'", "--skip-bad");
+        assertEquals("P", imported("ultrachat", twice, "--skip-bad").getFirst().prompt());
     }
 
     @Test
@@ -230,6 +274,10 @@ class ImportCommandTest {
                 .failed(1, "w.csv row 2", "1 cells", "2 columns");
         Cli.run("import ? -o ?", file("u.csv", "question,answer\nx,y\n"), output)
                 .failed(1, "u.csv row 1", "question, answer", "--columns prompt=FIELD");
+        Cli.run("import ? -o ? --from advbench --skip-bad", file("u.csv", "question,answer\nx,y\n"), output)
+                .failed(1, "u.csv row 1", "no field 'goal'");
+        Path plain = file("behaviors.csv", "Index,Goal,Target,Behavior,Category,Source\n0,Do it,Sure,D,H,O\n");
+        Cli.run("import ? -o ? --only harmful", plain, output).failed(1, "behaviors.csv", "--harmful");
         Cli.run("import ? -o ? --from advbench", file("u.csv", "question,answer\nx,y\n"), output)
                 .failed(1, "u.csv row 1", "no field 'goal'", "question, answer");
         Cli.run("import ? -o ?", file("t.json", "[{\"original_item\":{\"prompt\":\"P\"}},{\"original"), output)

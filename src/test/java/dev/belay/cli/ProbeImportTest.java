@@ -99,6 +99,52 @@ class ProbeImportTest {
                 .failed(1, "width 3", "hidden size 256");
     }
 
+    private Path tensors(String name, Object... namesTypesAndShapes) {
+        Path file = folder.resolve(name);
+        SafetensorsWriter.Declaration tensors = SafetensorsWriter.to(file);
+        float[] values = {1.5f, -2, 0.25f};
+        for (int i = 0; i < namesTypesAndShapes.length; i += 2) {
+            tensors = tensors.tensor((String) namesTypesAndShapes[i], F32, (long[]) namesTypesAndShapes[i + 1]);
+        }
+        try (SafetensorsWriter out = tensors.open()) {
+            for (int i = 0; i < namesTypesAndShapes.length; i += 2) {
+                boolean vector = ((long[]) namesTypesAndShapes[i + 1]).length > 0;
+                out.write((String) namesTypesAndShapes[i], vector ? values : new float[] {0.5f});
+            }
+        }
+        return file;
+    }
+
+    @Test
+    void neverTakesZeroWhereTheFileMayHoldABias() {
+        long[] row = {1, 3};
+        long[] scalar = {};
+        Cli.run("probe import ? --layer 1 -o ?", tensors("s.safetensors", "weight", row, "bias", scalar), output())
+                .ok();
+        assertProbe(0.5f, 1);
+        Cli.run("probe import ? --layer 1 -o ?", tensors("alone.safetensors", "weight", row), output())
+                .ok();
+        assertProbe(0, 1);
+        Path two = tensors("two.safetensors", "a.weight", row, "b.weight", row, "b.bias", scalar);
+        Cli.run("probe import ? --layer 1 -o ?", two, output()).failed(1, "more than one", "--weight");
+        Cli.run("probe import ? --weight a.weight --layer 1 -o ?", two, output())
+                .failed(1, "two.safetensors", "'a.bias'", "--bias 0");
+        Cli.run("probe import ? --weight b.weight --layer 1 -o ?", two, output())
+                .ok();
+        assertProbe(0.5f, 1);
+        Path other = tensors("sk.safetensors", "coef_", row, "intercept_", scalar);
+        Cli.run("probe import ? --weight coef_ --layer 1 -o ?", other, output())
+                .failed(1, "sk.safetensors", "intercept_", "--bias");
+        Cli.run("probe import ? --weight coef_ --bias intercept_ --layer 1 -o ?", other, output())
+                .ok();
+        assertProbe(0.5f, 1);
+        Cli.run("probe import ? --weight coef_ --bias=-2.5e-1 --layer 1 -o ?", other, output())
+                .ok();
+        assertProbe(-0.25f, 1);
+        Cli.run("probe import ? --layer 1 -o ?", tensors("v.safetensors", "weight", row, "bias", row), output())
+                .failed(1, "v.safetensors", "[1, 3]", "one floating-point number");
+    }
+
     @Test
     void saysWhatIsWrongWithAFile() throws IOException {
         Cli.run("probe import ? --layer 1 -o ?", npy("s.npy", SQUARE), output())
@@ -115,6 +161,11 @@ class ProbeImportTest {
         Path weight = npy("w.npy", F32_ROW);
         Cli.run("probe import ? --bias ? --layer 1 -o ?", weight, weight, output())
                 .failed(1, "3 numbers");
+        Cli.run("probe import ? --weight w --layer 1 -o ?", weight, output()).failed(1, "w.npy", "--weight");
+        Cli.run("probe import ? --bias 0.5 --layer 1 -o ?", weight, output()).ok();
+        assertProbe(0.5f, 1);
+        Path archive = Files.write(folder.resolve("p.npz"), new byte[9]);
+        Cli.run("probe import ? --layer 1 -o ?", archive, output()).failed(1, "p.npz", "several arrays");
         Cli.run("probe import ? --layer x -o ?", weight, output()).failed(2, "--layer", "'x'");
         Cli.run("probe import ? -o ?", weight, output()).failed(2, "--layer");
         Cli.run("probe import ? --layer 1 -o ?", folder.resolve("none.npy"), output())
