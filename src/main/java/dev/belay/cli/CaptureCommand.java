@@ -9,6 +9,7 @@ import dev.belay.hooks.HookPoint;
 import dev.belay.hooks.HookReport;
 import dev.belay.hooks.TextSpan;
 import dev.belay.io.OutputFile;
+import dev.belay.text.ThinkingMarkers;
 import dev.belay.weights.SafetensorsWriter;
 import java.nio.file.Path;
 import java.util.HashSet;
@@ -62,6 +63,10 @@ final class CaptureCommand implements Callable<Integer> {
         }
         if (input.data == null && !positions.equals("last") && !positions.equals("all")) {
             throw new UsageException("bare token ids have no " + positions + " positions: use --positions last or all");
+        }
+        if (positions.equals("closing") && ThinkingMarkers.NONE.equals(options.markers())) {
+            throw new UsageException(
+                    "with --thinking-markers none there are no closing positions: use --positions last, thinking or all");
         }
         Set<Integer> chosen = chosenLayers(options.config().layers());
         OutputFile.check(output);

@@ -45,10 +45,7 @@ final class DemoReport {
         for (int i = 0; i < traces.size(); i++) {
             RefusalTrace t = traces.get(i);
             int[] ids = texts.get(i).ids();
-            String[] tokens = new String[ids.length];
-            for (int p = 0; p < ids.length; p++) {
-                tokens[p] = session.tokenizer().token(ids[p]);
-            }
+            String[] tokens = session.tokenizer().pieces(ids).toArray(String[]::new);
             builder.trace(new TraceSeries(
                     t.id(),
                     transcripts.get(i).prompt(),

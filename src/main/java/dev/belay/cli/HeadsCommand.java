@@ -66,7 +66,7 @@ final class HeadsCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        sweep.check(input.data == null);
+        sweep.check(input.data == null, options.markers());
         ModelConfig config = options.config();
         LinearProbe loaded = probe.load(config);
         int layer = loaded.layerIn(config.layers(), probe.file);

@@ -67,7 +67,7 @@ final class PlanCommand implements Callable<Integer> {
         if (options.profile != null) {
             throw new UsageException("--profile is for commands that compute; plan does not");
         }
-        sweep.check(input.data == null);
+        sweep.check(input.data == null, options.markers());
         ModelConfig config = options.config();
         int layer = probe == null
                 ? config.layers()

@@ -5,6 +5,7 @@ import dev.belay.forward.ForwardPass;
 import dev.belay.forward.Generator;
 import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.HookReport;
+import dev.belay.text.ThinkingMarkers;
 import dev.belay.text.ThinkingSplit;
 import dev.belay.text.Tokenizer;
 import dev.belay.text.Transcript;
@@ -44,7 +45,7 @@ final class Responses {
         this.options = options;
         boolean text = Files.exists(session.folder().resolve("tokenizer.json"));
         tokenizer = text ? session.tokenizer() : null;
-        closing = text
+        closing = text && !session.markers().equals(ThinkingMarkers.NONE)
                 ? new ClosingText(session.markers().close(), (ids, from, to) -> tokenizer.decode(ids, from, to, false))
                 : Generator.Closing.NONE;
     }

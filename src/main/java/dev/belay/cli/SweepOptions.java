@@ -4,6 +4,7 @@ import dev.belay.BelayException;
 import dev.belay.cliff.TopCount;
 import dev.belay.hooks.PositionScope;
 import dev.belay.model.ModelConfig;
+import dev.belay.text.ThinkingMarkers;
 import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine.Option;
@@ -39,13 +40,15 @@ final class SweepOptions {
      * Checks that the positions are some that the texts have.
      *
      * @param bare whether the texts are token ids only
+     * @param markers the thinking markers that were given, or null
      */
-    void check(boolean bare) {
+    void check(boolean bare, ThinkingMarkers markers) {
         if (positions.kind() == PositionScope.Kind.GENERATED) {
             throw new UsageException("--positions generated: a sweep generates nothing; use all, closing or last:k");
         }
-        if (bare && positions.equals(PositionScope.CLOSING)) {
-            throw new UsageException("bare token ids have no closing positions: use --positions all or last:k");
+        if (positions.equals(PositionScope.CLOSING) && (bare || ThinkingMarkers.NONE.equals(markers))) {
+            throw new UsageException((bare ? "bare token ids have" : "with --thinking-markers none there are")
+                    + " no closing positions: use --positions all or last:k");
         }
     }
 

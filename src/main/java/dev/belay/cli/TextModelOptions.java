@@ -10,7 +10,7 @@ final class TextModelOptions extends ModelOptions {
             paramLabel = "OPEN,CLOSE",
             converter = Converters.Markers.class,
             description =
-                    "what encloses the thinking, with \\\\n for line feeds (default: what the model's template says)")
+                    "what encloses the thinking, with \\\\n for line feeds, or none (default: what the model's template says)")
     private ThinkingMarkers markers;
 
     @Option(

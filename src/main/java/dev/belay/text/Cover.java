@@ -5,7 +5,6 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -31,21 +30,39 @@ final class Cover {
         names = parseSpecial ? null : tokenizer.controlNames();
     }
 
-    /** The text with every control token's name covered. */
+    /** The text with every control token's name covered, and whatever else the tokenizer takes for a control token. */
     String cover(String text) {
         if (names == null) {
             return text;
         }
-        String unambiguous = PRIVATE.matcher(text).replaceAll(this::placeholder);
-        return names.matcher(unambiguous).replaceAll(this::placeholder);
+        String unambiguous = PRIVATE.matcher(text).replaceAll(match -> placeholder(match.group()));
+        return coverDisguised(names.matcher(unambiguous).replaceAll(match -> placeholder(match.group())));
     }
 
-    private String placeholder(MatchResult match) {
-        int place = places.computeIfAbsent(match.group(), name -> {
+    /** Covers what the tokenizer's normalizer turns into the name of a control token, full-width letters for example. */
+    private String coverDisguised(String text) {
+        TokenizedText tokens = tokenizer.encodeWithSpans(text);
+        StringBuilder out = new StringBuilder();
+        int from = 0;
+        for (int i = 0; i < tokens.length(); i++) {
+            int start = tokens.start()[i];
+            int end = tokens.end()[i];
+            if (tokenizer.isControl(tokens.ids()[i]) && start >= from && end > start) {
+                // A normalizer that drops private characters may find a name around one of ours.
+                String name = uncover(text.substring(start, end));
+                out.append(text, from, start).append(placeholder(name));
+                from = end;
+            }
+        }
+        return out.append(text, from, text.length()).toString();
+    }
+
+    private String placeholder(String text) {
+        int place = places.computeIfAbsent(text, name -> {
             covered.add(name);
             return covered.size() - 1;
         });
-        return Matcher.quoteReplacement(Character.toString(FIRST + place));
+        return Character.toString(FIRST + place);
     }
 
     private String uncover(String text) {
@@ -68,7 +85,7 @@ final class Cover {
             return tokens;
         }
         int[] real = realPositions(text);
-        TokenList all = new TokenList();
+        TokenizedText.Builder all = new TokenizedText.Builder();
         int from = 0;
         while (from < tokens.length()) {
             int to = from;
@@ -82,14 +99,20 @@ final class Cover {
             if (PRIVATE.matcher(part).find()) {
                 all.add(tokenizer.encodeLiterally(uncover(part), start > 0), real[start]);
             } else {
-                all.add(tokens, from, to, real);
+                add(all, tokens, from, to, real);
             }
             if (to < tokens.length()) {
-                all.add(tokens, to, to + 1, real);
+                add(all, tokens, to, to + 1, real);
             }
             from = to + 1;
         }
-        return all.tokens();
+        return all.build();
+    }
+
+    private static void add(TokenizedText.Builder all, TokenizedText tokens, int from, int to, int[] places) {
+        for (int i = from; i < to; i++) {
+            all.add(tokens.ids()[i], places[tokens.start()[i]], places[tokens.end()[i]]);
+        }
     }
 
     /** For every char of a covered text, and its end, the place without covers. */
@@ -105,30 +128,5 @@ final class Cover {
         }
         real[text.length()] = place;
         return real;
-    }
-
-    /** Tokens put together from parts. */
-    private static final class TokenList {
-        private final List<int[]> tokens = new ArrayList<>();
-
-        void add(TokenizedText part, int from, int to, int[] places) {
-            for (int i = from; i < to; i++) {
-                tokens.add(new int[] {part.ids()[i], places[part.start()[i]], places[part.end()[i]]});
-            }
-        }
-
-        void add(TokenizedText part, int place) {
-            for (int i = 0; i < part.length(); i++) {
-                tokens.add(new int[] {part.ids()[i], place + part.start()[i], place + part.end()[i]});
-            }
-        }
-
-        TokenizedText tokens() {
-            return new TokenizedText(column(0), column(1), column(2));
-        }
-
-        private int[] column(int k) {
-            return tokens.stream().mapToInt(token -> token[k]).toArray();
-        }
     }
 }

@@ -16,7 +16,8 @@ import java.util.List;
 public record ProbeText(String id, int[] ids, int thinkingStart, int thinkingEnd) {
     /**
      * Joins and tokenizes a transcript. The open marker is added unless the chat template or the thinking itself brings it; a
-     * marker that both bring, and a close marker at the end of the thinking, count once.
+     * marker that both bring, and a close marker at the end of the thinking, count once. Without markers the thinking follows the
+     * prompt as it is, and there are no closing tokens.
      *
      * @throws BelayException if the chat template fails or nothing of the close marker is left among the tokens
      */
@@ -37,7 +38,7 @@ public record ProbeText(String id, int[] ids, int thinkingStart, int thinkingEnd
         int closeAt = cover.length(prompt + open + body);
         TokenizedText tokens = cover.encode(prompt + open + body + markers.close());
         int end = tokens.firstEndingAfter(closeAt);
-        if (end == tokens.length()) {
+        if (end == tokens.length() && !markers.equals(ThinkingMarkers.NONE)) {
             throw new BelayException(
                     "transcript " + transcript.id() + ": the tokenizer leaves nothing of the close marker "
                             + markers.closeTag() + "; the model does not fit these thinking markers");
@@ -61,7 +62,7 @@ public record ProbeText(String id, int[] ids, int thinkingStart, int thinkingEnd
 
     private static String withoutClose(String thinking, ThinkingMarkers markers) {
         String text = thinking.stripTrailing();
-        if (!text.endsWith(markers.closeTag())) {
+        if (markers.equals(ThinkingMarkers.NONE) || !text.endsWith(markers.closeTag())) {
             return thinking;
         }
         String body = text.substring(0, text.length() - markers.closeTag().length());

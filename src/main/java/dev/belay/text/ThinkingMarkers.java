@@ -15,6 +15,9 @@ public record ThinkingMarkers(String open, String close) {
     /** The markers of DeepSeek-R1, QwQ, Qwen3, SmolLM3, Phi-4-reasoning and most others. */
     public static final ThinkingMarkers THINK = new ThinkingMarkers("<think>\n", "\n</think>\n\n");
 
+    /** Nothing encloses the thinking: what the model writes is its response, and there are no closing tokens. */
+    public static final ThinkingMarkers NONE = new ThinkingMarkers("", "");
+
     /** What published models write: first the usual ones, then those of Magistral, OpenThinker, Seed-OSS and Kimi. */
     private static final List<ThinkingMarkers> KNOWN = List.of(
             THINK,
@@ -36,18 +39,21 @@ public record ThinkingMarkers(String open, String close) {
     }
 
     /**
-     * Markers from {@code OPEN,CLOSE}; {@code \\n} in them stands for a line feed.
+     * Markers from {@code OPEN,CLOSE}, where {@code \\n} stands for a line feed, or {@link #NONE} from {@code none}.
      *
      * @throws BelayException if there are not two
      */
     public static ThinkingMarkers parse(String text) {
+        if (text.equals("none")) {
+            return NONE;
+        }
         int comma = text.indexOf(',');
         ThinkingMarkers markers = comma < 0
-                ? new ThinkingMarkers("", "")
+                ? NONE
                 : new ThinkingMarkers(lines(text.substring(0, comma)), lines(text.substring(comma + 1)));
         if (markers.openTag().isEmpty() || markers.closeTag().isEmpty()) {
-            throw new BelayException(
-                    "'" + text + "' is no pair of markers: give OPEN,CLOSE, such as '<think>\\n,\\n</think>\\n\\n'");
+            throw new BelayException("'" + text
+                    + "' is no pair of markers: give OPEN,CLOSE, such as '<think>\\n,\\n</think>\\n\\n', or none");
         }
         return markers;
     }
@@ -78,7 +84,7 @@ public record ThinkingMarkers(String open, String close) {
     /** How many leading chars of the text are an open marker with the white space that belongs to it, or 0. */
     int openLength(String text) {
         int lead = text.length() - text.stripLeading().length();
-        if (!text.startsWith(openTag(), lead)) {
+        if (equals(NONE) || !text.startsWith(openTag(), lead)) {
             return 0;
         }
         return text.startsWith(open, lead)

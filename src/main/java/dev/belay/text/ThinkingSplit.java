@@ -9,9 +9,13 @@ package dev.belay.text;
 public record ThinkingSplit(String thinking, String response) {
     /**
      * Divides generated text at the first close marker. If only its tag is there, with other white space around it, the line
-     * feeds next to the tag are dropped. Special tokens in the text, if they were decoded, stay where they are.
+     * feeds next to the tag are dropped. Special tokens in the text, if they were decoded, stay where they are. Without markers
+     * everything is response.
      */
     public static ThinkingSplit of(String generated, ThinkingMarkers markers) {
+        if (markers.equals(ThinkingMarkers.NONE)) {
+            return new ThinkingSplit("", generated);
+        }
         String text = generated.substring(markers.openLength(generated));
         int tag = text.indexOf(markers.closeTag());
         if (tag < 0) {

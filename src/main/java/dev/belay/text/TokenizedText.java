@@ -1,6 +1,7 @@
 package dev.belay.text;
 
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * Token ids with the part of the text that each token stands for, as indices of Java chars (UTF-16 units): token i covers
@@ -11,23 +12,12 @@ import java.util.Arrays;
  * @param end one behind the last char of each token
  */
 public record TokenizedText(int[] ids, int[] start, int[] end) {
+    /** No tokens. */
+    static final TokenizedText EMPTY = new TokenizedText(new int[0], new int[0], new int[0]);
+
     /** The number of tokens. */
     public int length() {
         return ids.length;
-    }
-
-    /** These tokens and then those of the text that begins at char {@code place}. */
-    TokenizedText followedBy(TokenizedText next, int place) {
-        return new TokenizedText(
-                joined(ids, next.ids, 0), joined(start, next.start, place), joined(end, next.end, place));
-    }
-
-    private static int[] joined(int[] a, int[] b, int more) {
-        int[] all = Arrays.copyOf(a, a.length + b.length);
-        for (int i = 0; i < b.length; i++) {
-            all[a.length + i] = b[i] + more;
-        }
-        return all;
     }
 
     /** The first token that ends behind a char position, or {@link #length()} if there is none. */
@@ -37,5 +27,30 @@ public record TokenizedText(int[] ids, int[] start, int[] end) {
             token++;
         }
         return token;
+    }
+
+    /** Puts tokens together from those of parts. */
+    static final class Builder {
+        private final List<int[]> tokens = new ArrayList<>();
+
+        /** Adds one token. */
+        void add(int id, int start, int end) {
+            tokens.add(new int[] {id, start, end});
+        }
+
+        /** Adds the tokens of a part that begins at char {@code place}. */
+        void add(TokenizedText part, int place) {
+            for (int i = 0; i < part.length(); i++) {
+                add(part.ids[i], place + part.start[i], place + part.end[i]);
+            }
+        }
+
+        TokenizedText build() {
+            return new TokenizedText(column(0), column(1), column(2));
+        }
+
+        private int[] column(int k) {
+            return tokens.stream().mapToInt(token -> token[k]).toArray();
+        }
     }
 }

@@ -12,8 +12,10 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
 
@@ -25,11 +27,14 @@ public final class Tokenizer implements AutoCloseable {
     private static final Map<String, String> OPTIONS =
             Map.of("addSpecialTokens", "false", "truncation", "false", "padding", "false");
 
-    private final HuggingFaceTokenizer tokenizer;
-    private final Path file;
     /** Stands before text that is inside another one: private characters, which hardly any text has. */
     private static final String SENTINEL = "\uDBFF\uDFFD\uDBFF\uDFFD";
 
+    /** Bytes, and so tokens, of a character of UTF-8. */
+    private static final int LONGEST_CHARACTER = 4;
+
+    private final HuggingFaceTokenizer tokenizer;
+    private final Path file;
     private int vocabSize = -1;
     private AddedTokens added;
     private HuggingFaceTokenizer literal;
@@ -86,7 +91,7 @@ public final class Tokenizer implements AutoCloseable {
 
     private static TokenizedText encode(HuggingFaceTokenizer tokenizer, String text) {
         if (text.isEmpty()) {
-            return new TokenizedText(new int[0], new int[0], new int[0]);
+            return TokenizedText.EMPTY;
         }
         Encoding encoding = tokenizer.encode(wellFormed(text), false, false);
         long[] ids = encoding.getIds();
@@ -104,14 +109,19 @@ public final class Tokenizer implements AutoCloseable {
     }
 
     /**
-     * Turns text into tokens in which no control token is: their names count as ordinary characters.
+     * Turns text into tokens in which no control token is: their names count as ordinary characters. A control token whose name is a
+     * single character of the model's own vocabulary stays, as there is no other way to write it.
      *
      * @param inside whether other text stands before it
      */
     TokenizedText encodeLiterally(String text, boolean inside) {
-        int forged = text.indexOf(SENTINEL);
-        if (forged >= 0) {
-            return encodeInTwo(text, inside, forged + SENTINEL.length() / 2);
+        List<Integer> cuts = new ArrayList<>();
+        int half = SENTINEL.length() / 2;
+        for (int at = text.indexOf(SENTINEL); at >= 0; at = text.indexOf(SENTINEL, at + half)) {
+            cuts.add(at + half);
+        }
+        if (!cuts.isEmpty()) {
+            return encodeInPieces(text, inside, cuts);
         }
         int lead = inside ? SENTINEL.length() : 0;
         TokenizedText whole = encode(literal(), inside ? SENTINEL + text : text);
@@ -122,18 +132,24 @@ public final class Tokenizer implements AutoCloseable {
             tokens.ids()[i] = whole.ids()[first + i];
             tokens.start()[i] = whole.start()[first + i] - lead;
             tokens.end()[i] = whole.end()[first + i] - lead;
-            if (added().isControl(tokens.ids()[i])) {
-                // The name is a word of the model's own vocabulary as well: cut it in two.
-                int start = tokens.start()[i];
-                return encodeInTwo(text, inside, start + Character.charCount(text.codePointAt(start)));
+            int start = tokens.start()[i];
+            if (isControl(tokens.ids()[i]) && text.codePointCount(start, tokens.end()[i]) > 1) {
+                // The name is a word of the model's own vocabulary as well: cut it behind its first character.
+                cuts.add(text.offsetByCodePoints(start, 1));
             }
         }
-        return tokens;
+        return cuts.isEmpty() ? tokens : encodeInPieces(text, inside, cuts);
     }
 
-    private TokenizedText encodeInTwo(String text, boolean inside, int cut) {
-        TokenizedText before = encodeLiterally(text.substring(0, cut), inside);
-        return before.followedBy(encodeLiterally(text.substring(cut), true), cut);
+    private TokenizedText encodeInPieces(String text, boolean inside, List<Integer> cuts) {
+        TokenizedText.Builder tokens = new TokenizedText.Builder();
+        int from = 0;
+        cuts.add(text.length());
+        for (int to : cuts) {
+            tokens.add(encodeLiterally(text.substring(from, to), inside || from > 0), from);
+            from = to;
+        }
+        return tokens.build();
     }
 
     private synchronized HuggingFaceTokenizer literal() {
@@ -154,6 +170,11 @@ public final class Tokenizer implements AutoCloseable {
     /** Whether an id is that of an added token, which the tokenizer finds in a text before anything else. */
     boolean isAdded(int id) {
         return added().has(id);
+    }
+
+    /** Whether an id is that of an added token that is special or looks like markup. */
+    boolean isControl(int id) {
+        return added().isControl(id);
     }
 
     /** Whether there is an added token of this name that is special or looks like markup. */
@@ -218,9 +239,20 @@ public final class Tokenizer implements AutoCloseable {
         return decode(left, 0, left.length, false);
     }
 
-    /** One token as readable text, special ones with their name. */
-    public String token(int id) {
-        return decode(new int[] {id}, 0, 1, false);
+    /**
+     * The text of each token, special ones with their name. A character whose bytes are spread over several tokens is the text of the
+     * last of them, the others have none.
+     */
+    public List<String> pieces(int[] ids) {
+        List<String> pieces = new ArrayList<>();
+        int from = 0;
+        for (int i = 0; i < ids.length; i++) {
+            String text = decode(ids, from, i + 1, false);
+            boolean open = text.endsWith("\uFFFD") && i + 1 - from < LONGEST_CHARACTER && i + 1 < ids.length;
+            pieces.add(open ? "" : text);
+            from = open ? from : i + 1;
+        }
+        return pieces;
     }
 
     /**

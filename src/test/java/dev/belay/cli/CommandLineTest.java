@@ -92,6 +92,8 @@ class CommandLineTest {
                 "capture m --ids i | Missing required option: '-o=F.safetensors'",
                 "capture m --ids i -o o --positions first | unknown positions 'first': use last, closing, thinking or all",
                 "capture m --ids i -o o --positions closing | bare token ids have no closing positions",
+                "capture m --data d -o o --positions closing --thinking-markers none | there are no closing positions",
+                "capture m --data d -o o --thinking-markers <r> | '<r>' is no pair of markers",
                 "generate m --ids i -o o --temperature NaN | 'NaN' is not a finite number",
                 "generate m --ids i -o o --temperature -1 | --temperature is -1.0: use a number from 0",
                 "generate m --ids i -o o --top-p 0 | --top-p is 0.0",

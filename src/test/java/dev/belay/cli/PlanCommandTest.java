@@ -90,6 +90,8 @@ class PlanCommandTest {
         Cli.run(line + "causal --profile p.json", Cli.TINY, ids).failed(2, "--profile is for commands that compute");
         Cli.run(line + "causal --positions closing", Cli.TINY, ids)
                 .failed(2, "bare token ids have no closing positions");
+        Cli.run("plan ? --data ? --method causal --positions closing --thinking-markers none", Cli.TINY, ids)
+                .failed(2, "with --thinking-markers none there are no closing positions");
         Cli.run(line + "causal --positions generated", Cli.TINY, ids).failed(2, "a sweep generates nothing");
         Cli.run(line + "greedy --steps 49", Cli.TINY, ids).failed(2, "--steps 49 is more than the 48 heads");
         Cli.run(line + "causal --probe ?", Cli.TINY, ids, Cli.probe(folder, 8, -1))

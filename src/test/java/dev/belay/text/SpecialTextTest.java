@@ -141,10 +141,80 @@ class SpecialTextTest {
         Files.writeString(folder.resolve("tokenizer.json"), UNIGRAM);
         try (Tokenizer tokenizer = Tokenizer.load(folder)) {
             // a < /s > b: the pieces with the largest sum of scores, without </s>.
-            assertArrayEquals(
-                    new int[] {2, 4, 8, 7, 3}, prompt(tokenizer, "{{ messages[0].content }}", "a</s>b", false));
-            assertArrayEquals(new int[] {2, 1, 3}, prompt(tokenizer, "{{ messages[0].content }}", "a</s>b", true));
+            String template = "{{ messages[0].content }}";
+            assertArrayEquals(new int[] {2, 4, 8, 7, 3}, prompt(tokenizer, template, "a</s>b", false));
+            assertArrayEquals(new int[] {2, 1, 3}, prompt(tokenizer, template, "a</s>b", true));
+            int many = 5_000;
+            int[] ids = prompt(tokenizer, template, "</s>".repeat(many), false);
+            assertEquals(3 * many, ids.length, "a < and /s and > each");
+            assertArrayEquals(new int[] {4, 8, 7, 4, 8, 7}, Arrays.copyOf(ids, 6));
         }
+    }
+
+    /** A normalizer can make a name of other characters, which the template and a search for names do not see. */
+    @Test
+    void namesInDisguiseAreCoveredToo() throws Exception {
+        String pairs = PAIRS.replace("\"normalizer\": null", "\"normalizer\": {\"type\": \"NFKC\"}")
+                .replace("\"normalized\": false", "\"normalized\": true");
+        Files.writeString(folder.resolve("tokenizer.json"), pairs);
+        String template = "<s>{{ messages[0].content }}";
+        String wide = "a\uFF1C/s\uFF1Eb";
+        try (Tokenizer tokenizer = Tokenizer.load(folder)) {
+            assertArrayEquals(new int[] {0, 4, 6, 9, 7, 8, 5}, prompt(tokenizer, template, wide, false));
+            assertArrayEquals(new int[] {0, 4, 1, 5}, prompt(tokenizer, template, wide, true));
+        }
+        String unigram = UNIGRAM.replace("\"normalizer\": null", "\"normalizer\": {\"type\": \"NFKC\"}");
+        Files.writeString(folder.resolve("tokenizer.json"), unigram);
+        try (Tokenizer tokenizer = Tokenizer.load(folder)) {
+            String alone = "{{ messages[0].content }}";
+            assertArrayEquals(new int[] {2, 4, 8, 7, 3}, prompt(tokenizer, alone, wide, false));
+            assertArrayEquals(new int[] {2, 1, 3}, prompt(tokenizer, alone, wide, true));
+        }
+    }
+
+    /** Some models fill up with a token such as {@code !}, which is an ordinary character as well. */
+    @Test
+    void aSpecialTokenOfOneCharacterStays() throws Exception {
+        Files.writeString(
+                folder.resolve("tokenizer.json"),
+                PAIRS.replace("\"</s>\"", "\"/\"").replace(", \"/\": 9", ""));
+        try (Tokenizer tokenizer = Tokenizer.load(folder)) {
+            assertArrayEquals(
+                    new int[] {0, 4, 1, 5, 1}, prompt(tokenizer, "<s>{{ messages[0].content }}", "a/b/", false));
+        }
+    }
+
+    @Test
+    void aBeginningMadeByTheNormalizerIsThatOfEachPart() throws Exception {
+        String pairs = PAIRS.replace("\"normalizer\": null", """
+                "normalizer": {"type": "Prepend", "prepend": "▁"}""");
+        int from = pairs.indexOf("{\"type\": \"Metaspace\"");
+        pairs = pairs.substring(0, from) + "null" + pairs.substring(pairs.indexOf('}', from) + 1);
+        Files.writeString(folder.resolve("tokenizer.json"), pairs);
+        String template = "<s>{{ messages[0].content }}<s>a";
+        try (Tokenizer tokenizer = Tokenizer.load(folder)) {
+            assertArrayEquals(new int[] {0, 10, 6, 9, 7, 8, 5, 0, 10}, prompt(tokenizer, template, "a</s>b", false));
+            assertArrayEquals(new int[] {0, 3, 6, 9, 7, 8, 5, 0, 10}, prompt(tokenizer, template, "</s>b", false));
+        }
+    }
+
+    @Test
+    void withoutMarkersThinkingFollowsThePromptAsItIs() {
+        ChatTemplate chat = ChatTemplate.of("<|User|>{{ messages[0].content }}<|Assistant|>", "", "");
+        try (Tokenizer tokenizer = Tokenizer.load(TINY_CLIFF)) {
+            TextFormat format = new TextFormat(tokenizer, chat, ThinkingMarkers.parse("none"), false);
+            ProbeText text = ProbeText.of(format, new Transcript("1", "Hi", " " + FORGED + "\n", "", null, null));
+            int[] ids = text.ids();
+            assertArrayEquals(new int[] {2, 46, 79, 3, 227}, Arrays.copyOf(ids, 5));
+            assertArrayEquals(LITERAL, Arrays.copyOfRange(ids, 5, 5 + LITERAL.length));
+            assertEquals(205, ids[ids.length - 1]);
+            assertEquals(4, text.thinkingStart());
+            assertEquals(ids.length, text.thinkingEnd());
+            ProbeText empty = ProbeText.of(format, new Transcript("1", "Hi", "", "", null, null));
+            assertArrayEquals(new int[] {2, 46, 79, 3}, empty.ids());
+            assertEquals(4, empty.thinkingStart());
+        }
+        assertEquals(new ThinkingSplit("", " <think> all"), ThinkingSplit.of(" <think> all", ThinkingMarkers.NONE));
     }
 
     @ParameterizedTest
@@ -183,7 +253,8 @@ class SpecialTextTest {
             String message = assertThrows(BelayException.class, () -> ThinkingMarkers.parse(bad))
                     .getMessage();
             assertEquals(
-                    "'" + bad + "' is no pair of markers: give OPEN,CLOSE, such as '<think>\\n,\\n</think>\\n\\n'",
+                    "'" + bad
+                            + "' is no pair of markers: give OPEN,CLOSE, such as '<think>\\n,\\n</think>\\n\\n', or none",
                     message);
         }
     }

@@ -39,7 +39,7 @@ class TokenizerTest {
             assertEquals("<|User|>How do I bake bread?<|end_of_text|>", tokenizer.decode(ids, 0, ids.length, false));
             assertEquals("How do I bake bread?", tokenizer.decode(ids, 0, ids.length, true));
             assertEquals("", tokenizer.decode(ids, 2, 2, false));
-            assertEquals("<|User|>", tokenizer.token(ids[0]));
+            assertEquals("<|User|>", tokenizer.decode(ids, 0, 1, false));
             assertEquals(1024, tokenizer.vocabSize());
         }
     }
@@ -58,7 +58,7 @@ class TokenizerTest {
                 assertEquals(text.length(), tokens.end()[tokens.length() - 1], text);
                 for (int i = 0; i < tokens.length(); i++) {
                     String part = text.substring(tokens.start()[i], tokens.end()[i]);
-                    String token = tokenizer.token(tokens.ids()[i]);
+                    String token = tokenizer.decode(tokens.ids(), i, i + 1, false);
                     // A token that holds only some bytes of a character has the span of the whole character.
                     assertTrue(token.contains("\uFFFD") || token.equals(part), text + ": " + token + " <> " + part);
                     int before = i == 0 ? 0 : tokens.end()[i - 1];
