@@ -42,6 +42,7 @@ std::string json(const std::string& name, const Counters& c) {
            ",\n   \"classes\": {" + classes + "}" + field("mmaFlops", c.mmaFlops) +
            ",\n   \"globalLoadBytes\": " + std::to_string(c.globalLoadBytes) + field("globalStoreBytes", c.globalStoreBytes) +
            field("globalLoadSectors", c.globalLoadSectors) + field("globalStoreSectors", c.globalStoreSectors) +
+           field("globalLoadDistinct", c.globalLoadDistinct) + field("globalStoreDistinct", c.globalStoreDistinct) +
            field("globalRequests", c.globalRequests) +
            field("coalescing", share(c.globalLoadBytes + c.globalStoreBytes, 32 * (c.globalLoadSectors + c.globalStoreSectors), 1)) +
            ",\n   \"sharedAccesses\": " + std::to_string(c.sharedAccesses) + field("sharedWavefronts", c.sharedWavefronts) +
@@ -50,6 +51,28 @@ std::string json(const std::string& name, const Counters& c) {
 }
 
 }  // namespace
+
+SectorSet::Page& SectorSet::page(u64 number) {
+    if (number != lastNumber_) {
+        std::unique_ptr<Page>& found = pages_[number];
+        if (!found) found = std::make_unique<Page>();
+        lastNumber_ = number;
+        last_ = found.get();
+    }
+    return *last_;
+}
+
+void SectorSet::insert(u64 sector) { page(sector / kPageSectors).set(sector % kPageSectors); }
+
+void SectorSet::add(const SectorSet& other) {
+    for (const auto& [number, sectors] : other.pages_) page(number) |= *sectors;
+}
+
+u64 SectorSet::size() const {
+    u64 sectors = 0;
+    for (const auto& [number, page] : pages_) sectors += page->count();
+    return sectors;
+}
 
 void Counters::add(const Counters& other) {
     launches += other.launches;
@@ -60,12 +83,23 @@ void Counters::add(const Counters& other) {
     globalStoreBytes += other.globalStoreBytes;
     globalLoadSectors += other.globalLoadSectors;
     globalStoreSectors += other.globalStoreSectors;
+    globalLoadDistinct += other.globalLoadDistinct;
+    globalStoreDistinct += other.globalStoreDistinct;
+    loaded.add(other.loaded);
+    stored.add(other.stored);
     globalRequests += other.globalRequests;
     sharedAccesses += other.sharedAccesses;
     sharedWavefronts += other.sharedWavefronts;
     sharedIdeal += other.sharedIdeal;
     branches += other.branches;
     divergentBranches += other.divergentBranches;
+}
+
+void Counters::endLaunch() {
+    globalLoadDistinct += loaded.size();
+    globalStoreDistinct += stored.size();
+    loaded = SectorSet();
+    stored = SectorSet();
 }
 
 void addCounters(const std::string& kernel, const Counters& counters) {

@@ -76,6 +76,8 @@ void softcudaCount(const char* name, unsigned long long mmaFlops, unsigned long 
     counters.globalStoreBytes = bytesWritten;
     counters.globalLoadSectors = (bytesRead + 31) / 32;
     counters.globalStoreSectors = (bytesWritten + 31) / 32;
+    counters.globalLoadDistinct = counters.globalLoadSectors;
+    counters.globalStoreDistinct = counters.globalStoreSectors;
     addCounters(name, counters);
 }
 

@@ -93,6 +93,8 @@ struct GlobalCase {
     int stride, offset;
     // Of the loads, and again of the stores: bytes asked for, sectors; and both together as warp-level requests.
     double bytes, sectors, requests;
+    // Sectors that differ, where several warps touch the same; else all.
+    double distinct = 0;
 };
 
 void globalAccesses() {
@@ -104,6 +106,7 @@ void globalAccesses() {
              GlobalCase{"one word off", "copy_words", 1, 32, 1, 1, 128, 5, 2},
              GlobalCase{"eight words off", "copy_words", 1, 32, 1, 8, 128, 4, 2},
              GlobalCase{"the same word", "copy_words", 1, 32, 0, 3, 128, 1, 2},
+             GlobalCase{"the same word for four warps", "copy_words", 2, 64, 0, 3, 512, 4, 8, 1},
              GlobalCase{"half a warp", "copy_words", 1, 16, 1, 0, 64, 2, 2},
              GlobalCase{"vectors", "copy_vectors", 2, 64, 1, 0, 2048, 64, 8},
              GlobalCase{"every second vector", "copy_vectors", 2, 64, 2, 0, 2048, 128, 8},
@@ -118,6 +121,8 @@ void globalAccesses() {
         counts.expect("globalStoreBytes", c.bytes);
         counts.expect("globalLoadSectors", c.sectors);
         counts.expect("globalStoreSectors", c.sectors);
+        counts.expect("globalLoadDistinct", c.distinct > 0 ? c.distinct : c.sectors);
+        counts.expect("globalStoreDistinct", c.distinct > 0 ? c.distinct : c.sectors);
         counts.expect("globalRequests", c.requests);
         counts.expect("coalescing", c.bytes / (32 * c.sectors));
         counts.expect("sharedAccesses", 0);
@@ -265,6 +270,7 @@ void sums() {
     Counts words("five launches", json, "copy_words"), vectors("one launch", json, "copy_vectors");
     words.expect("launches", 5);
     words.expect("globalLoadBytes", 5 * 128);
+    words.expect("globalLoadDistinct", 5 * 4);
     vectors.expect("launches", 1);
     vectors.expect("globalLoadBytes", 512);
     CHECK(json.find("copy_bytes") == std::string::npos, "a kernel that did not run is counted");

@@ -36,7 +36,10 @@ void countGlobal(Counters& counters, const u64* addresses, u32 mask, u32 bytes, 
     }
     u64 asked = static_cast<u64>(bytes) * static_cast<u32>(__builtin_popcount(mask));
     (store ? counters.globalStoreBytes : counters.globalLoadBytes) += asked;
-    (store ? counters.globalStoreSectors : counters.globalLoadSectors) += distinct(sectors, count);
+    u32 touched = distinct(sectors, count);
+    (store ? counters.globalStoreSectors : counters.globalLoadSectors) += touched;
+    SectorSet& all = store ? counters.stored : counters.loaded;
+    for (u32 k = 0; k < touched; k++) all.insert(sectors[k]);
     counters.globalRequests++;
 }
 

@@ -218,6 +218,7 @@ public:
     Fault finish() {
         if (settings().counted()) {
             counters_.launches = 1;
+            counters_.endLaunch();
             addCounters(launch_.kernel->name, counters_);
         }
         return fault_;

@@ -15,6 +15,7 @@ import java.util.Map;
  * @param mmaFlops floating-point operations of the matrix instructions
  * @param askedBytes global memory that active lanes asked for
  * @param movedBytes the 32-byte sectors that those accesses touch, in bytes
+ * @param distinctBytes the sectors that differ, in bytes: what the device's memory moves if a cache holds the rest
  * @param sharedWavefronts passes over the banks of shared memory
  * @param sharedIdeal passes if no two lanes of an access met in a bank
  */
@@ -26,6 +27,7 @@ record KernelCounts(
         long mmaFlops,
         long askedBytes,
         long movedBytes,
+        long distinctBytes,
         long sharedWavefronts,
         long sharedIdeal,
         long branches,
@@ -54,6 +56,7 @@ record KernelCounts(
                 number(kernel, "mmaFlops"),
                 number(kernel, "globalLoadBytes") + number(kernel, "globalStoreBytes"),
                 SECTOR_BYTES * (number(kernel, "globalLoadSectors") + number(kernel, "globalStoreSectors")),
+                SECTOR_BYTES * (number(kernel, "globalLoadDistinct") + number(kernel, "globalStoreDistinct")),
                 number(kernel, "sharedWavefronts"),
                 number(kernel, "sharedIdeal"),
                 number(kernel, "branches"),

@@ -50,9 +50,16 @@ final class KernelReport {
 
             `asked` are the bytes that lanes asked for, `moved` the 32-byte sectors of global memory that these touch for each warp
             instruction, `coalescing` = asked / moved (over 100 % where lanes ask for the same bytes). The minimum is each input once and
-            each output once; what is moved beyond it, other warps have asked for before, so that the caches catch most of it. `bank
-            passes` are passes over the banks of shared memory relative to those without conflicts; `parting` is the share of branches at
-            which the lanes of a warp part.
+            each output once. `distinct` are the sectors moved, each once a launch: what the device's memory delivers if the L2 cache (40
+            MB on an A100, 50 on an H100, 72 on an RTX 4090) holds what other warps ask for again. That is a norm's weight, a bias, the
+            probe's and attribution's vectors (16 to 131 KB), the logits of a row that is sampled (513 KB, read again for each digit), the
+            keys and values of a text (2 MB here), and the tiles of a product. `bank passes` are passes over the banks of shared memory
+            relative to those without conflicts; `parting` is the share of branches at which the lanes of a warp part.
+
+            Where bank passes are over 1: the copies of keys and values of heads of 32, 80 and 96 (rows of 4, 10 and 12 units of 16 bytes, so
+            that some eight lanes cross the padding at a row's end and two of them meet); in sampling, lanes whose logits have the same digit
+            add to the same sum; in decode attention the scores of four query heads for keys eight apart meet, and with bf16 a lane stores its
+            eight sums in two halves, 32 bytes from its neighbour's. None of these is on the way of what bounds its kernel.
 
             """;
 
@@ -180,6 +187,7 @@ final class KernelReport {
                 "coalescing",
                 "minimum MB",
                 "moved / minimum",
+                "distinct / minimum",
                 "bank passes",
                 "parting");
         for (KernelWorkload w : workloads) {
@@ -191,6 +199,7 @@ final class KernelReport {
                     percent(c.coalescing()),
                     megabytes(w.minimumBytes()),
                     decimals(2, (double) c.movedBytes() / w.minimumBytes()),
+                    decimals(2, (double) c.distinctBytes() / w.minimumBytes()),
                     decimals(2, c.bankConflicts()),
                     percent(c.divergence()));
         }

@@ -35,7 +35,7 @@ class KernelReportTest {
               {"kernel": "one", "launches": 1, "warpInstructions": 100, "laneInstructions": 1600, "laneUse": 0.5,
                "classes": {"integer": 60, "float32": 40}, "mmaFlops": 4096,
                "globalLoadBytes": 128, "globalStoreBytes": 64, "globalLoadSectors": 8, "globalStoreSectors": 2,
-               "globalRequests": 3, "coalescing": 0.6,
+               "globalLoadDistinct": 5, "globalStoreDistinct": 2, "globalRequests": 3, "coalescing": 0.6,
                "sharedAccesses": 2, "sharedWavefronts": 6, "sharedIdeal": 4, "bankConflicts": 1.5, "branches": 10,
                "divergentBranches": 1}
             ]
@@ -57,6 +57,7 @@ class KernelReportTest {
         assertEquals(Map.of("integer", 60L, "float32", 40L), counts.classes());
         assertEquals(192, counts.askedBytes());
         assertEquals(320, counts.movedBytes());
+        assertEquals(224, counts.distinctBytes());
         assertEquals(0.6, counts.coalescing(), 1e-12);
         assertEquals(1.5, counts.bankConflicts(), 1e-12);
         assertEquals(0.1, counts.divergence(), 1e-12);

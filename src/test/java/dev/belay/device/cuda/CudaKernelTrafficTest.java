@@ -1,0 +1,84 @@
+package dev.belay.device.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The global memory that one launch of each kernel moves, as softcuda counts it in a process of its own, against every input once
+ * and every output once.
+ */
+class CudaKernelTrafficTest {
+    private static final Path SOFTCUDA = Path.of("native/softcuda/build/libsoftcuda.so");
+    private static final Path PTX = Path.of("kernels/build/belay.ptx");
+
+    /** What counts as once. */
+    private static final double ONCE = 1.15;
+
+    private static final double COALESCED = 0.9;
+
+    @TempDir
+    static Path folder;
+
+    private static Map<String, KernelCounts> counts;
+
+    @BeforeAll
+    static void count() throws Exception {
+        assumeTrue(Files.exists(SOFTCUDA), "softcuda is not built: make -C native/softcuda");
+        assumeTrue(Files.exists(PTX), "the kernels are not built: make -C kernels");
+        Path file = folder.resolve("counts.json");
+        ProcessBuilder builder = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "--enable-native-access=ALL-UNNAMED",
+                        "-Dbelay.cuda.library=" + SOFTCUDA.toAbsolutePath(),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        KernelReport.class.getName(),
+                        "run",
+                        PTX.toAbsolutePath().toString())
+                .inheritIO();
+        builder.environment().putAll(Map.of("SOFTCUDA_CHECK", "0", "SOFTCUDA_COUNT", file.toString()));
+        Process process = builder.start();
+        assertTrue(process.waitFor(10, TimeUnit.MINUTES), "the process ends");
+        assertEquals(0, process.exitValue());
+        counts = KernelCounts.read(file);
+    }
+
+    /** Kernels whose warps ask for the same numbers again, which the caches hold: docs/kernels.md names them. */
+    private static boolean readsAgain(String kernel) {
+        return Stream.of(
+                        "rmsnorm",
+                        "add_bias",
+                        "probe",
+                        "attribution",
+                        "sample_",
+                        "attention_hd",
+                        "attention_any",
+                        "matmul")
+                .anyMatch(part -> kernel.startsWith("belay_" + part));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> everyInputAndOutputMovesOnce() {
+        return KernelWorkload.all().stream()
+                .map(w -> DynamicTest.dynamicTest(w.kernel().name(), () -> {
+                    KernelCounts c = counts.get(w.kernel().name());
+                    assertEquals(1, c.launches());
+                    // Fewer sectors than the minimum would mean that the minimum is wrong.
+                    assertTrue(c.distinctBytes() > 0.99 * w.minimumBytes(), c + " of at least " + w.minimumBytes());
+                    long moved = readsAgain(w.kernel().name()) ? c.distinctBytes() : c.movedBytes();
+                    assertTrue(moved <= ONCE * w.minimumBytes(), c + " of at least " + w.minimumBytes());
+                    assertTrue(c.coalescing() > COALESCED, c.toString());
+                }));
+    }
+}
