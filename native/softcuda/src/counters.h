@@ -31,12 +31,12 @@ struct Counters {
     u64 classes[static_cast<int>(InstClass::count)] = {};  // warp instructions
     u64 laneInstructions = 0;
     u64 mmaFlops = 0;
-    u64 globalLoadBytes = 0, globalStoreBytes = 0;      // asked for by active lanes
-    u64 globalLoadSectors = 0, globalStoreSectors = 0;  // of 32 bytes, moved
+    u64 globalLoadBytes = 0, globalStoreBytes = 0;        // asked for by active lanes
+    u64 globalLoadSectors = 0, globalStoreSectors = 0;    // of 32 bytes, moved
     u64 globalLoadDistinct = 0, globalStoreDistinct = 0;  // of 32 bytes, each once a launch
-    u64 globalRequests = 0;                             // warp-level global accesses
-    u64 sharedAccesses = 0;                             // warp-level
-    u64 sharedWavefronts = 0;                           // passes that the banks need; without conflicts: sharedIdeal
+    u64 globalRequests = 0;                               // warp-level global accesses
+    u64 sharedAccesses = 0;                               // warp-level
+    u64 sharedWavefronts = 0;                             // passes that the banks need; without conflicts: sharedIdeal
     u64 sharedIdeal = 0;
     u64 branches = 0, divergentBranches = 0;
     SectorSet loaded, stored;  // of the launch that runs
