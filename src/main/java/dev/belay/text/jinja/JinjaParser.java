@@ -36,6 +36,8 @@ final class JinjaParser extends ExtendedParser {
     /** The name under which {@link PythonResolver} takes a slice: (start, stop, step), each of them may be null. */
     static final String SLICE = "__slice__";
 
+    private static final int MOST_BRACKETS = 100;
+
     private static final Map<AstBinary.Operator, AstBinary.Operator> PYTHON = Map.of(
             AdditionOperator.OP,
             PythonOperators.PLUS,
@@ -49,13 +51,26 @@ final class JinjaParser extends ExtendedParser {
             PythonOperators.UNEQUAL);
 
     JinjaParser(Builder context, String expression) {
-        super(context, expression);
+        super(context, checked(expression));
         putExtensionHandler(StringConcatOperator.TOKEN, new ExtensionHandler(ExtensionPoint.ADD) {
             @Override
             public AstNode createAstNode(AstNode... operands) {
                 return createAstBinary(operands[0], operands[1], PythonOperators.CONCAT);
             }
         });
+    }
+
+    /** Refuses what takes the parser as good as forever: it looks ahead at every bracket. Those in strings count as well. */
+    private static String checked(String expression) {
+        int depth = 0;
+        for (int i = 0; i < expression.length(); i++) {
+            char c = expression.charAt(i);
+            depth += "([{".indexOf(c) >= 0 ? 1 : ")]}".indexOf(c) >= 0 ? -1 : 0;
+            if (depth > MOST_BRACKETS) {
+                throw new TemplateFailure("an expression is nested too deeply");
+            }
+        }
+        return expression;
     }
 
     @Override

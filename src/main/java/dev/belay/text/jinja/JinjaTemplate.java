@@ -25,8 +25,70 @@ import jinjava.javax.el.ExpressionFactory;
 public final class JinjaTemplate {
     private static final Set<String> OTHER_FILES = Set.of("include", "import", "from", "extends");
 
+    /** Filters that Jinja2 does not have, among them some that render text again or match patterns of the template's. */
+    private static final Set<String> FOREIGN_FILTERS = Set.of(
+            "add",
+            "allow_snake_case",
+            "b64decode",
+            "b64encode",
+            "between_times",
+            "bool",
+            "cut",
+            "date",
+            "datetimeformat",
+            "difference",
+            "divide",
+            "divisible",
+            "escape_jinjava",
+            "escapejs",
+            "escapejson",
+            "format_date",
+            "format_datetime",
+            "format_number",
+            "format_time",
+            "fromjson",
+            "fromyaml",
+            "intersect",
+            "ipaddr",
+            "ipv4",
+            "ipv6",
+            "log",
+            "md5",
+            "minus_time",
+            "multiply",
+            "plus_time",
+            "regex_replace",
+            "render",
+            "root",
+            "shuffle",
+            "split",
+            "strtodate",
+            "strtotime",
+            "symmetric_difference",
+            "toyaml",
+            "truncatehtml",
+            "unescape_html",
+            "union",
+            "unixtimestamp",
+            "urldecode");
+
+    private static final Set<String> FOREIGN_FUNCTIONS = Set.of(
+            "datetimeformat",
+            "format_date",
+            "format_datetime",
+            "format_time",
+            "strtodate",
+            "strtotime",
+            "today",
+            "truncate",
+            "type",
+            "unixtimestamp");
+
     /** Most calls of a macro within itself. */
     private static final int MOST_CALLS = 100;
+
+    /** Characters of a reason, which may cite the template. */
+    private static final int MOST_SAID = 300;
 
     private final Engine engine = new Engine();
     private final String source;
@@ -41,13 +103,18 @@ public final class JinjaTemplate {
      * @throws TemplateFailure if a tag, comment, raw block or string is not closed
      */
     public static JinjaTemplate of(String template) {
-        return new JinjaTemplate(JinjaSource.rewrite(template));
+        try {
+            return new JinjaTemplate(JinjaSource.rewrite(template));
+        } catch (StackOverflowError e) {
+            throw new TemplateFailure("it is nested too deeply");
+        }
     }
 
     /**
      * Renders the template with these variables: strings, numbers, booleans, lists, maps with string keys, or null.
      *
-     * @throws TemplateFailure with a one-line reason if the template fails or raises an exception of its own
+     * @throws TemplateFailure with a one-line reason if the template fails, raises an exception of its own or exceeds the
+     *     {@link Budget}
      */
     public synchronized String render(Map<String, ?> variables) {
         Map<String, Object> bindings = new HashMap<>(variables);
@@ -57,11 +124,20 @@ public final class JinjaTemplate {
         // Templates ask whether these functions are defined.
         bindings.put("raise_exception", true);
         bindings.put("strftime_now", true);
-        RenderResult result = engine.renderForResult(source, bindings);
-        for (TemplateError error : result.getErrors()) {
-            throw new TemplateFailure(reason(error));
+        Budget.begin();
+        try {
+            RenderResult result = engine.renderForResult(source, bindings);
+            for (TemplateError error : result.getErrors()) {
+                throw new TemplateFailure(reason(error));
+            }
+            return Budget.made(result.getOutput());
+        } catch (StackOverflowError e) {
+            throw new TemplateFailure("it is nested too deeply");
+        } catch (OutOfMemoryError e) {
+            throw new TemplateFailure("it needs more memory than there is");
+        } finally {
+            Budget.end();
         }
-        return result.getOutput();
     }
 
     private static String reason(TemplateError error) {
@@ -70,7 +146,9 @@ public final class JinjaTemplate {
                 return failure.getMessage();
             }
         }
-        return error.getMessage().lines().findFirst().orElse("unknown reason").strip();
+        String message =
+                error.getMessage().lines().findFirst().orElse("unknown reason").strip();
+        return message.length() > MOST_SAID ? message.substring(0, MOST_SAID) + "…" : message;
     }
 
     private static JinjavaConfig config() {
@@ -80,7 +158,18 @@ public final class JinjaTemplate {
                 .withElResolver(new PythonResolver())
                 .withEnableRecursiveMacroCalls(true)
                 .withMaxMacroRecursionDepth(MOST_CALLS)
-                .withDisabled(Map.of(Context.Library.TAG, OTHER_FILES))
+                .withDisabled(Map.of(
+                        Context.Library.TAG,
+                        OTHER_FILES,
+                        Context.Library.FILTER,
+                        FOREIGN_FILTERS,
+                        Context.Library.FUNCTION,
+                        FOREIGN_FUNCTIONS))
+                .withMaxOutputSize(4 * Budget.STRING)
+                .withMaxStringLength(Budget.STRING)
+                .withMaxListSize(Budget.LIST)
+                .withMaxMapSize(Budget.LIST)
+                .withRangeLimit(Budget.LIST)
                 .withInterperterFactory(new Interpreters())
                 .withLegacyOverrides(LegacyOverrides.newBuilder()
                         .withEvaluateMapKeys(true)
@@ -140,6 +229,12 @@ public final class JinjaTemplate {
     private static final class Interpreter extends JinjavaInterpreter {
         Interpreter(Jinjava engine, Context context, JinjavaConfig config) {
             super(engine, context, config);
+        }
+
+        @Override
+        public Object resolveELExpression(String expression, int line) {
+            Budget.step();
+            return super.resolveELExpression(expression, line);
         }
 
         @Override

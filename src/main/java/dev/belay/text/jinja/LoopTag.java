@@ -48,7 +48,7 @@ final class LoopTag extends ForTag {
     @Override
     public String interpretUnchecked(TagNode tag, JinjavaInterpreter interpreter) {
         Header header = header(tag.getHelpers());
-        List<Object> items = items(interpreter.resolveELExpression(header.items, tag.getLineNumber()));
+        List<Object> items = Budget.made(items(interpreter.resolveELExpression(header.items, tag.getLineNumber())));
         if (header.condition != null) {
             items.removeIf(item -> !holds(header, item, tag, interpreter));
         }
@@ -65,11 +65,13 @@ final class LoopTag extends ForTag {
         StringBuilder out = new StringBuilder();
         Loop loop = new Loop(items);
         while (loop.hasNext()) {
+            Budget.step();
             Object item = loop.next();
             try (var _ = interpreter.enterScope()) {
                 bind(header, item, interpreter);
                 interpreter.getContext().put(LOOP, loop);
                 out.append(turn(body.subList(0, otherwise), loop, interpreter));
+                Budget.fits(out.length());
             }
         }
         return out.toString();

@@ -66,6 +66,7 @@ record PythonJson(int indent, String comma, String colon, boolean ascii, boolean
     private void enclosed(char open, List<Runnable> parts, char close, int depth, StringBuilder out) {
         out.append(open);
         for (int i = 0; i < parts.size(); i++) {
+            Budget.fits(out.length());
             out.append(i == 0 ? "" : comma);
             out.append(indent < 0 ? "" : "\n" + " ".repeat(indent * (depth + 1)));
             parts.get(i).run();

@@ -14,8 +14,6 @@ import jinjava.javax.el.ELContext;
 
 /** Operators that fail where Python fails, so that an undefined value never becomes the text "null" in a prompt. */
 final class PythonOperators {
-    private static final long MOST_REPEATED = 1 << 24;
-
     private PythonOperators() {}
 
     /** {@code a and b}: the first falsy operand, or the last. */
@@ -37,9 +35,11 @@ final class PythonOperators {
         @Override
         protected Object apply(TypeConverter converter, Object left, Object right) {
             if (left instanceof String a && right instanceof String b) {
+                Budget.string((long) a.length() + b.length());
                 return a + b;
             }
             if (left instanceof List<?> a && right instanceof List<?> b) {
+                Budget.list((long) a.size() + b.size());
                 List<Object> both = new ArrayList<>(a);
                 both.addAll(b);
                 return both;
@@ -65,11 +65,13 @@ final class PythonOperators {
             }
             int times = right instanceof Number number ? Math.max(0, number.intValue()) : 0;
             if (left instanceof String text && right instanceof Number) {
-                return text.repeat(bounded(text.length(), times));
+                Budget.string((long) text.length() * times);
+                return text.repeat(times);
             }
             if (left instanceof List<?> list && right instanceof Number) {
+                Budget.list((long) list.size() * times);
                 List<Object> all = new ArrayList<>();
-                for (int i = 0; i < bounded(list.size(), times); i++) {
+                for (int i = 0; i < times && !list.isEmpty(); i++) {
                     all.addAll(list);
                 }
                 return all;
@@ -78,13 +80,6 @@ final class PythonOperators {
                 return NumberOperations.mul(converter, left, right);
             }
             throw new TemplateFailure("cannot multiply " + type(left) + " and " + type(right));
-        }
-
-        private int bounded(int size, int times) {
-            if ((long) size * times > MOST_REPEATED) {
-                throw new TemplateFailure("a string or list is repeated " + times + " times");
-            }
-            return times;
         }
 
         @Override
@@ -155,7 +150,10 @@ final class PythonOperators {
     static final AstBinary.Operator CONCAT = new AstBinary.SimpleOperator() {
         @Override
         protected Object apply(TypeConverter converter, Object left, Object right) {
-            return text(left) + text(right);
+            String a = text(left);
+            String b = text(right);
+            Budget.string((long) a.length() + b.length());
+            return a + b;
         }
 
         @Override
@@ -183,10 +181,18 @@ final class PythonOperators {
 
     /** Python's {@code left == right}. */
     static boolean equal(Object left, Object right) {
+        if (left instanceof List<?> a && right instanceof List<?> b) {
+            Budget.step();
+            boolean alike = a instanceof PythonTuple == b instanceof PythonTuple && a.size() == b.size();
+            for (int i = 0; alike && i < a.size(); i++) {
+                alike = equal(a.get(i), b.get(i));
+            }
+            return alike;
+        }
         if (left instanceof Number a && right instanceof Number b) {
             return a.doubleValue() == b.doubleValue();
         }
-        return left instanceof PythonTuple == right instanceof PythonTuple && Objects.equals(left, right);
+        return Objects.equals(left, right);
     }
 
     /** Whether a condition with this value holds; the text "false" does, though not for Jinjava. */

@@ -10,6 +10,9 @@ import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import jinjava.javax.el.ELContext;
 import jinjava.javax.el.ELResolver;
 
@@ -18,6 +21,10 @@ import jinjava.javax.el.ELResolver;
  * booleans, lists, maps and the loop variable. Nothing is looked up by reflection, so that a template reaches no other method.
  */
 final class PythonResolver extends ELResolver {
+    /** Filters that make as much as a number says. */
+    private static final Set<String> SIZED =
+            Set.of("batch", "center", "format", "indent", "slice", "tojson", "truncate", "wordwrap");
+
     @Override
     public Object getValue(ELContext context, Object base, Object property) {
         context.setPropertyResolved(true);
@@ -54,9 +61,10 @@ final class PythonResolver extends ELResolver {
             case ExpTest test -> test(test, name, arguments);
             case LoopTag.Loop loop
             when name.equals("cycle") && arguments.length > 0 -> arguments[loop.getIndex0() % arguments.length];
-            case String text when name.equals(JinjaParser.SLICE) -> slice(characters(text), arguments, true);
-            case List<?> list when name.equals(JinjaParser.SLICE) -> slice(list, arguments, false);
-            case String text -> PythonStrings.call(text, name, arguments);
+            case String text
+            when name.equals(JinjaParser.SLICE) -> Budget.made(slice(characters(text), arguments, true));
+            case List<?> list when name.equals(JinjaParser.SLICE) -> Budget.made(slice(list, arguments, false));
+            case String text -> Budget.made(PythonStrings.call(text, name, arguments));
             case Map<?, ?> map -> map(map, name, arguments);
             case List<?> list -> list(list, name, arguments);
             case null, default ->
@@ -66,9 +74,18 @@ final class PythonResolver extends ELResolver {
 
     @SuppressWarnings("unchecked")
     private static Object filter(Filter filter, Object[] arguments) {
-        return filter.filter(
-                arguments[0], (JinjavaInterpreter) arguments[1], (Object[]) arguments[2], (Map<String, Object>)
-                        arguments[3]);
+        Object[] given = (Object[]) arguments[2];
+        Map<String, Object> named = (Map<String, Object>) arguments[3];
+        if (SIZED.contains(filter.getName())) {
+            Stream.concat(Arrays.stream(given), named.values().stream())
+                    .filter(argument ->
+                            argument instanceof Number number && Math.abs(number.doubleValue()) > Budget.LIST)
+                    .findFirst()
+                    .ifPresent(size -> Budget.list(Long.MAX_VALUE));
+        }
+        // What a filter goes through counts like what it makes.
+        Budget.made(arguments[0]);
+        return Budget.made(filter.filter(arguments[0], (JinjavaInterpreter) arguments[1], given, named));
     }
 
     private static Object test(ExpTest test, String name, Object[] arguments) {
@@ -101,15 +118,19 @@ final class PythonResolver extends ELResolver {
         if (arguments.length == 1) {
             switch (name) {
                 case "index" -> {
-                    return (long) list.indexOf(arguments[0]);
+                    return places(list, arguments[0]).findFirst().orElse(-1);
                 }
                 case "count" -> {
-                    return (long) Collections.frequency(list, arguments[0]);
+                    return places(list, arguments[0]).count();
                 }
                 default -> {}
             }
         }
         throw new TemplateFailure("lists have no method '" + name + "' with " + arguments.length + " arguments here");
+    }
+
+    private static LongStream places(List<?> list, Object item) {
+        return LongStream.range(0, list.size()).filter(i -> PythonOperators.equal(list.get((int) i), item));
     }
 
     private static List<Object> characters(String text) {

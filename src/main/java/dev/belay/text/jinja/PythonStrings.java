@@ -164,9 +164,11 @@ final class PythonStrings {
         String old = string("replace", arguments, 0);
         String replacement = string("replace", arguments, 1);
         if (arguments.length < 3) {
+            long times = old.isEmpty() ? text.length() + 1L : count(text, old);
+            Budget.string(text.length() + times * (replacement.length() - old.length()));
             return text.replace(old, replacement);
         }
-        return String.join(replacement, split(text, new Object[] {old, arguments[2]}));
+        return joined(replacement, split(text, new Object[] {old, arguments[2]}));
     }
 
     private static String join(String separator, Object[] arguments) {
@@ -175,6 +177,15 @@ final class PythonStrings {
         }
         List<String> parts = new ArrayList<>();
         items.forEach(item -> parts.add(String.valueOf(item)));
+        return joined(separator, parts);
+    }
+
+    private static String joined(String separator, List<String> parts) {
+        long size = (long) separator.length() * parts.size();
+        for (String part : parts) {
+            size += part.length();
+        }
+        Budget.string(size);
         return String.join(separator, parts);
     }
 
@@ -236,6 +247,7 @@ final class PythonStrings {
             } else if (field.group().length() == 1) {
                 throw new TemplateFailure("format() knows {}, {0} and doubled braces only");
             }
+            Budget.fits((long) out.length() + value.length());
             field.appendReplacement(out, Matcher.quoteReplacement(value));
         }
         return field.appendTail(out).toString();
@@ -264,6 +276,7 @@ final class PythonStrings {
                 }
                 default -> throw new TemplateFailure("'%" + kind + "' is not known here");
             };
+            Budget.fits((long) out.length() + value.length());
             field.appendReplacement(out, Matcher.quoteReplacement(value));
         }
         return field.appendTail(out).toString();

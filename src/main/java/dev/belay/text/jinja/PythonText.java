@@ -16,20 +16,21 @@ final class PythonText {
 
     /** Python's {@code str(value)}; nothing for an undefined one. */
     static String str(Object value) {
-        return switch (value) {
-            case null -> "";
-            case Boolean truth -> truth ? "True" : "False";
-            case Double number -> number(number);
-            case Float number -> number(number);
-            case PythonTuple tuple when tuple.size() == 1 -> "(" + repr(tuple.get(0)) + ",)";
-            case PythonTuple tuple -> "(" + all(tuple) + ")";
-            case List<?> list -> "[" + all(list) + "]";
-            case Map<?, ?> map ->
-                map.entrySet().stream()
-                        .map(e -> repr(e.getKey()) + ": " + repr(e.getValue()))
-                        .collect(Collectors.joining(", ", "{", "}"));
-            default -> value.toString();
-        };
+        return Budget.made(
+                switch (value) {
+                    case null -> "";
+                    case Boolean truth -> truth ? "True" : "False";
+                    case Double number -> number(number);
+                    case Float number -> number(number);
+                    case PythonTuple tuple when tuple.size() == 1 -> "(" + repr(tuple.get(0)) + ",)";
+                    case PythonTuple tuple -> "(" + all(tuple) + ")";
+                    case List<?> list -> "[" + all(list) + "]";
+                    case Map<?, ?> map ->
+                        map.entrySet().stream()
+                                .map(e -> repr(e.getKey()) + ": " + repr(e.getValue()))
+                                .collect(Collectors.joining(", ", "{", "}"));
+                    default -> value.toString();
+                });
     }
 
     private static String all(List<?> items) {
