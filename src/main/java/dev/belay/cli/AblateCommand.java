@@ -8,6 +8,7 @@ import dev.belay.io.OutputFile;
 import dev.belay.judge.JudgeSummary;
 import dev.belay.model.ModelConfig;
 import dev.belay.probe.LinearProbe;
+import dev.belay.run.Run;
 import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
 import dev.belay.weights.ModelFingerprint;
@@ -54,6 +55,9 @@ final class AblateCommand implements Callable<Integer> {
     private Path output;
 
     @Mixin
+    private RunOptions runs;
+
+    @Mixin
     private Output out;
 
     @Override
@@ -85,9 +89,11 @@ final class AblateCommand implements Callable<Integer> {
             result.set("random_heads", list(random));
             result.put("random_seed", randomControl);
         }
-        try (Session session = Session.openForText(options)) {
-            run(session, arms, attacks, harmless, loaded, result);
+        try (Session session = Session.openForText(options);
+                Run run = runs.open(session, output)) {
+            run(session, arms, attacks, harmless, loaded, run, result);
             OutputFile.writeText(output, Output.pretty(result));
+            run.finish();
             out.say("written to %s", output);
             out.result(result);
         }
@@ -100,6 +106,7 @@ final class AblateCommand implements Callable<Integer> {
             List<Transcript> attacks,
             List<Transcript> harmless,
             LinearProbe loaded,
+            Run run,
             ObjectNode result) {
         ForwardPass forward = session.forward();
         boolean scored = loaded != null && AblationStudy.sameInProbeTexts(heads.positions);
@@ -109,9 +116,9 @@ final class AblateCommand implements Callable<Integer> {
         }
         try (ProbeScorer scorer = scored ? new ProbeScorer(forward, loaded, probe) : null) {
             AblationStudy study = new AblationStudy(session, generation);
-            print("attacks", study.run("attacks", attacks, arms, forward, scorer), result);
+            print("attacks", study.run("attacks", attacks, arms, forward, scorer, run), result);
             if (!harmless.isEmpty()) {
-                print("benign", study.run("benign", harmless, arms, forward, scorer), result);
+                print("benign", study.run("benign", harmless, arms, forward, scorer, run), result);
             }
         }
     }
@@ -130,7 +137,7 @@ final class AblateCommand implements Callable<Integer> {
                     100 * s.refusalRate(),
                     100 * s.attackSuccessRate(),
                     score);
-            if (o.arm().mask() != null && o.report().scaledHeadTokens() == 0) {
+            if (o.arm().mask() != null && o.changed() == 0) {
                 out.note(what + ", " + o.arm().name() + ": no head output was changed: no position of these texts is '"
                         + heads.positions + "'");
             }

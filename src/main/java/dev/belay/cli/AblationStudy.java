@@ -5,11 +5,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.cliff.ProbeScorer;
 import dev.belay.forward.ForwardPass;
 import dev.belay.hooks.HeadMask;
-import dev.belay.hooks.HookReport;
 import dev.belay.hooks.PositionScope;
 import dev.belay.judge.JudgeSummary;
 import dev.belay.judge.RefusalPhrases;
 import dev.belay.judge.Verdict;
+import dev.belay.run.Run;
 import dev.belay.text.ProbeText;
 import dev.belay.text.Transcript;
 import java.util.ArrayList;
@@ -30,9 +30,9 @@ final class AblationStudy {
      * What came out of one arm on one file.
      *
      * @param finalScore mean final score of the given transcripts; NaN without a probe
+     * @param changed number of (layer, head, token) triples scaled
      */
-    record Outcome(
-            Arm arm, List<Responses.Reply> replies, List<Verdict> verdicts, double finalScore, HookReport report) {
+    record Outcome(Arm arm, List<Responses.Reply> replies, List<Verdict> verdicts, double finalScore, long changed) {
         JudgeSummary summary() {
             return JudgeSummary.of(verdicts);
         }
@@ -55,7 +55,12 @@ final class AblationStudy {
      * @param scorer for final scores, or null
      */
     List<Outcome> run(
-            String what, List<Transcript> transcripts, List<Arm> arms, ForwardPass forward, ProbeScorer scorer) {
+            String what,
+            List<Transcript> transcripts,
+            List<Arm> arms,
+            ForwardPass forward,
+            ProbeScorer scorer,
+            Run run) {
         List<InputOptions.Input> inputs = transcripts.stream()
                 .map(t -> new InputOptions.Input(t.id(), t, InputOptions.start(session, t, options.thinking)))
                 .toList();
@@ -63,13 +68,14 @@ final class AblationStudy {
         List<Outcome> outcomes = new ArrayList<>();
         for (Arm arm : arms) {
             List<Responses.Reply> replies = new ArrayList<>();
-            HookReport report = responses.run(what + ", " + arm.name(), forward, inputs, arm.mask(), replies::add);
+            String stage = what + ", " + arm.name();
+            long changed = responses.run(stage, forward, inputs, arm.mask(), run, replies::add);
             List<Verdict> verdicts =
                     judge.judge(replies.stream().map(Responses.Reply::response).toList());
             double score = scorer == null
                     ? Double.NaN
-                    : scorer.finalScores(texts, arm.mask(), n -> {}).mean();
-            outcomes.add(new Outcome(arm, replies, verdicts, score, report));
+                    : FinalScoreStage.mean(stage + ", final scores", scorer, texts, arm.mask(), run);
+            outcomes.add(new Outcome(arm, replies, verdicts, score, changed));
         }
         return outcomes;
     }
@@ -85,7 +91,7 @@ final class AblationStudy {
         for (Outcome o : outcomes) {
             ObjectNode arm = JudgeCommand.json(o.summary());
             Output.put(arm, "final_score", o.finalScore());
-            arm.put("head_outputs_changed", o.report().scaledHeadTokens());
+            arm.put("head_outputs_changed", o.changed());
             json.set(o.arm().name(), arm);
         }
         ArrayNode items = json.putArray("items");

@@ -1,17 +1,23 @@
 package dev.belay.cli;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.forward.ForwardPass;
 import dev.belay.forward.TextRunner;
 import dev.belay.hooks.ActivationRecorder;
 import dev.belay.hooks.HookPoint;
-import dev.belay.hooks.HookReport;
 import dev.belay.hooks.TextSpan;
 import dev.belay.io.OutputFile;
+import dev.belay.run.Run;
 import dev.belay.text.ThinkingMarkers;
 import dev.belay.weights.SafetensorsWriter;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -19,6 +25,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
+import java.util.function.BiConsumer;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -54,6 +61,9 @@ final class CaptureCommand implements Callable<Integer> {
     private Path output;
 
     @Mixin
+    private RunOptions.Sharded runs;
+
+    @Mixin
     private Output out;
 
     @Override
@@ -71,37 +81,92 @@ final class CaptureCommand implements Callable<Integer> {
         Set<Integer> chosen = chosenLayers(options.config().layers());
         OutputFile.check(output);
         input.read();
-        try (Session session = input.open(options)) {
+        try (Session session = input.open(options);
+                Run run = runs.open(session, output)) {
             List<InputOptions.Input> inputs = input.probeInputs(session);
-            Set<HookPoint> points = new HashSet<>();
-            chosen.forEach(i -> points.add(HookPoint.residual(i)));
-            ActivationRecorder recorder = new ActivationRecorder(
-                    points, (text, position) -> takes(inputs.get(text).text(), position));
-            HookReport report = run(session, inputs, recorder);
-            write(session, inputs, chosen, recorder);
+            Map<Integer, List<float[]>> states = new LinkedHashMap<>();
+            chosen.forEach(i -> states.put(i, new ArrayList<>()));
+            run(session, inputs, run, (i, values) -> states.get(i).add(values));
+            if (run.partOnly()) {
+                run.finish();
+                out.shard(output, states.values().iterator().next().size());
+                return 0;
+            }
+            write(session, inputs, states);
+            run.finish();
+            long vectors = states.values().stream()
+                            .flatMap(List::stream)
+                            .mapToLong(s -> s.length)
+                            .sum()
+                    / session.config().hidden();
             out.say(
                     "%d texts, positions %s, layers %s: %d hidden states of width %d",
                     inputs.size(),
                     positions,
                     names(chosen),
-                    report.residualTokens(),
+                    vectors,
                     session.config().hidden());
             out.say("written to %s", output);
             ObjectNode result = Output.object();
             result.put("output", output.toString()).put("texts", inputs.size());
-            result.put("vectors", report.residualTokens());
+            result.put("vectors", vectors);
             out.result(result);
         }
         return 0;
     }
 
-    private HookReport run(Session session, List<InputOptions.Input> inputs, ActivationRecorder recorder) {
+    /** Runs the texts; {@code sink} gets the states of each text in order, layer by layer. */
+    private void run(Session session, List<InputOptions.Input> inputs, Run run, BiConsumer<Integer, float[]> sink) {
         List<TextRunner.Text> texts = InputOptions.texts(inputs);
+        Set<Integer> chosen = chosenLayers(session.config().layers());
         ForwardPass forward = session.forward();
-        boolean lastOnly = positions.equals("last");
         try (Progress progress = new Progress("capturing", texts.size())) {
-            return new TextRunner(forward)
-                    .run(texts, session.config().layers(), null, recorder, lastOnly, (b, s) -> {}, progress::at);
+            run.stage(
+                    "states",
+                    TextBatches.of(inputs, i -> texts.get(i).ids().length, forward),
+                    (from, end) -> states(forward, texts.subList(from, end), chosen),
+                    (from, end, value) -> {
+                        for (JsonNode text : value) {
+                            int next = 0;
+                            for (int i : chosen) {
+                                sink.accept(i, floats(text.get(next++)));
+                            }
+                        }
+                        progress.at(end);
+                    });
+        }
+    }
+
+    /** Of each text an array with the states of each layer, float32 in little-endian order. */
+    private ArrayNode states(ForwardPass forward, List<TextRunner.Text> texts, Set<Integer> chosen) {
+        Set<HookPoint> points = new HashSet<>();
+        chosen.forEach(i -> points.add(HookPoint.residual(i)));
+        ActivationRecorder recorder =
+                new ActivationRecorder(points, (text, position) -> takes(texts.get(text), position));
+        int layers = forward.model().config().layers();
+        new TextRunner(forward).run(texts, layers, null, recorder, positions.equals("last"), (b, s) -> {}, n -> {});
+        ArrayNode all = Output.object().putArray("states");
+        for (int t = 0; t < texts.size(); t++) {
+            ArrayNode own = all.addArray();
+            for (int i : chosen) {
+                float[] values = recorder.get(HookPoint.residual(i), t);
+                ByteBuffer bytes =
+                        ByteBuffer.allocate(values.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+                bytes.asFloatBuffer().put(values);
+                own.add(bytes.array());
+            }
+        }
+        return all;
+    }
+
+    private static float[] floats(JsonNode states) {
+        try {
+            ByteBuffer bytes = ByteBuffer.wrap(states.binaryValue()).order(ByteOrder.LITTLE_ENDIAN);
+            float[] values = new float[bytes.remaining() / Float.BYTES];
+            bytes.asFloatBuffer().get(values);
+            return values;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 
@@ -139,8 +204,7 @@ final class CaptureCommand implements Callable<Integer> {
         return Integer.parseInt(text);
     }
 
-    private void write(
-            Session session, List<InputOptions.Input> inputs, Set<Integer> chosen, ActivationRecorder recorder) {
+    private void write(Session session, List<InputOptions.Input> inputs, Map<Integer, List<float[]>> states) {
         int width = session.config().hidden();
         Map<String, String> metadata = new LinkedHashMap<>();
         ArrayNode ids = Output.object().putArray("rows");
@@ -150,19 +214,18 @@ final class CaptureCommand implements Callable<Integer> {
         metadata.put("dtype", session.device().dtype().label());
         metadata.put("model", session.fingerprint());
         SafetensorsWriter.Declaration file = SafetensorsWriter.to(output).metadata(metadata);
-        for (int i : chosen) {
-            HookPoint point = HookPoint.residual(i);
+        for (int i : states.keySet()) {
             if (positions.equals("last")) {
                 float[] all = new float[inputs.size() * width];
                 for (int t = 0; t < inputs.size(); t++) {
-                    System.arraycopy(recorder.get(point, t), 0, all, t * width, width);
+                    System.arraycopy(states.get(i).get(t), 0, all, t * width, width);
                 }
                 file.floats("hidden." + i, all, inputs.size(), width);
                 continue;
             }
             for (int t = 0; t < inputs.size(); t++) {
-                float[] states = recorder.get(point, t);
-                file.floats(t + ".hidden." + i, states, states.length / width, width);
+                float[] values = states.get(i).get(t);
+                file.floats(t + ".hidden." + i, values, values.length / width, width);
             }
         }
         file.save();

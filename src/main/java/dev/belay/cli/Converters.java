@@ -13,6 +13,7 @@ import dev.belay.device.DeviceException;
 import dev.belay.device.cuda.CudaDeviceChoice;
 import dev.belay.hooks.PositionScope;
 import dev.belay.model.HubCache;
+import dev.belay.run.Shard;
 import dev.belay.text.ThinkingMarkers;
 import java.nio.file.Path;
 import java.util.function.Function;
@@ -28,6 +29,14 @@ final class Converters {
             return reader.apply(value);
         } catch (BelayException e) {
             throw new TypeConversionException(e.getMessage());
+        }
+    }
+
+    /** A part of a run: i/n. */
+    static final class ShardOf implements ITypeConverter<Shard> {
+        @Override
+        public Shard convert(String value) {
+            return Converters.usage(value, Shard::parse);
         }
     }
 

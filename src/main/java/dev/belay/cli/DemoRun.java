@@ -16,6 +16,7 @@ import dev.belay.model.ModelConfig;
 import dev.belay.probe.LinearProbe;
 import dev.belay.report.RunManifest;
 import dev.belay.report.RunReport;
+import dev.belay.run.Run;
 import dev.belay.text.ProbeText;
 import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
@@ -130,17 +131,18 @@ final class DemoRun {
     }
 
     private HeadRanking rank(ProbeScorer scorer, LinearProbe probe, List<ProbeText> texts) {
+        RankingRun run = new RankingRun(scorer, texts, Run.inMemory());
         HeadRanking direct;
         HeadRanking causal;
         HeadRanking greedy;
         try (var _ = manifest.timings().phase("rank_heads_direct")) {
-            direct = HeadsCommand.direct(scorer, probe, texts);
+            direct = run.direct(probe);
         }
         try (var _ = manifest.timings().phase("rank_heads_causal")) {
-            causal = HeadsCommand.causal(scorer, texts, PositionScope.ALL, false);
+            causal = run.causal(PositionScope.ALL, false);
         }
         try (var _ = manifest.timings().phase("rank_heads_greedy")) {
-            greedy = HeadsCommand.greedy(scorer, texts, PositionScope.ALL, false, HEADS);
+            greedy = run.greedy(PositionScope.ALL, false, HEADS);
         }
         ObjectNode json = result.putObject("heads");
         for (HeadRanking ranking : List.of(direct, causal, greedy)) {
@@ -189,8 +191,10 @@ final class DemoRun {
                     new AblationStudy.Arm("after", mask(config, chosen)),
                     new AblationStudy.Arm("random", mask(config, random)));
             AblationStudy study = new AblationStudy(session, GenerationOptions.greedy());
-            List<AblationStudy.Outcome> onAttacks = study.run("attacks", attacks, arms, scorer.forward(), scorer);
-            List<AblationStudy.Outcome> onBenign = study.run("benign", benign, arms, scorer.forward(), scorer);
+            List<AblationStudy.Outcome> onAttacks =
+                    study.run("attacks", attacks, arms, scorer.forward(), scorer, Run.inMemory());
+            List<AblationStudy.Outcome> onBenign =
+                    study.run("benign", benign, arms, scorer.forward(), scorer, Run.inMemory());
             ObjectNode json = Output.object();
             json.put("positions", "all").put("gamma", 0f).put("random_seed", SEED);
             json.set("heads", AblateCommand.list(chosen));

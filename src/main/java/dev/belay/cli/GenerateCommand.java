@@ -4,9 +4,10 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
 import dev.belay.forward.ForwardPass;
 import dev.belay.hooks.HeadMask;
-import dev.belay.hooks.HookReport;
 import dev.belay.io.OutputFile;
 import dev.belay.model.ModelConfig;
+import dev.belay.run.Run;
+import dev.belay.run.StoppedException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -37,6 +38,9 @@ final class GenerateCommand implements Callable<Integer> {
     private Path output;
 
     @Mixin
+    private RunOptions.Sharded runs;
+
+    @Mixin
     private Output out;
 
     @Override
@@ -47,46 +51,58 @@ final class GenerateCommand implements Callable<Integer> {
         HeadMask mask = heads.file == null ? null : heads.mask(config, heads.chosen(config));
         input.read();
         OutputFile.check(output);
-        try (Session session = input.open(options)) {
+        try (Session session = input.open(options);
+                Run run = runs.open(session, output)) {
             List<InputOptions.Input> inputs = input.prompts(session, generation.thinking);
             ForwardPass forward = session.forward();
-            int[] counts = new int[2];
-            HookReport report;
+            Responses responses = new Responses(session, generation);
+            int[] counts = new int[3];
+            if (run.partOnly()) {
+                responses.run("generating", forward, inputs, mask, run, reply -> counts[2]++);
+                run.finish();
+                out.shard(output, counts[2]);
+                return 0;
+            }
+            long changed;
             try (OutputFile lines = OutputFile.create(output)) {
-                report = generate(new Responses(session, generation), forward, inputs, mask, lines, counts);
+                changed = generate(responses, forward, inputs, mask, run, lines, counts);
                 lines.commit();
             }
-            summary(inputs.size(), counts, mask, report);
+            run.finish();
+            summary(inputs.size(), counts, mask, changed);
         }
         return 0;
     }
 
     /** Writes each reply as soon as it is there; counts new tokens and replies that ended by themselves. */
-    private static HookReport generate(
+    private static long generate(
             Responses responses,
             ForwardPass forward,
             List<InputOptions.Input> inputs,
             HeadMask mask,
+            Run run,
             OutputFile lines,
             int[] counts) {
         try {
-            return responses.run("generating", forward, inputs, mask, reply -> {
+            return responses.run("generating", forward, inputs, mask, run, reply -> {
                 lines.writeLine(Output.line(reply.json()));
                 counts[0] += reply.newTokens().length;
                 counts[1] += reply.ended() ? 1 : 0;
             });
+        } catch (StoppedException e) {
+            throw e;
         } catch (BelayException e) {
             throw lines.interrupted(e);
         }
     }
 
-    private void summary(int texts, int[] counts, HeadMask mask, HookReport report) {
+    private void summary(int texts, int[] counts, HeadMask mask, long changed) {
         out.say("%d texts, %d new tokens, %d ended by themselves", texts, counts[0], counts[1]);
         if (mask != null) {
             out.say(
                     "%d heads scaled by %s at positions %s: %d head outputs changed",
-                    mask.size(), heads.gamma, heads.positions, report.scaledHeadTokens());
-            if (report.scaledHeadTokens() == 0) {
+                    mask.size(), heads.gamma, heads.positions, changed);
+            if (changed == 0) {
                 out.note("no head output was changed: no position of these texts is '" + heads.positions + "'");
             }
         }
@@ -94,7 +110,7 @@ final class GenerateCommand implements Callable<Integer> {
         ObjectNode result = Output.object();
         result.put("output", output.toString()).put("texts", texts);
         result.put("new_tokens", counts[0]).put("ended", counts[1]);
-        result.put("heads", mask == null ? 0 : mask.size()).put("head_outputs_changed", report.scaledHeadTokens());
+        result.put("heads", mask == null ? 0 : mask.size()).put("head_outputs_changed", changed);
         out.result(result);
     }
 }

@@ -1,15 +1,18 @@
 package dev.belay.cli;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import dev.belay.device.Sampling;
 import dev.belay.forward.ForwardPass;
 import dev.belay.forward.Generator;
 import dev.belay.hooks.TextSpan;
 import dev.belay.judge.GuardVerdict;
 import dev.belay.judge.GuardVerdict.Outcome;
+import dev.belay.run.Run;
 import dev.belay.text.GuardPrompt;
 import dev.belay.text.TextFormat;
 import dev.belay.text.Transcript;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /** A guard model that judges responses. */
@@ -24,7 +27,7 @@ final class Guard {
     }
 
     /** Judges every transcript's response; those that are empty, or too long for the guard, without asking it. */
-    List<GuardVerdict> judge(List<Transcript> transcripts) {
+    List<GuardVerdict> judge(List<Transcript> transcripts, Run run) {
         TextFormat format = session.format();
         int room = session.config().positions() - NEW_TOKENS;
         GuardVerdict[] verdicts = new GuardVerdict[transcripts.size()];
@@ -45,14 +48,31 @@ final class Guard {
         ForwardPass forward = session.forward();
         Generator generator = new Generator(forward, null, Generator.Closing.NONE, Sampling.GREEDY, NEW_TOKENS, false);
         try (Progress progress = new Progress("judging", prompts.size())) {
-            int[] done = {0};
-            generator.generate(prompts, (prompt, continuation) -> {
-                int[] tokens = continuation.tokens();
-                verdicts[prompt.number()] =
-                        GuardVerdict.parse(session.tokenizer().decode(tokens, 0, tokens.length, true));
-                progress.at(++done[0]);
-            });
+            run.stage(
+                    "verdicts",
+                    new TextBatches(
+                            prompts.size(),
+                            i -> generator.size(prompts.get(i)),
+                            forward.maxTokens(),
+                            i -> Arrays.toString(prompts.get(i).ids())),
+                    (from, end) -> answers(generator, prompts.subList(from, end)),
+                    (from, end, answers) -> {
+                        for (int i = from; i < end; i++) {
+                            verdicts[prompts.get(i).number()] =
+                                    GuardVerdict.parse(answers.get(i - from).textValue());
+                        }
+                        progress.at(end);
+                    });
         }
         return List.of(verdicts);
+    }
+
+    private ArrayNode answers(Generator generator, List<Generator.Prompt> prompts) {
+        ArrayNode answers = Output.object().putArray("answers");
+        generator.generate(prompts, (prompt, continuation) -> {
+            int[] tokens = continuation.tokens();
+            answers.add(session.tokenizer().decode(tokens, 0, tokens.length, true));
+        });
+        return answers;
     }
 }

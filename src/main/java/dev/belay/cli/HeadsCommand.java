@@ -1,10 +1,7 @@
 package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.belay.cliff.AblationSweep;
 import dev.belay.cliff.CostModel;
-import dev.belay.cliff.GreedySelection;
-import dev.belay.cliff.HeadAttribution;
 import dev.belay.cliff.HeadRanking;
 import dev.belay.cliff.ProbeScorer;
 import dev.belay.device.Device;
@@ -15,6 +12,8 @@ import dev.belay.hooks.PositionScope;
 import dev.belay.io.OutputFile;
 import dev.belay.model.ModelConfig;
 import dev.belay.probe.LinearProbe;
+import dev.belay.run.Run;
+import dev.belay.run.Shard;
 import dev.belay.text.ProbeText;
 import java.nio.file.Path;
 import java.util.List;
@@ -62,11 +61,18 @@ final class HeadsCommand implements Callable<Integer> {
     private Path output;
 
     @Mixin
+    private RunOptions.Sharded runs;
+
+    @Mixin
     private Output out;
 
     @Override
     public Integer call() {
         sweep.check(input.data == null, options.markers());
+        if (method == Method.greedy && !runs.shard().equals(Shard.WHOLE)) {
+            throw new UsageException("--shard: each step of --method greedy needs the whole of the step before;"
+                    + " only direct and causal have parts");
+        }
         ModelConfig config = options.config();
         LinearProbe loaded = probe.load(config);
         int layer = loaded.layerIn(config.layers(), probe.file);
@@ -74,17 +80,24 @@ final class HeadsCommand implements Callable<Integer> {
         remarks();
         input.read();
         OutputFile.check(output);
-        try (Session session = input.open(options)) {
+        try (Session session = input.open(options);
+                Run run = runs.open(session, output)) {
             // Before the pass takes its memory.
             DevicePeaks peaks = method == Method.direct ? null : session.peaks();
             List<ProbeText> texts = sweep.limited(input.probeTexts(session));
             ForwardPass forward = session.forward();
             try (ProbeScorer scorer = new ProbeScorer(forward, loaded, probe.file)) {
                 long start = System.nanoTime();
-                HeadRanking ranking = rank(scorer, loaded, texts);
+                HeadRanking ranking = rank(new RankingRun(scorer, texts, run), loaded);
+                if (run.partOnly()) {
+                    run.finish();
+                    out.shard(output, texts.size());
+                    return 0;
+                }
                 double seconds = (System.nanoTime() - start) / 1e9;
                 WorkReport work = peaks == null ? null : new WorkReport(cost(scorer, peaks, texts, ranking), peaks);
                 write(session, ranking, texts.size(), work, seconds);
+                run.finish();
             }
         }
         return 0;
@@ -101,41 +114,16 @@ final class HeadsCommand implements Callable<Integer> {
         }
     }
 
-    private HeadRanking rank(ProbeScorer scorer, LinearProbe loaded, List<ProbeText> texts) {
+    private HeadRanking rank(RankingRun ranking, LinearProbe loaded) {
         return switch (method) {
-            case direct -> direct(scorer, loaded, texts);
-            case causal -> causal(scorer, texts, sweep.positions, sweep.renormalize);
+            case direct -> ranking.direct(loaded);
+            case causal -> ranking.causal(sweep.positions, sweep.renormalize);
             case greedy ->
-                greedy(
-                        scorer,
-                        texts,
+                ranking.greedy(
                         sweep.positions,
                         sweep.renormalize,
-                        sweep.count(options.config(), scorer.layer()));
+                        sweep.count(options.config(), ranking.scorer().layer()));
         };
-    }
-
-    static HeadRanking direct(ProbeScorer scorer, LinearProbe probe, List<ProbeText> texts) {
-        try (Progress progress = new Progress("attributing heads", texts.size())) {
-            double base = scorer.finalScores(texts, null, n -> {}).mean();
-            return HeadRanking.direct(
-                    base, HeadAttribution.direct(scorer.forward(), probe, scorer.layer(), texts, progress::at));
-        }
-    }
-
-    static HeadRanking causal(ProbeScorer scorer, List<ProbeText> texts, PositionScope scope, boolean renormalize) {
-        AblationSweep sweep = new AblationSweep(scorer, scope, renormalize);
-        try (Progress progress = new Progress("sweeping heads", sweep.work(texts.size()))) {
-            return HeadRanking.causal(scope.toString(), sweep.run(texts, sweep.emptyMask(), progress::at));
-        }
-    }
-
-    static HeadRanking greedy(
-            ProbeScorer scorer, List<ProbeText> texts, PositionScope scope, boolean renormalize, int count) {
-        AblationSweep sweep = new AblationSweep(scorer, scope, renormalize);
-        try (Progress progress = new Progress("choosing heads", count * sweep.work(texts.size()))) {
-            return HeadRanking.greedy(scope.toString(), GreedySelection.run(sweep, texts, count, progress::at));
-        }
     }
 
     /** What the sweeps cost by the cost model, given the heads that they chose. */

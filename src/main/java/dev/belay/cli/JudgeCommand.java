@@ -12,6 +12,7 @@ import dev.belay.judge.JudgeLabels;
 import dev.belay.judge.JudgeSummary;
 import dev.belay.judge.RefusalPhrases;
 import dev.belay.judge.Verdict;
+import dev.belay.run.Run;
 import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
 import java.nio.file.Path;
@@ -77,6 +78,9 @@ final class JudgeCommand implements Callable<Integer> {
 
     @Option(names = "-o", paramLabel = "V.jsonl", description = "write each verdict as a line of JSON to this file")
     private Path output;
+
+    @Mixin
+    private RunOptions runs;
 
     @Mixin
     private Output out;
@@ -179,8 +183,9 @@ final class JudgeCommand implements Callable<Integer> {
         options.on.dtype = on.dtype(DType.BF16);
         options.batchTokens = batchTokens;
         List<GuardVerdict> verdicts;
-        try (Session session = Session.openForText(options)) {
-            verdicts = new Guard(session).judge(transcripts);
+        try (Session session = Session.openForText(options);
+                Run run = output == null ? Run.inMemory() : runs.open(session, output)) {
+            verdicts = new Guard(session).judge(transcripts, run);
             result.put("guard", session.fingerprint());
         }
         for (int i = 0; i < verdicts.size(); i++) {

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.Locale;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -67,6 +68,24 @@ final class Output {
         }
     }
 
+    /** The numbers of an array. */
+    static double[] doubles(JsonNode array) {
+        double[] values = new double[array.size()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = array.get(i).doubleValue();
+        }
+        return values;
+    }
+
+    /** The integers of an array. */
+    static int[] ints(JsonNode array) {
+        int[] values = new int[array.size()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = array.get(i).intValue();
+        }
+        return values;
+    }
+
     /** Puts an array of integers. */
     static void put(ObjectNode node, String key, int[] values) {
         ArrayNode array = node.putArray(key);
@@ -97,6 +116,12 @@ final class Output {
             out().print(pretty(result));
             out().flush();
         }
+    }
+
+    /** Says that a part of a run is done. */
+    void shard(Path file, int texts) {
+        say("a part of the run, %d texts, is in %s; belay merge puts the parts together", texts, file);
+        result(object().put("output", file.toString()).put("texts", texts));
     }
 
     /** Prints a remark on stderr. */

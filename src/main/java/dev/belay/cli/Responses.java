@@ -1,10 +1,12 @@
 package dev.belay.cli;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.forward.ForwardPass;
 import dev.belay.forward.Generator;
 import dev.belay.hooks.HeadMask;
-import dev.belay.hooks.HookReport;
+import dev.belay.run.Run;
 import dev.belay.text.ThinkingMarkers;
 import dev.belay.text.ThinkingSplit;
 import dev.belay.text.Tokenizer;
@@ -53,34 +55,63 @@ final class Responses {
     /**
      * Continues all inputs.
      *
+     * @param label what is being done, and the stage's name in the journal of {@code run}
      * @param mask heads to scale, or null
      * @param sink gets each reply, in order, as soon as its batch is done
+     * @return number of (layer, head, token) triples scaled
      */
-    HookReport run(
-            String label, ForwardPass forward, List<InputOptions.Input> inputs, HeadMask mask, Consumer<Reply> sink) {
+    long run(
+            String label,
+            ForwardPass forward,
+            List<InputOptions.Input> inputs,
+            HeadMask mask,
+            Run run,
+            Consumer<Reply> sink) {
         Generator generator =
                 new Generator(forward, mask, closing, options.sampling(), options.limit(session), options.ignoreEnd);
+        List<Generator.Prompt> prompts = InputOptions.generatorPrompts(inputs);
+        long[] changed = new long[1];
         try (Progress progress = new Progress(label, inputs.size())) {
-            generator.generate(InputOptions.generatorPrompts(inputs), (prompt, continuation) -> {
-                sink.accept(reply(inputs.get(prompt.number()), continuation));
-                progress.at(prompt.number() + 1);
-            });
+            run.stage(
+                    label,
+                    TextBatches.of(inputs, i -> generator.size(prompts.get(i)), forward),
+                    (from, end) -> continuations(generator, prompts.subList(from, end)),
+                    (from, end, value) -> {
+                        changed[0] += value.get("changed").longValue();
+                        for (int i = from; i < end; i++) {
+                            JsonNode text = value.get("texts").get(i - from);
+                            boolean ended = text.get("ended").booleanValue();
+                            sink.accept(reply(inputs.get(i), Output.ints(text.get("tokens")), ended));
+                        }
+                        progress.at(end);
+                    });
         }
-        return generator.report();
+        return changed[0];
     }
 
-    private Reply reply(InputOptions.Input input, Generator.Continuation continuation) {
-        int[] tokens = continuation.tokens();
+    private static ObjectNode continuations(Generator generator, List<Generator.Prompt> prompts) {
+        long before = generator.report().scaledHeadTokens();
+        ObjectNode json = Output.object();
+        ArrayNode texts = json.putArray("texts");
+        generator.generate(prompts, (prompt, continuation) -> {
+            ObjectNode text = texts.addObject();
+            Output.put(text, "tokens", continuation.tokens());
+            text.put("ended", continuation.ended());
+        });
+        return json.put("changed", generator.report().scaledHeadTokens() - before);
+    }
+
+    private Reply reply(InputOptions.Input input, int[] tokens, boolean ended) {
         if (tokenizer == null) {
-            return new Reply(input, "", "", tokens, continuation.ended());
+            return new Reply(input, "", "", tokens, ended);
         }
         String text = tokenizer.decodeKeeping(tokens, session.markers().tags());
         Transcript given = input.transcript();
         if (given != null && options.thinking != GenerationOptions.Thinking.regenerate) {
             String thinking = options.thinking == GenerationOptions.Thinking.keep ? given.thinking() : "";
-            return new Reply(input, thinking, text.strip(), tokens, continuation.ended());
+            return new Reply(input, thinking, text.strip(), tokens, ended);
         }
         ThinkingSplit split = ThinkingSplit.of(text, session.markers());
-        return new Reply(input, split.thinking(), split.response().strip(), tokens, continuation.ended());
+        return new Reply(input, split.thinking(), split.response().strip(), tokens, ended);
     }
 }

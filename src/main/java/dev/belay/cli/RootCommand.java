@@ -1,6 +1,7 @@
 package dev.belay.cli;
 
 import dev.belay.BelayException;
+import dev.belay.run.StoppedException;
 import java.io.PrintWriter;
 import java.util.List;
 import picocli.CommandLine;
@@ -18,6 +19,9 @@ import picocli.CommandLine.UnmatchedArgumentException;
         description = "Finds and mends refusal cliffs in reasoning language models.",
         footer = {"", "Start with: belay demo", "Help on a command: belay COMMAND --help"})
 final class RootCommand implements Runnable {
+    /** What a shell reports of a command that Ctrl-C ended. */
+    private static final int STOPPED = 130;
+
     @Spec
     private CommandSpec spec;
 
@@ -62,6 +66,7 @@ final class RootCommand implements Runnable {
                 ConvertCommand.class,
                 SelectCommand.class,
                 CaptureCommand.class,
+                MergeCommand.class,
                 VerifyCommand.class,
                 BenchCommand.class,
                 ExplainCommand.class,
@@ -116,7 +121,7 @@ final class RootCommand implements Runnable {
         }
         line.getErr().println("belay: " + oneLine(words(e)));
         line.getErr().flush();
-        return CommandLine.ExitCode.SOFTWARE;
+        return e instanceof StoppedException ? STOPPED : CommandLine.ExitCode.SOFTWARE;
     }
 
     private static String words(Throwable e) {

@@ -9,6 +9,7 @@ import dev.belay.cliff.TopCount;
 import dev.belay.cliff.TrainingFormat;
 import dev.belay.io.OutputFile;
 import dev.belay.probe.LinearProbe;
+import dev.belay.run.Run;
 import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
 import java.nio.file.Path;
@@ -69,6 +70,9 @@ final class SelectCommand implements Callable<Integer> {
     private Path output;
 
     @Mixin
+    private RunOptions.Sharded runs;
+
+    @Mixin
     private Output out;
 
     @Override
@@ -76,8 +80,15 @@ final class SelectCommand implements Callable<Integer> {
         LinearProbe loaded = tracing.load(options.config());
         List<Transcript> pool = Transcripts.read(data);
         OutputFile.check(output);
-        try (Session session = Session.openForText(options)) {
-            List<RefusalTrace> traces = tracing.run(session, loaded, pool, "scoring");
+        try (Session session = Session.openForText(options);
+                Run run = runs.open(session, output)) {
+            List<RefusalTrace> traces = new ArrayList<>();
+            tracing.run(session, loaded, pool, "scoring", run, traces::addAll);
+            if (run.partOnly()) {
+                run.finish();
+                out.shard(output, traces.size());
+                return 0;
+            }
             List<DataSelection.Candidate> candidates = candidates(traces, rank);
             if (!candidates.isEmpty() && candidates.size() < traces.size()) {
                 out.note(
@@ -91,6 +102,7 @@ final class SelectCommand implements Callable<Integer> {
             List<DataSelection.Candidate> kept =
                     DataSelection.select(candidates, rank, top.of(candidates.size()), seed);
             write(session, output, format, pool, kept);
+            run.finish();
             print(kept, pool.size());
         }
         return 0;

@@ -4,9 +4,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.cliff.RefusalTrace;
 import dev.belay.io.OutputFile;
 import dev.belay.probe.LinearProbe;
+import dev.belay.run.Run;
 import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.function.ToDoubleFunction;
@@ -34,6 +36,9 @@ final class TraceCommand implements Callable<Integer> {
     private Path output;
 
     @Mixin
+    private RunOptions.Sharded runs;
+
+    @Mixin
     private Output out;
 
     @Override
@@ -41,9 +46,23 @@ final class TraceCommand implements Callable<Integer> {
         LinearProbe loaded = tracing.load(options.config());
         List<Transcript> transcripts = Transcripts.read(data);
         OutputFile.check(output);
-        try (Session session = Session.openForText(options)) {
-            List<RefusalTrace> traces = tracing.run(session, loaded, transcripts, "tracing");
-            write(output, traces);
+        try (Session session = Session.openForText(options);
+                Run run = runs.open(session, output)) {
+            List<RefusalTrace> traces = new ArrayList<>();
+            if (run.partOnly()) {
+                tracing.run(session, loaded, transcripts, "tracing", run, traces::addAll);
+                run.finish();
+                out.shard(output, traces.size());
+                return 0;
+            }
+            try (OutputFile lines = OutputFile.create(output)) {
+                tracing.run(session, loaded, transcripts, "tracing", run, some -> {
+                    traces.addAll(some);
+                    write(lines, some);
+                });
+                lines.commit();
+            }
+            run.finish();
             summary(traces);
         }
         return 0;
@@ -51,10 +70,14 @@ final class TraceCommand implements Callable<Integer> {
 
     static void write(Path file, List<RefusalTrace> traces) {
         try (OutputFile lines = OutputFile.create(file)) {
-            for (RefusalTrace trace : traces) {
-                lines.writeLine(Output.line(json(trace)));
-            }
+            write(lines, traces);
             lines.commit();
+        }
+    }
+
+    private static void write(OutputFile lines, List<RefusalTrace> traces) {
+        for (RefusalTrace trace : traces) {
+            lines.writeLine(Output.line(json(trace)));
         }
     }
 

@@ -1,13 +1,19 @@
 package dev.belay.cli;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import dev.belay.cliff.Plateau;
 import dev.belay.cliff.ProbeScorer;
 import dev.belay.cliff.RefusalTrace;
+import dev.belay.forward.ForwardPass;
 import dev.belay.model.ModelConfig;
 import dev.belay.probe.LinearProbe;
+import dev.belay.run.Run;
 import dev.belay.text.ProbeText;
 import dev.belay.text.Transcript;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -29,12 +35,49 @@ final class TraceOptions {
         return probe.load(config);
     }
 
-    /** The refusal traces of transcripts, with a probe that {@link #load} gave. */
-    List<RefusalTrace> run(Session session, LinearProbe loaded, List<Transcript> transcripts, String label) {
+    /**
+     * The refusal traces of transcripts, with a probe that {@link #load} gave.
+     *
+     * @param sink gets the traces of each batch, in order, as soon as it is done
+     */
+    void run(
+            Session session,
+            LinearProbe loaded,
+            List<Transcript> transcripts,
+            String label,
+            Run run,
+            Consumer<List<RefusalTrace>> sink) {
         List<ProbeText> texts = session.probeTexts(transcripts);
-        try (ProbeScorer scorer = new ProbeScorer(session.forward(), loaded, probe.file);
+        ForwardPass forward = session.forward();
+        try (ProbeScorer scorer = new ProbeScorer(forward, loaded, probe.file);
                 Progress progress = new Progress(label, texts.size())) {
-            return scorer.traces(texts, plateau, progress::at);
+            run.stage(
+                    "traces",
+                    TextBatches.of(texts, forward),
+                    (from, end) -> scores(scorer.traces(texts.subList(from, end), plateau, n -> {})),
+                    (from, end, scores) -> {
+                        sink.accept(traces(texts.subList(from, end), scores));
+                        progress.at(end);
+                    });
         }
+    }
+
+    private static ArrayNode scores(List<RefusalTrace> traces) {
+        ArrayNode all = Output.object().putArray("scores");
+        for (RefusalTrace trace : traces) {
+            ArrayNode own = all.addArray();
+            for (double score : trace.scores()) {
+                own.add(score);
+            }
+        }
+        return all;
+    }
+
+    private List<RefusalTrace> traces(List<ProbeText> texts, JsonNode scores) {
+        List<RefusalTrace> traces = new ArrayList<>();
+        for (int i = 0; i < texts.size(); i++) {
+            traces.add(RefusalTrace.of(texts.get(i), Output.doubles(scores.get(i)), plateau));
+        }
+        return traces;
     }
 }

@@ -29,7 +29,28 @@ public final class AblationSweep {
      *     above the probe's layer, which cannot matter
      * @param changedHeadTokens number of (head, token) pairs whose output was taken away
      */
-    public record Result(double base, double[][] scores, long changedHeadTokens) {}
+    public record Result(double base, double[][] scores, long changedHeadTokens) {
+        /** The sums of this and of other transcripts. */
+        public Result plus(Result other) {
+            double[][] sums = new double[scores.length][];
+            for (int l = 0; l < sums.length; l++) {
+                sums[l] = scores[l].clone();
+                for (int h = 0; h < sums[l].length; h++) {
+                    sums[l][h] += other.scores[l][h];
+                }
+            }
+            return new Result(base + other.base, sums, changedHeadTokens + other.changedHeadTokens);
+        }
+
+        /** Sums over {@code transcripts} as means. */
+        public Result mean(int transcripts) {
+            double[][] means = new double[scores.length][];
+            for (int l = 0; l < means.length; l++) {
+                means[l] = Arrays.stream(scores[l]).map(s -> s / transcripts).toArray();
+            }
+            return new Result(base / transcripts, means, changedHeadTokens);
+        }
+    }
 
     private final ProbeScorer scorer;
     private final ForwardPass forward;
@@ -68,33 +89,29 @@ public final class AblationSweep {
      * @param progress called with the number of head × transcript pairs done
      */
     public Result run(List<ProbeText> probes, HeadMask chosen, LongConsumer progress) {
-        double[][] sums = new double[config.layers()][config.heads()];
-        double base = 0;
-        long changed = 0;
+        return total(probes, chosen, progress).mean(probes.size());
+    }
+
+    /** As {@link #run}, but sums over the transcripts instead of means. */
+    public Result total(List<ProbeText> probes, HeadMask chosen, LongConsumer progress) {
+        Result total = nothing();
         long done = 0;
         for (int from = 0; from < probes.size(); ) {
             int end = TextPacker.end(from, probes.size(), i -> probes.get(i).ids().length, forward.maxTokens());
             try {
-                Result group = sums(probes.subList(from, end), chosen, done, progress);
-                base += group.base();
-                changed += group.changedHeadTokens();
-                for (int l = 0; l < sums.length; l++) {
-                    for (int h = 0; h < sums[l].length; h++) {
-                        sums[l][h] += group.scores()[l][h];
-                    }
-                }
+                total = total.plus(sums(probes.subList(from, end), chosen, done, progress));
                 done += work(end - from);
                 from = end;
             } catch (DeviceMemoryException e) {
                 forward.shrink(1, e);
             }
         }
-        for (double[] layer : sums) {
-            for (int h = 0; h < layer.length; h++) {
-                layer[h] /= probes.size();
-            }
-        }
-        return new Result(base / probes.size(), sums, changed);
+        return total;
+    }
+
+    /** The sums over no transcripts. */
+    public Result nothing() {
+        return new Result(0, new double[config.layers()][config.heads()], 0);
     }
 
     /** Sums, not means, over one group of transcripts. */

@@ -22,19 +22,36 @@ public final class GreedySelection {
 
     private GreedySelection() {}
 
+    /** Sweeps all heads that are not chosen yet. */
+    public interface Sweeper {
+        /**
+         * The mean final scores given the heads chosen in the steps before.
+         *
+         * @param step number of the step, from 0
+         */
+        AblationSweep.Result sweep(int step, HeadMask chosen);
+    }
+
     /**
      * Chooses {@code count} heads.
      *
      * @param progress called with the number of head × transcript pairs done, over all steps
      */
     public static Result run(AblationSweep sweep, List<ProbeText> probes, int count, LongConsumer progress) {
-        HeadMask chosen = sweep.emptyMask();
+        long each = sweep.work(probes.size());
+        return run(
+                sweep.emptyMask(),
+                count,
+                (step, chosen) -> sweep.run(probes, chosen, done -> progress.accept(step * each + done)));
+    }
+
+    /** Chooses {@code count} heads by the sweeps of {@code sweeper}; {@code chosen} gets them. */
+    public static Result run(HeadMask chosen, int count, Sweeper sweeper) {
         List<Step> steps = new ArrayList<>();
         AblationSweep.Result single = null;
         long changed = 0;
         for (int s = 0; s < count; s++) {
-            long before = s * sweep.work(probes.size());
-            AblationSweep.Result result = sweep.run(probes, chosen, done -> progress.accept(before + done));
+            AblationSweep.Result result = sweeper.sweep(s, chosen);
             single = single == null ? result : single;
             changed += result.changedHeadTokens();
             Step best = best(result, chosen);

@@ -22,32 +22,58 @@ import java.util.stream.IntStream;
  * Direct attribution: a[l,h] = mean over transcripts of (W_O[l][:,h] · z[l,h]) · w/‖w‖ at the last position. With
  * u[l] = W_O[l]ᵀ w/‖w‖ computed once, each is the dot product of a head's output with its part of u[l].
  */
-public final class HeadAttribution {
-    private HeadAttribution() {}
+public final class HeadAttribution implements AutoCloseable {
+    private final ForwardPass forward;
+    private final int layer;
+    private final Capture capture;
 
     /**
-     * The attribution of every head, [layers][heads]; heads at or above the probe's layer have none: 0.
+     * Puts the directions of all heads on the device.
+     *
+     * @param layer the probe's layer, i of H[i]
+     */
+    public HeadAttribution(ForwardPass forward, LinearProbe probe, int layer) {
+        this.forward = forward;
+        this.layer = layer;
+        capture = new Capture(forward.model(), probe, layer);
+    }
+
+    /**
+     * The attribution of every head, [layers][heads], as the mean over transcripts; heads at or above the probe's layer have none: 0.
      *
      * @param layer the probe's layer, i of H[i]
      */
     public static double[][] direct(
             ForwardPass forward, LinearProbe probe, int layer, List<ProbeText> probes, IntConsumer progress) {
-        Model model = forward.model();
-        ModelConfig c = model.config();
-        List<TextRunner.Text> texts = ProbeScorer.texts(probes);
-        double[][] attribution = new double[c.layers()][c.heads()];
-        try (Capture capture = new Capture(model, probe, layer, texts)) {
-            new TextRunner(forward)
-                    .run(
-                            texts,
-                            layer,
-                            null,
-                            capture,
-                            true,
-                            (batch, states) -> capture.addTo(attribution, 1.0 / texts.size()),
-                            progress);
+        try (HeadAttribution attribution = new HeadAttribution(forward, probe, layer)) {
+            return mean(attribution.sums(probes, progress), probes.size());
         }
-        return attribution;
+    }
+
+    /** Sums over {@code transcripts} as means, in place. */
+    public static double[][] mean(double[][] sums, int transcripts) {
+        for (double[] heads : sums) {
+            for (int h = 0; h < heads.length; h++) {
+                heads[h] /= transcripts;
+            }
+        }
+        return sums;
+    }
+
+    /** The sum of every head's attribution over transcripts, [layers][heads]. */
+    public double[][] sums(List<ProbeText> probes, IntConsumer progress) {
+        ModelConfig c = forward.model().config();
+        List<TextRunner.Text> texts = ProbeScorer.texts(probes);
+        double[][] sums = new double[c.layers()][c.heads()];
+        capture.texts = texts;
+        new TextRunner(forward)
+                .run(texts, layer, null, capture, true, (batch, states) -> capture.addTo(sums), progress);
+        return sums;
+    }
+
+    @Override
+    public void close() {
+        capture.close();
     }
 
     /** Multiplies the head outputs of each text's last token with u[l] on the device. */
@@ -57,15 +83,14 @@ public final class HeadAttribution {
         private final ModelConfig config;
         private final List<DeviceBuffer> directions = new ArrayList<>();
         private final float[][] products;
-        private final List<TextRunner.Text> texts;
+        private List<TextRunner.Text> texts = List.of();
         private List<Integer> textOfRow = List.of();
         private DeviceBuffer last;
 
-        Capture(Model model, LinearProbe probe, int layers, List<TextRunner.Text> texts) {
+        Capture(Model model, LinearProbe probe, int layers) {
             device = model.device();
             config = model.config();
             products = new float[layers][];
-            this.texts = texts;
             try {
                 for (int l = 0; l < layers; l++) {
                     float[] u = projected(
@@ -115,11 +140,11 @@ public final class HeadAttribution {
             return texts.get(textOfRow.get(row)).ids().length - 1;
         }
 
-        /** Adds the products of the batch just run, each times {@code share}. */
-        void addTo(double[][] attribution, double share) {
+        /** Adds the products of the batch just run. */
+        void addTo(double[][] sums) {
             for (int l = 0; l < products.length; l++) {
                 for (int i = 0; i < products[l].length; i++) {
-                    attribution[l][i % config.heads()] += products[l][i] * share;
+                    sums[l][i % config.heads()] += products[l][i];
                 }
             }
         }

@@ -102,17 +102,11 @@ public final class ProbeScorer implements AutoCloseable {
                         ProbeText p = probes.get(i);
                         double[] own = Arrays.copyOfRange(scores, from, from + p.ids().length);
                         from += own.length;
-                        traces.add(trace(p, own, plateau));
+                        traces.add(RefusalTrace.of(p, own, plateau));
                     }
                 },
                 progress);
         return traces;
-    }
-
-    private static RefusalTrace trace(ProbeText p, double[] scores, Plateau plateau) {
-        double height = plateau.of(scores, p.thinkingStart(), p.thinkingEnd());
-        return new RefusalTrace(
-                p.id(), scores.length, p.thinkingStart(), p.thinkingEnd(), scores, height, scores[scores.length - 1]);
     }
 
     /**

@@ -1,5 +1,7 @@
 package dev.belay.cliff;
 
+import dev.belay.text.ProbeText;
+
 /**
  * The refusal score along one transcript.
  *
@@ -13,6 +15,13 @@ package dev.belay.cliff;
  */
 public record RefusalTrace(
         String id, int tokens, int thinkingStart, int thinkingEnd, double[] scores, double plateau, double finalScore) {
+    /** The trace of a text with score p_t at each of its positions. */
+    public static RefusalTrace of(ProbeText p, double[] scores, Plateau plateau) {
+        double height = plateau.of(scores, p.thinkingStart(), p.thinkingEnd());
+        return new RefusalTrace(
+                p.id(), scores.length, p.thinkingStart(), p.thinkingEnd(), scores, height, scores[scores.length - 1]);
+    }
+
     /** The cliff: plateau − final score; NaN if there is no thinking. */
     public double misalignment() {
         return plateau - finalScore;

@@ -161,7 +161,7 @@ public final class Generator {
      * Batch tokens that a text counts for: its prompt; its share of a cache of {@value #SLOTS_PER_TOKEN} slots a token; or its share
      * of {@value #MAX_LOGITS} logits a step.
      */
-    private int size(Prompt prompt) {
+    public int size(Prompt prompt) {
         long logitsShare = (long) forward.maxTokens() * config.vocabulary() / MAX_LOGITS;
         return Math.max(Math.max(prompt.ids().length, capacity(prompt) / SLOTS_PER_TOKEN), (int) logitsShare);
     }

@@ -113,6 +113,21 @@ public final class OutputFile implements AutoCloseable {
         }
     }
 
+    /**
+     * A file beside the place of a target, with its name and a suffix; creates the folders above it.
+     *
+     * @return null if the target is a device or a pipe
+     * @throws BelayException if the place cannot be written to
+     */
+    public static Path beside(Path target, String suffix) {
+        try {
+            Path place = place(target);
+            return isSpecial(place) ? null : place.resolveSibling(place.getFileName() + suffix);
+        } catch (IOException e) {
+            throw new BelayException("cannot write " + target + ": " + reason(e), e);
+        }
+    }
+
     /** Writes one whole text file: create, write, rename. */
     public static void writeText(Path target, String text) {
         try (OutputFile out = create(target)) {

@@ -1,0 +1,98 @@
+package dev.belay.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.cliff.AblationSweep;
+import dev.belay.cliff.GreedySelection;
+import dev.belay.cliff.HeadAttribution;
+import dev.belay.cliff.HeadRanking;
+import dev.belay.cliff.ProbeScorer;
+import dev.belay.hooks.HeadMask;
+import dev.belay.hooks.PositionScope;
+import dev.belay.probe.LinearProbe;
+import dev.belay.run.Run;
+import dev.belay.text.ProbeText;
+import java.util.List;
+
+/** Ranks heads, batch by batch of transcripts, as stages of a run. */
+record RankingRun(ProbeScorer scorer, List<ProbeText> texts, Run run) {
+    HeadRanking direct(LinearProbe probe) {
+        double base = FinalScoreStage.mean("final scores", scorer, texts, null, run);
+        int layers = scorer.forward().model().config().layers();
+        int heads = scorer.forward().model().config().heads();
+        double[][] sums = new double[layers][heads];
+        try (HeadAttribution attribution = new HeadAttribution(scorer.forward(), probe, scorer.layer());
+                Progress progress = new Progress("attributing heads", texts.size())) {
+            run.stage(
+                    "attribution",
+                    TextBatches.of(texts, scorer.forward()),
+                    (from, end) -> rows(attribution.sums(texts.subList(from, end), n -> {})),
+                    (from, end, value) -> {
+                        for (int l = 0; l < layers; l++) {
+                            for (int h = 0; h < heads; h++) {
+                                sums[l][h] += value.get(l).get(h).doubleValue();
+                            }
+                        }
+                        progress.at(end);
+                    });
+        }
+        return HeadRanking.direct(base, HeadAttribution.mean(sums, texts.size()));
+    }
+
+    HeadRanking causal(PositionScope scope, boolean renormalize) {
+        AblationSweep sweep = new AblationSweep(scorer, scope, renormalize);
+        try (Progress progress = new Progress("sweeping heads", sweep.work(texts.size()))) {
+            return HeadRanking.causal(scope.toString(), sweep(sweep, 0, sweep.emptyMask(), progress));
+        }
+    }
+
+    HeadRanking greedy(PositionScope scope, boolean renormalize, int count) {
+        AblationSweep sweep = new AblationSweep(scorer, scope, renormalize);
+        try (Progress progress = new Progress("choosing heads", count * sweep.work(texts.size()))) {
+            return HeadRanking.greedy(
+                    scope.toString(),
+                    GreedySelection.run(
+                            sweep.emptyMask(), count, (step, chosen) -> sweep(sweep, step, chosen, progress)));
+        }
+    }
+
+    private AblationSweep.Result sweep(AblationSweep sweep, int step, HeadMask chosen, Progress progress) {
+        AblationSweep.Result[] total = {sweep.nothing()};
+        long before = step * sweep.work(texts.size());
+        run.stage(
+                "sweep " + step,
+                TextBatches.of(texts, scorer.forward()),
+                (from, end) -> json(sweep.total(
+                        texts.subList(from, end), chosen, done -> progress.at(before + sweep.work(from) + done))),
+                (from, end, value) -> total[0] = total[0].plus(result(value)));
+        return total[0].mean(texts.size());
+    }
+
+    private static ObjectNode json(AblationSweep.Result result) {
+        ObjectNode json = Output.object();
+        json.put("base", result.base()).put("changed", result.changedHeadTokens());
+        json.set("scores", rows(result.scores()));
+        return json;
+    }
+
+    private static AblationSweep.Result result(JsonNode json) {
+        double[][] scores = new double[json.get("scores").size()][];
+        for (int l = 0; l < scores.length; l++) {
+            scores[l] = Output.doubles(json.get("scores").get(l));
+        }
+        return new AblationSweep.Result(
+                json.get("base").doubleValue(), scores, json.get("changed").longValue());
+    }
+
+    private static ArrayNode rows(double[][] values) {
+        ArrayNode rows = Output.object().putArray("rows");
+        for (double[] row : values) {
+            ArrayNode cells = rows.addArray();
+            for (double value : row) {
+                cells.add(value);
+            }
+        }
+        return rows;
+    }
+}

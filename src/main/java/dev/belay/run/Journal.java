@@ -1,0 +1,306 @@
+package dev.belay.run;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.BelayException;
+import dev.belay.io.OutputFile;
+import java.io.BufferedInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/**
+ * The finished units of a run, as JSON Lines: first a header with all that changes results, then one line for each unit, a batch of
+ * texts. A line is on the disk when {@link #append} returns. A last line that was cut short does not count.
+ */
+public final class Journal implements AutoCloseable {
+    /** Header fields that tell how a run was asked for, not what comes out. */
+    private static final String ARGUMENTS = "arguments";
+
+    static final String SHARD = "shard";
+
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    /** Where the line of a unit is in the file. */
+    private record Place(long offset, int bytes) {}
+
+    /**
+     * A finished unit.
+     *
+     * @param from number of its first text
+     * @param end one past its last text
+     * @param hash hash of its texts
+     * @param value what came out
+     */
+    record Unit(int from, int end, String hash, JsonNode value) {}
+
+    private final Path file;
+    private final FileChannel channel;
+    private final ObjectNode header;
+    private final Map<String, TreeMap<Integer, Place>> places = new HashMap<>();
+    private long size;
+
+    private Journal(Path file, FileChannel channel, ObjectNode header) {
+        this.file = file;
+        this.channel = channel;
+        this.header = header;
+    }
+
+    /**
+     * Begins a journal, in place of any that is there.
+     *
+     * @throws BelayException if it cannot be written
+     */
+    public static Journal create(Path file, ObjectNode header) {
+        try {
+            FileChannel channel = FileChannel.open(
+                    file,
+                    StandardOpenOption.CREATE,
+                    StandardOpenOption.TRUNCATE_EXISTING,
+                    StandardOpenOption.READ,
+                    StandardOpenOption.WRITE);
+            Journal journal = new Journal(file, channel, header);
+            try {
+                journal.write(header);
+                return journal;
+            } catch (RuntimeException e) {
+                channel.close();
+                throw e;
+            }
+        } catch (IOException e) {
+            throw new BelayException("cannot write " + file + ": " + OutputFile.reason(e), e);
+        }
+    }
+
+    /**
+     * Goes on with a journal; begins one where there is none, or where not even the header is whole.
+     *
+     * @throws BelayException if it is of a run that gives other results; names the field that differs
+     */
+    public static Journal resume(Path file, ObjectNode header) {
+        if (!Files.exists(file)) {
+            return create(file, header);
+        }
+        Journal journal = open(file);
+        if (journal == null) {
+            return create(file, header);
+        }
+        try {
+            String other = difference(journal.header, header, true);
+            if (other != null) {
+                throw new BelayException("cannot resume from " + file + ": " + other
+                        + "; give what it had, or leave out --resume to begin anew");
+            }
+            return journal;
+        } catch (RuntimeException e) {
+            journal.close();
+            throw e;
+        }
+    }
+
+    /** Reads a journal and cuts off a last line that is not whole; null if there is not even a header. */
+    static Journal open(Path file) {
+        try {
+            FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
+            Journal journal = null;
+            try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16)) {
+                journal = read(file, channel, in);
+                return journal;
+            } finally {
+                if (journal == null) {
+                    channel.close();
+                }
+            }
+        } catch (IOException e) {
+            throw new BelayException("cannot read " + file + ": " + OutputFile.reason(e), e);
+        }
+    }
+
+    private static Journal read(Path file, FileChannel channel, InputStream in) throws IOException {
+        Journal journal = null;
+        long offset = 0;
+        int number = 0;
+        for (byte[] line = line(in); line != null; line = line(in)) {
+            number++;
+            JsonNode json;
+            try {
+                json = JSON.readTree(line);
+            } catch (JsonProcessingException e) {
+                json = null;
+            }
+            if (json == null || !json.isObject()) {
+                throw new BelayException(file + " line " + number + ": is no line of a journal of belay");
+            }
+            if (journal == null) {
+                if (!json.has("belay")) {
+                    throw new BelayException(file + ": is no journal or shard of belay");
+                }
+                journal = new Journal(file, channel, (ObjectNode) json);
+            } else {
+                journal.remember(json.path("stage").asText(), json.path("from").asInt(), offset, line.length);
+            }
+            offset += line.length + 1;
+        }
+        if (journal != null) {
+            journal.size = offset;
+            channel.truncate(offset);
+            channel.position(offset);
+        }
+        return journal;
+    }
+
+    /** The next line that ends with a line feed, without it; null if there is none. */
+    private static byte[] line(InputStream in) throws IOException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        for (int b = in.read(); b >= 0; b = in.read()) {
+            if (b == '\n') {
+                return bytes.toByteArray();
+            }
+            bytes.write(b);
+        }
+        return null;
+    }
+
+    /**
+     * What differs between two headers, in words; null if nothing that matters does.
+     *
+     * @param shards whether the shard matters
+     */
+    static String difference(ObjectNode had, ObjectNode has, boolean shards) {
+        return difference("", had, has, shards);
+    }
+
+    private static String difference(String prefix, JsonNode had, JsonNode has, boolean shards) {
+        TreeSet<String> names = new TreeSet<>();
+        had.fieldNames().forEachRemaining(names::add);
+        has.fieldNames().forEachRemaining(names::add);
+        for (String name : names) {
+            if (name.equals(ARGUMENTS) || name.equals(SHARD) && !shards) {
+                continue;
+            }
+            JsonNode before = had.path(name);
+            JsonNode now = has.path(name);
+            if (before.isObject() && now.isObject()) {
+                String inner = difference(prefix + name + " ", before, now, shards);
+                if (inner != null) {
+                    return inner;
+                }
+            } else if (!before.equals(now)) {
+                return prefix + name + " was " + shown(before) + " and is " + shown(now);
+            }
+        }
+        return null;
+    }
+
+    private static String shown(JsonNode value) {
+        return value.isMissingNode() || value.isNull() ? "not given" : value.asText();
+    }
+
+    private void remember(String stage, int from, long offset, int bytes) {
+        places.computeIfAbsent(stage, s -> new TreeMap<>()).put(from, new Place(offset, bytes));
+    }
+
+    /** The first line. */
+    ObjectNode header() {
+        return header;
+    }
+
+    Path file() {
+        return file;
+    }
+
+    /** Adds all units of another journal. */
+    void addAll(Journal other) {
+        other.places.forEach((stage, units) -> units.keySet().forEach(from -> append(stage, other.unit(stage, from))));
+    }
+
+    /** The unit of a stage that begins with text {@code from}; null if it is not done. */
+    Unit unit(String stage, int from) {
+        Place place = places.getOrDefault(stage, new TreeMap<>()).get(from);
+        if (place == null) {
+            return null;
+        }
+        try {
+            ByteBuffer bytes = ByteBuffer.allocate(place.bytes());
+            while (bytes.hasRemaining()) {
+                if (channel.read(bytes, place.offset() + bytes.position()) < 0) {
+                    throw new BelayException(file + " became shorter while it was read");
+                }
+            }
+            JsonNode json = JSON.readTree(bytes.array());
+            return new Unit(from, json.path("end").asInt(), json.path("hash").asText(), json.path("value"));
+        } catch (IOException e) {
+            throw new BelayException("cannot read " + file + ": " + OutputFile.reason(e), e);
+        }
+    }
+
+    /** Adds a finished unit; it is on the disk when this returns. */
+    void append(String stage, Unit unit) {
+        ObjectNode line = JSON.createObjectNode();
+        line.put("stage", stage).put("from", unit.from()).put("end", unit.end()).put("hash", unit.hash());
+        line.set("value", unit.value());
+        long offset = size;
+        int bytes = write(line);
+        remember(stage, unit.from(), offset, bytes - 1);
+    }
+
+    private int write(ObjectNode json) {
+        try {
+            byte[] line = (JSON.writeValueAsString(json) + "\n").getBytes(StandardCharsets.UTF_8);
+            ByteBuffer bytes = ByteBuffer.wrap(line);
+            while (bytes.hasRemaining()) {
+                channel.write(bytes);
+            }
+            channel.force(false);
+            size += line.length;
+            return line.length;
+        } catch (IOException e) {
+            throw new BelayException("cannot write " + file + ": " + OutputFile.reason(e), e);
+        }
+    }
+
+    /** Whether no unit is done. */
+    boolean isEmpty() {
+        return places.isEmpty();
+    }
+
+    /** Gives the journal its final name: a shard is its journal. */
+    void moveTo(Path target) {
+        try {
+            Files.move(file, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        } catch (IOException e) {
+            throw new BelayException("cannot write " + target + ": " + OutputFile.reason(e), e);
+        }
+    }
+
+    /** Removes the file. */
+    void delete() {
+        try {
+            Files.deleteIfExists(file);
+        } catch (IOException e) {
+            throw new BelayException("cannot remove " + file + ": " + OutputFile.reason(e), e);
+        }
+    }
+
+    @Override
+    public void close() {
+        try {
+            channel.close();
+        } catch (IOException e) {
+            throw new BelayException("cannot close " + file + ": " + OutputFile.reason(e), e);
+        }
+    }
+}

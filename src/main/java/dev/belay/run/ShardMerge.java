@@ -1,0 +1,97 @@
+package dev.belay.run;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.BelayException;
+import dev.belay.io.OutputFile;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.TreeMap;
+
+/** Puts the shards of a run together as one journal, from which the run's command makes the output. */
+public final class ShardMerge {
+    private ShardMerge() {}
+
+    /**
+     * Writes the journal of {@code output} from all its shards.
+     *
+     * @return the arguments of the shards' command, without those that choose output, shard or resumption
+     * @throws BelayException if one is missing, there twice, or of another run; names it
+     */
+    public static List<String> journal(List<Path> files, Path output) {
+        TreeMap<Integer, Path> shards = new TreeMap<>();
+        ObjectNode first = null;
+        int count = 0;
+        for (Path file : files) {
+            ObjectNode header = header(file);
+            Shard shard = Shard.parse(header.path(Journal.SHARD).asText());
+            if (first == null) {
+                first = header;
+                count = shard.count();
+            }
+            String other = Journal.difference(first, header, false);
+            if (other == null && shard.count() != count) {
+                other = "number of shards was " + count + " and is " + shard.count();
+            }
+            if (other != null) {
+                throw new BelayException(file + " is a shard of another run than " + files.getFirst() + ": " + other);
+            }
+            Path twice = shards.put(shard.number(), file);
+            if (twice != null) {
+                throw new BelayException("shard " + shard + " is there twice: " + twice + " and " + file);
+            }
+        }
+        List<String> missing = new ArrayList<>();
+        for (int i = 1; i <= count; i++) {
+            if (!shards.containsKey(i)) {
+                missing.add(i + "/" + count);
+            }
+        }
+        if (!missing.isEmpty()) {
+            throw new BelayException("missing: shard " + String.join(", ", missing));
+        }
+        Path target = OutputFile.beside(output, ".progress");
+        if (target == null) {
+            throw new BelayException(output + ": the output of a merge must be a file");
+        }
+        List<String> arguments = arguments(first);
+        first.remove(Journal.SHARD);
+        try (var _ = OutputLock.take(OutputFile.beside(output, ".lock"), output);
+                Journal journal = Journal.create(target, first)) {
+            for (Path file : shards.values()) {
+                try (Journal shard = Journal.open(file)) {
+                    journal.addAll(shard);
+                }
+            }
+        }
+        return arguments;
+    }
+
+    private static ObjectNode header(Path file) {
+        try (Journal journal = Journal.open(file)) {
+            if (journal == null || !journal.header().has(Journal.SHARD)) {
+                throw new BelayException(file + " is no shard: belay merge takes the outputs of runs with --shard");
+            }
+            return journal.header();
+        }
+    }
+
+    private static List<String> arguments(ObjectNode header) {
+        List<String> arguments = new ArrayList<>();
+        boolean skip = false;
+        for (var argument : header.path("arguments")) {
+            String text = argument.asText();
+            boolean value = skip;
+            skip = text.equals("-o") || text.equals("--shard") || text.equals("--profile");
+            boolean dropped = text.startsWith("-o=")
+                    || text.startsWith("--shard=")
+                    || text.startsWith("--profile=")
+                    || text.equals("--resume")
+                    || text.equals("--keep-progress");
+            if (!value && !skip && !dropped) {
+                arguments.add(text);
+            }
+        }
+        return arguments;
+    }
+}

@@ -1,0 +1,66 @@
+package dev.belay.run;
+
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Listens for Ctrl-C and SIGTERM: the first asks a run to stop after the unit at hand, the second stops the process now. The JDK has no
+ * other way than sun.misc.Signal, and javac warns of every mention of that, so it is called by name.
+ */
+final class StopRequest implements AutoCloseable {
+    private static final int EXIT_CODE = 130;
+
+    private final List<Runnable> undo = new ArrayList<>();
+    private volatile boolean asked;
+
+    StopRequest() {
+        try {
+            Class<?> signalClass = Class.forName("sun.misc.Signal");
+            Class<?> handlerClass = Class.forName("sun.misc.SignalHandler");
+            Method handle = signalClass.getMethod("handle", signalClass, handlerClass);
+            Object handler = Proxy.newProxyInstance(
+                    StopRequest.class.getClassLoader(),
+                    new Class<?>[] {handlerClass},
+                    (proxy, method, arguments) -> ask());
+            for (String name : List.of("INT", "TERM")) {
+                Object signal = signalClass.getConstructor(String.class).newInstance(name);
+                Object before = handle.invoke(null, signal, handler);
+                undo.add(() -> restore(handle, signal, before));
+            }
+        } catch (ReflectiveOperationException e) {
+            // A JVM that keeps the signals to itself, as with -Xrs: they end the process at once, and the journal
+            // stays.
+            asked = false;
+        }
+    }
+
+    private static void restore(Method handle, Object signal, Object before) {
+        try {
+            handle.invoke(null, signal, before);
+        } catch (IllegalAccessException | InvocationTargetException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private Object ask() {
+        if (asked) {
+            Runtime.getRuntime().halt(EXIT_CODE);
+        }
+        asked = true;
+        System.err.println("belay: stopping after the batch at hand; once more stops now");
+        return null;
+    }
+
+    /** Whether a signal came. */
+    boolean asked() {
+        return asked;
+    }
+
+    @Override
+    public void close() {
+        undo.forEach(Runnable::run);
+    }
+}

@@ -1,0 +1,165 @@
+package dev.belay.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Runs that are stopped, extended or cut into shards give the bytes of a run that is not. */
+class ResumeTest {
+    private static final String TRACE = "trace ? --probe ? --data ? --batch-tokens 64";
+    private static final String GENERATE = "generate ? --data ? --max-new-tokens 12 --batch-tokens 32";
+
+    @TempDir
+    private static Path folder;
+
+    private static Path probe;
+    private static Path attacks;
+
+    @BeforeAll
+    static void prepare() throws IOException {
+        probe = folder.resolve("p.safetensors");
+        Cli.run(
+                        "probe train ? --refused ? --complied ? -o ?",
+                        Cli.TINY,
+                        Cli.data("refused.jsonl"),
+                        Cli.data("complied.jsonl"),
+                        probe)
+                .ok();
+        attacks = Cli.few(folder, "attacks.jsonl", 24);
+    }
+
+    private static Process start(List<String> args, Path out) throws IOException {
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--add-modules=jdk.incubator.vector",
+                "--enable-native-access=ALL-UNNAMED",
+                "-XX:TieredStopAtLevel=1",
+                "-XX:+UseSerialGC",
+                "-cp",
+                System.getProperty("java.class.path"),
+                "dev.belay.cli.Belay"));
+        command.addAll(args);
+        command.addAll(List.of("-o", out.toString(), "--resume", "--device", "cpu"));
+        return new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(folder.resolve("log").toFile())
+                .start();
+    }
+
+    private static long size(Path file) throws IOException {
+        return Files.exists(file) ? Files.size(file) : 0;
+    }
+
+    @Test
+    void aSignalEndsARunAfterTheUnitAtHand() throws IOException, InterruptedException {
+        List<String> args =
+                Cli.args(GENERATE.replace("12", "100") + " --ignore-eos", Cli.TINY, Cli.data("attacks.jsonl"));
+        Path expected = folder.resolve("whole");
+        Cli.run(args, "-o", expected, "--device", "cpu").ok();
+        Path out = folder.resolve("stopped");
+        Process process = start(args, out);
+        Path journal = folder.resolve("stopped.progress");
+        while (process.isAlive() && size(journal) < 2000) {
+            Thread.sleep(1);
+        }
+        process.destroy();
+        assertTrue(process.waitFor(60, TimeUnit.SECONDS));
+        String log = Cli.text(folder.resolve("log"));
+        assertEquals(130, process.exitValue(), log);
+        assertTrue(log.contains("go on with the same command and --resume"), log);
+        assertFalse(Files.exists(out));
+        List<?> done = Cli.lines(folder.resolve("stopped.partial"));
+        assertEquals(Cli.lines(expected).subList(0, done.size()), done);
+        Cli.run(args, "-o", out, "--device", "cpu", "--resume").ok();
+        assertArrayEquals(Cli.bytes(expected), Cli.bytes(out));
+        assertFalse(Files.exists(journal));
+        assertFalse(Files.exists(folder.resolve("stopped.partial")));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "trace ? --probe ? --data ? --batch-tokens 64",
+                "select ? --probe ? --data ? --top 5 --batch-tokens 64",
+                "heads ? --probe ? --data ? --method causal --batch-tokens 128",
+                "heads ? --probe ? --data ? --method direct --batch-tokens 128",
+                "capture ? --data ? --layers 0,last --batch-tokens 64",
+                "generate ? --data ? --max-new-tokens 8 --temperature 1 --batch-tokens 32"
+            })
+    void shardsMergeToTheSameBytes(String line, @TempDir Path own) {
+        List<String> args =
+                line.contains("--probe") ? Cli.args(line, Cli.TINY, probe, attacks) : Cli.args(line, Cli.TINY, attacks);
+        Path whole = own.resolve("whole");
+        Cli.run(args, "-o", whole).ok();
+        List<Path> shards = new ArrayList<>();
+        for (int i = 1; i <= 3; i++) {
+            shards.add(own.resolve("shard" + i));
+            Cli.run(args, "--shard", i + "/3", "-o", shards.getLast()).ok();
+        }
+        Path merged = own.resolve("merged");
+        Cli.run("merge ? ? ? -o ?", shards.get(2), shards.get(0), shards.get(1), merged)
+                .ok();
+        assertArrayEquals(Cli.bytes(whole), Cli.bytes(merged));
+        assertEquals(List.of("merged", "shard1", "shard2", "shard3", "whole"), Cli.names(own));
+        Cli.run("merge ? ? -o ?", shards.get(2), shards.get(0), merged).failed(1, "missing: shard 2/3");
+        Cli.run("merge ? ? ? -o ?", shards.get(2), shards.get(0), shards.get(2), merged)
+                .failed(1, "shard 3/3 is there twice");
+        Path foreign = own.resolve("foreign");
+        List<String> other = args.stream()
+                .map(a -> a.equals("64") || a.equals("128") || a.equals("32") ? "96" : a)
+                .toList();
+        Cli.run(other, "--shard", "2/3", "-o", foreign).ok();
+        Cli.run("merge ? ? ? -o ?", shards.get(0), foreign, shards.get(2), merged)
+                .failed(1, foreign + " is a shard of another run", "--batch-tokens was ", " and is 96");
+    }
+
+    @Test
+    void aFinishedRunIsExtendedByMoreTextsAndMoreHeads(@TempDir Path own) {
+        Path traces = own.resolve("t.jsonl");
+        Path few = Cli.few(own, "attacks.jsonl", 10);
+        Cli.run(Cli.args(TRACE, Cli.TINY, probe, few), "-o", traces, "--keep-progress")
+                .ok();
+        List<?> first = Cli.lines(traces);
+        Cli.run(Cli.args(TRACE, Cli.TINY, probe, attacks), "-o", traces, "--resume")
+                .ok();
+        assertEquals(24, Cli.lines(traces).size());
+        assertEquals(first, Cli.lines(traces).subList(0, 10));
+
+        String line = "heads ? --probe ? --data ? --method greedy --steps ? --batch-tokens 96";
+        Path ranking = own.resolve("h.json");
+        Cli.run(Cli.args(line, Cli.TINY, probe, few, 1), "-o", ranking, "--keep-progress")
+                .ok();
+        Cli.run(Cli.args(line, Cli.TINY, probe, few, 2), "-o", ranking, "--resume")
+                .ok();
+        Path whole = own.resolve("whole.json");
+        Cli.run(Cli.args(line, Cli.TINY, probe, few, 2), "-o", whole).ok();
+        assertEquals(Cli.text(whole), Cli.text(ranking));
+    }
+
+    @Test
+    void anotherProbeOrOptionIsRefusedByName(@TempDir Path own) {
+        Path out = own.resolve("t.jsonl");
+        Path few = Cli.few(own, "attacks.jsonl", 4);
+        Cli.run(Cli.args(TRACE, Cli.TINY, probe, few), "-o", out, "--keep-progress")
+                .ok();
+        Cli.run(Cli.args(TRACE, Cli.TINY, Cli.probe(own, 256, 4), few), "-o", out, "--resume")
+                .failed(1, "cannot resume from", "options --probe was sha256");
+        Cli.run(Cli.args(TRACE, Cli.TINY, probe, few), "-o", out, "--resume", "--plateau", "mean")
+                .failed(1, "options --plateau was MAX and is MEAN");
+        Cli.run(Cli.args(TRACE, Cli.TINY, probe, Cli.few(own, "benign.jsonl", 4)), "-o", out, "--resume")
+                .failed(1, "the data differs in texts 1 to");
+    }
+}

@@ -1,0 +1,166 @@
+package dev.belay.run;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.IntNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.BelayException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The journal and the runs that go on from it. */
+class JournalTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    @TempDir
+    private Path folder;
+
+    private static ObjectNode header(String model, String positions) {
+        ObjectNode header = JSON.createObjectNode();
+        header.put("belay", "1").put("model", model);
+        header.putObject("options").put("--positions", positions);
+        header.putArray("arguments").add(model + positions);
+        return header;
+    }
+
+    /** Texts in pairs; each hash is its texts. */
+    private record Pairs(List<String> texts) implements Run.Batches {
+        @Override
+        public int count() {
+            return texts.size();
+        }
+
+        @Override
+        public int end(int from) {
+            return Math.min(from + 2, texts.size());
+        }
+
+        @Override
+        public String hash(int from, int end) {
+            return String.join(",", texts.subList(from, end));
+        }
+    }
+
+    /** Runs texts in pairs and returns which batches were computed, then the values that came out. */
+    private String run(Run.Mode mode, Shard shard, int failAt, String... texts) {
+        List<String> computed = new ArrayList<>();
+        List<String> values = new ArrayList<>();
+        try (Run run = Run.open(folder.resolve("out"), header("m", "all"), shard, mode, true)) {
+            run.stage(
+                    "s",
+                    new Pairs(List.of(texts)),
+                    (from, end) -> {
+                        if (from == failAt) {
+                            throw new BelayException("failed");
+                        }
+                        computed.add(from + "-" + end);
+                        return new IntNode(10 * from + end);
+                    },
+                    (from, end, value) -> values.add(value.toString()));
+            run.finish();
+        }
+        return computed + " " + values;
+    }
+
+    @Test
+    void goesOnAfterTheLastWholeUnit() throws IOException {
+        assertThrows(BelayException.class, () -> run(Run.Mode.ANEW, Shard.WHOLE, 4, "a", "b", "c", "d", "e"));
+        Path file = folder.resolve("out.progress");
+        assertEquals(3, Files.readAllLines(file).size());
+        Files.writeString(file, "{\"stage\": \"s\", \"from\": 4, \"end", StandardOpenOption.APPEND);
+        assertEquals("[4-5] [2, 24, 45]", run(Run.Mode.RESUME, Shard.WHOLE, -1, "a", "b", "c", "d", "e"));
+        assertEquals(4, Files.readAllLines(file).size());
+    }
+
+    @Test
+    void aWholeLineThatLosesItsEndIsDoneAgain() throws IOException {
+        run(Run.Mode.ANEW, Shard.WHOLE, -1, "a", "b", "c");
+        Path file = folder.resolve("out.progress");
+        byte[] whole = Files.readAllBytes(file);
+        Files.write(file, java.util.Arrays.copyOf(whole, whole.length - 1));
+        assertEquals("[2-3] [2, 23]", run(Run.Mode.RESUME, Shard.WHOLE, -1, "a", "b", "c"));
+        assertEquals(new String(whole), Files.readString(file));
+    }
+
+    @Test
+    void aFinishedRunIsExtendedWithoutRepeatingAny() {
+        assertEquals("[0-2, 2-3] [2, 23]", run(Run.Mode.ANEW, Shard.WHOLE, -1, "a", "b", "c"));
+        assertEquals("[3-5, 5-6] [2, 23, 35, 56]", run(Run.Mode.RESUME, Shard.WHOLE, -1, "a", "b", "c", "d", "e", "f"));
+        assertEquals("[0-2, 2-3] [2, 23]", run(Run.Mode.ANEW, Shard.WHOLE, -1, "a", "b", "c"));
+    }
+
+    @Test
+    void otherTextsOrFewerAreRefused() {
+        run(Run.Mode.ANEW, Shard.WHOLE, -1, "a", "b", "c", "d");
+        assertMessage(
+                "the data differs in texts 3 to 4",
+                () -> run(Run.Mode.RESUME, Shard.WHOLE, -1, "a", "b", "c", "changed"));
+        assertMessage("fewer than the 4 that are done", () -> run(Run.Mode.RESUME, Shard.WHOLE, -1, "a", "b", "c"));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"other, all, model was m and is other", "m, closing, options --positions was all and is closing"})
+    void anotherRunIsRefusedByTheFieldThatDiffers(String model, String positions, String message) {
+        Path file = folder.resolve("j");
+        Journal.create(file, header("m", "all")).close();
+        assertMessage(message, () -> Journal.resume(file, header(model, positions)));
+        Journal.resume(file, header("m", "all")).close();
+    }
+
+    @Test
+    void aFileThatIsNoJournalIsLeftAlone() throws IOException {
+        Path file = Files.writeString(folder.resolve("j"), "{\"id\": 1}\n");
+        assertMessage("is no journal", () -> Journal.resume(file, header("m", "all")));
+        assertEquals("{\"id\": 1}\n", Files.readString(file));
+    }
+
+    @Test
+    void theSecondRunSaysWhoHoldsTheOutput() throws IOException {
+        Path out = folder.resolve("out");
+        Files.writeString(folder.resolve("out.lock"), "process 1 of a run that is no more\n");
+        try (Run first = Run.open(out, header("m", "all"), Shard.WHOLE, Run.Mode.ANEW, false)) {
+            assertFalse(first.partOnly());
+            BelayException e = assertMessage(
+                    "process " + ProcessHandle.current().pid() + " on ",
+                    () -> Run.open(out, header("m", "all"), Shard.WHOLE, Run.Mode.ANEW, false));
+            assertTrue(e.getMessage().contains(", since 20"), e.getMessage());
+        }
+        Run.open(out, header("m", "all"), Shard.WHOLE, Run.Mode.ANEW, false).close();
+        try (var files = Files.list(folder)) {
+            assertEquals(0, files.count());
+        }
+    }
+
+    @Test
+    void shardsHaveEachUnitOnce() {
+        for (int count = 1; count <= 7; count++) {
+            for (int unit = 0; unit < 5; unit++) {
+                int having = 0;
+                for (int number = 1; number <= count; number++) {
+                    having += Shard.parse(number + "/" + count).has(unit, 5) ? 1 : 0;
+                }
+                assertEquals(1, having, unit + " of " + count);
+            }
+        }
+        assertMessage("'3/2' is not a shard", () -> Shard.parse("3/2"));
+        assertMessage("'0/2' is not a shard", () -> Shard.parse("0/2"));
+    }
+
+    private static BelayException assertMessage(String part, org.junit.jupiter.api.function.Executable work) {
+        BelayException e = assertThrows(BelayException.class, work);
+        assertTrue(e.getMessage().contains(part), e.getMessage());
+        return e;
+    }
+}
