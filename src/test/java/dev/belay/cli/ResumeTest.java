@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -161,5 +162,30 @@ class ResumeTest {
                 .failed(1, "options --plateau was MAX and is MEAN");
         Cli.run(Cli.args(TRACE, Cli.TINY, probe, Cli.few(own, "benign.jsonl", 4)), "-o", out, "--resume")
                 .failed(1, "the data differs in texts 1 to");
+    }
+
+    /** Kills a run again and again, each time at a random moment after it has finished a unit more. */
+    @Test
+    void aKilledRunGoesOnToTheSameBytes(@TempDir Path own) throws IOException, InterruptedException {
+        List<String> args =
+                Cli.args(GENERATE.replace("12", "100") + " --ignore-eos", Cli.TINY, Cli.data("attacks.jsonl"));
+        Path expected = own.resolve("expected");
+        Cli.run(args, "-o", expected, "--device", "cpu").ok();
+        Path out = own.resolve("out");
+        Path journal = own.resolve("out.progress");
+        Random random = new Random(8);
+        for (int kill = 0; kill < 5; kill++) {
+            Process process = start(args, out);
+            long before = Math.max(size(journal), 1200);
+            while (process.isAlive() && size(journal) <= before) {
+                Thread.sleep(1);
+            }
+            Thread.sleep(random.nextInt(30));
+            assertTrue(process.isAlive(), () -> Cli.text(folder.resolve("log")));
+            process.destroyForcibly().waitFor();
+            assertFalse(Files.exists(out));
+        }
+        Cli.run(args, "-o", out, "--device", "cpu", "--resume").ok();
+        assertArrayEquals(Cli.bytes(expected), Cli.bytes(out));
     }
 }
