@@ -186,6 +186,7 @@ final class JudgeCommand implements Callable<Integer> {
         try (Session session = Session.openForText(options);
                 Run run = output == null ? Run.inMemory() : runs.open(session, output)) {
             verdicts = new Guard(session).judge(transcripts, run);
+            run.finish();
             result.put("guard", session.fingerprint());
         }
         for (int i = 0; i < verdicts.size(); i++) {
