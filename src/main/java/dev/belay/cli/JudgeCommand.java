@@ -87,9 +87,18 @@ final class JudgeCommand implements Callable<Integer> {
 
     private final ObjectNode result = Output.object();
     private final ArrayNode items = result.putArray("items");
+    private Run run = Run.inMemory();
 
     @Override
     public Integer call() {
+        try {
+            return judge();
+        } finally {
+            run.close();
+        }
+    }
+
+    private int judge() {
         List<Transcript> transcripts = Transcripts.read(data);
         if (output != null) {
             OutputFile.check(output);
@@ -105,6 +114,7 @@ final class JudgeCommand implements Callable<Integer> {
                 items.forEach(item -> lines.writeLine(Output.line(item)));
                 lines.commit();
             }
+            run.finish();
             out.say("written to %s", output);
         }
         out.result(result);
@@ -183,10 +193,11 @@ final class JudgeCommand implements Callable<Integer> {
         options.on.dtype = on.dtype(DType.BF16);
         options.batchTokens = batchTokens;
         List<GuardVerdict> verdicts;
-        try (Session session = Session.openForText(options);
-                Run run = output == null ? Run.inMemory() : runs.open(session, output)) {
+        try (Session session = Session.openForText(options)) {
+            if (output != null) {
+                run = runs.open(session, output);
+            }
             verdicts = new Guard(session).judge(transcripts, run);
-            run.finish();
             result.put("guard", session.fingerprint());
         }
         for (int i = 0; i < verdicts.size(); i++) {
