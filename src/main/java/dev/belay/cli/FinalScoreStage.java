@@ -1,7 +1,5 @@
 package dev.belay.cli;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import dev.belay.cliff.ProbeScorer;
 import dev.belay.hooks.HeadMask;
 import dev.belay.run.Run;
@@ -19,20 +17,9 @@ final class FinalScoreStage {
         run.stage(
                 stage,
                 TextBatches.of(texts, scorer.forward()),
-                (from, end) -> {
-                    ArrayNode scores = Output.object().putArray("scores");
-                    for (double score : scorer.finalScores(texts.subList(from, end), mask, n -> {})
-                            .scores()) {
-                        scores.add(score);
-                    }
-                    return scores;
-                },
-                (from, end, scores) -> {
-                    int i = from;
-                    for (JsonNode score : scores) {
-                        all[i++] = score.doubleValue();
-                    }
-                });
+                (from, end) -> Output.array(scorer.finalScores(texts.subList(from, end), mask, n -> {})
+                        .scores()),
+                (from, end, scores) -> System.arraycopy(Output.doubles(scores), 0, all, from, end - from));
         return Arrays.stream(all).average().orElse(Double.NaN);
     }
 }

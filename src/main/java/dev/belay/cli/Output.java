@@ -96,10 +96,23 @@ final class Output {
 
     /** Puts an array of numbers. */
     static void put(ObjectNode node, String key, double[] values) {
-        ArrayNode array = node.putArray(key);
+        node.set(key, array(values));
+    }
+
+    /** An array of numbers; {@link #doubles} reads it. */
+    static ArrayNode array(double[] values) {
+        ArrayNode array = JSON.createArrayNode();
         for (double value : values) {
             array.add(value);
         }
+        return array;
+    }
+
+    /** An array of arrays of numbers. */
+    static ArrayNode arrays(Iterable<double[]> rows) {
+        ArrayNode array = JSON.createArrayNode();
+        rows.forEach(row -> array.add(array(row)));
+        return array;
     }
 
     /** Prints a line of the words form; nothing with {@code --json}. */

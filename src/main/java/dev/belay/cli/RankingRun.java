@@ -1,7 +1,6 @@
 package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.cliff.AblationSweep;
 import dev.belay.cliff.GreedySelection;
@@ -27,11 +26,12 @@ record RankingRun(ProbeScorer scorer, List<ProbeText> texts, Run run) {
             run.stage(
                     "attribution",
                     TextBatches.of(texts, scorer.forward()),
-                    (from, end) -> rows(attribution.sums(texts.subList(from, end), n -> {})),
+                    (from, end) -> Output.arrays(List.of(attribution.sums(texts.subList(from, end), n -> {}))),
                     (from, end, value) -> {
+                        double[][] more = rows(value);
                         for (int l = 0; l < layers; l++) {
                             for (int h = 0; h < heads; h++) {
-                                sums[l][h] += value.get(l).get(h).doubleValue();
+                                sums[l][h] += more[l][h];
                             }
                         }
                         progress.at(end);
@@ -72,26 +72,21 @@ record RankingRun(ProbeScorer scorer, List<ProbeText> texts, Run run) {
     private static ObjectNode json(AblationSweep.Result result) {
         ObjectNode json = Output.object();
         json.put("base", result.base()).put("changed", result.changedHeadTokens());
-        json.set("scores", rows(result.scores()));
+        json.set("scores", Output.arrays(List.of(result.scores())));
         return json;
     }
 
     private static AblationSweep.Result result(JsonNode json) {
-        double[][] scores = new double[json.get("scores").size()][];
-        for (int l = 0; l < scores.length; l++) {
-            scores[l] = Output.doubles(json.get("scores").get(l));
-        }
         return new AblationSweep.Result(
-                json.get("base").doubleValue(), scores, json.get("changed").longValue());
+                json.get("base").doubleValue(),
+                rows(json.get("scores")),
+                json.get("changed").longValue());
     }
 
-    private static ArrayNode rows(double[][] values) {
-        ArrayNode rows = Output.object().putArray("rows");
-        for (double[] row : values) {
-            ArrayNode cells = rows.addArray();
-            for (double value : row) {
-                cells.add(value);
-            }
+    private static double[][] rows(JsonNode arrays) {
+        double[][] rows = new double[arrays.size()][];
+        for (int i = 0; i < rows.length; i++) {
+            rows[i] = Output.doubles(arrays.get(i));
         }
         return rows;
     }

@@ -1,7 +1,6 @@
 package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import dev.belay.cliff.Plateau;
 import dev.belay.cliff.ProbeScorer;
 import dev.belay.cliff.RefusalTrace;
@@ -54,23 +53,14 @@ final class TraceOptions {
             run.stage(
                     "traces",
                     TextBatches.of(texts, forward),
-                    (from, end) -> scores(scorer.traces(texts.subList(from, end), plateau, n -> {})),
+                    (from, end) -> Output.arrays(scorer.traces(texts.subList(from, end), plateau, n -> {}).stream()
+                            .map(RefusalTrace::scores)
+                            .toList()),
                     (from, end, scores) -> {
                         sink.accept(traces(texts.subList(from, end), scores));
                         progress.at(end);
                     });
         }
-    }
-
-    private static ArrayNode scores(List<RefusalTrace> traces) {
-        ArrayNode all = Output.object().putArray("scores");
-        for (RefusalTrace trace : traces) {
-            ArrayNode own = all.addArray();
-            for (double score : trace.scores()) {
-                own.add(score);
-            }
-        }
-        return all;
     }
 
     private List<RefusalTrace> traces(List<ProbeText> texts, JsonNode scores) {

@@ -1,6 +1,7 @@
 package dev.belay.weights;
 
 import dev.belay.BelayException;
+import dev.belay.io.FileHash;
 import dev.belay.io.OutputFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -9,7 +10,6 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
 /**
@@ -34,7 +34,7 @@ public final class ModelFingerprint {
      * @throws BelayException if the folder has no config.json or no sound safetensors files
      */
     public static String of(Path modelDir) {
-        MessageDigest digest = sha256();
+        MessageDigest digest = FileHash.sha256();
         ShardIndex index = ShardIndex.of(modelDir);
         byte[] config = config(modelDir.resolve("config.json"));
         addLong(digest, config.length);
@@ -75,14 +75,6 @@ public final class ModelFingerprint {
             return Files.readAllBytes(config);
         } catch (IOException e) {
             throw new BelayException("cannot read " + config + ": " + OutputFile.reason(e), e);
-        }
-    }
-
-    private static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java has SHA-256", e);
         }
     }
 }
