@@ -75,6 +75,7 @@ public final class Journal implements AutoCloseable {
             Journal journal = new Journal(file, channel, header);
             try {
                 journal.write(header);
+                journal.force();
                 return journal;
             } catch (RuntimeException e) {
                 channel.close();
@@ -222,9 +223,10 @@ public final class Journal implements AutoCloseable {
         return file;
     }
 
-    /** Adds all units of another journal. */
+    /** Adds all units of another journal; they are on the disk when this returns. */
     void addAll(Journal other) {
-        other.places.forEach((stage, units) -> units.keySet().forEach(from -> append(stage, other.unit(stage, from))));
+        other.places.forEach((stage, units) -> units.keySet().forEach(from -> add(stage, other.unit(stage, from))));
+        force();
     }
 
     /** The unit of a stage that begins with text {@code from}; null if it is not done. */
@@ -249,6 +251,11 @@ public final class Journal implements AutoCloseable {
 
     /** Adds a finished unit; it is on the disk when this returns. */
     void append(String stage, Unit unit) {
+        add(stage, unit);
+        force();
+    }
+
+    private void add(String stage, Unit unit) {
         ObjectNode line = JSON.createObjectNode();
         line.put("stage", stage).put("from", unit.from()).put("end", unit.end()).put("hash", unit.hash());
         line.set("value", unit.value());
@@ -264,9 +271,16 @@ public final class Journal implements AutoCloseable {
             while (bytes.hasRemaining()) {
                 channel.write(bytes);
             }
-            channel.force(false);
             size += line.length;
             return line.length;
+        } catch (IOException e) {
+            throw new BelayException("cannot write " + file + ": " + OutputFile.reason(e), e);
+        }
+    }
+
+    private void force() {
+        try {
+            channel.force(false);
         } catch (IOException e) {
             throw new BelayException("cannot write " + file + ": " + OutputFile.reason(e), e);
         }

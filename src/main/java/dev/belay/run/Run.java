@@ -102,10 +102,9 @@ public final class Run implements AutoCloseable {
     /** The journal to go on with; of a finished shard, the shard itself. */
     private Journal resumed(Path file, ObjectNode header) {
         if (!shard.equals(Shard.WHOLE) && !Files.exists(file) && Files.exists(output)) {
-            Journal.resume(output, header).close();
-            Journal finished = Journal.resume(output, header);
-            finished.moveTo(file);
-            finished.close();
+            try (Journal finished = Journal.resume(output, header)) {
+                finished.moveTo(file);
+            }
         }
         return Journal.resume(file, header);
     }
