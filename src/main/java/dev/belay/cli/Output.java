@@ -68,11 +68,11 @@ final class Output {
         }
     }
 
-    /** The numbers of an array. */
+    /** The numbers of an array; those that are none, which JSON holds as texts, too. */
     static double[] doubles(JsonNode array) {
         double[] values = new double[array.size()];
         for (int i = 0; i < values.length; i++) {
-            values[i] = array.get(i).doubleValue();
+            values[i] = array.get(i).asDouble();
         }
         return values;
     }

@@ -78,7 +78,7 @@ record RankingRun(ProbeScorer scorer, List<ProbeText> texts, Run run) {
 
     private static AblationSweep.Result result(JsonNode json) {
         return new AblationSweep.Result(
-                json.get("base").doubleValue(),
+                json.get("base").asDouble(),
                 rows(json.get("scores")),
                 json.get("changed").longValue());
     }
