@@ -99,6 +99,17 @@ final class Cli {
         return run(args(line, values));
     }
 
+    /** The command of a process of its own that runs Belay: a JVM with these options, then the arguments. */
+    static List<String> process(List<String> jvmOptions, List<String> arguments) {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of("--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"));
+        command.addAll(jvmOptions);
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), "dev.belay.cli.Belay"));
+        command.addAll(arguments);
+        return command;
+    }
+
     /** Runs a command line with more arguments behind it. */
     static Result run(List<String> args, Object... more) {
         StringWriter out = new StringWriter();

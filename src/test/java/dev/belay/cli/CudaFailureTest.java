@@ -9,9 +9,9 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -50,20 +50,13 @@ class CudaFailureTest {
     private record Ended(int code, List<String> err) {}
 
     private static Ended belay(boolean blocking, Path kernels, Object... arguments) throws Exception {
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--add-modules=jdk.incubator.vector",
-                "--enable-native-access=ALL-UNNAMED",
-                "-Dbelay.cuda.library=" + SOFTCUDA.toAbsolutePath(),
-                "-Dbelay.cublas.library=" + SOFTCUBLAS.toAbsolutePath(),
-                "-Dbelay.cuda.kernels=" + kernels,
-                "-Dbelay.cuda.blocking=" + blocking,
-                "-cp",
-                System.getProperty("java.class.path"),
-                "dev.belay.cli.Belay"));
-        for (Object argument : arguments) {
-            command.add(argument.toString());
-        }
+        List<String> command = Cli.process(
+                List.of(
+                        "-Dbelay.cuda.library=" + SOFTCUDA.toAbsolutePath(),
+                        "-Dbelay.cublas.library=" + SOFTCUBLAS.toAbsolutePath(),
+                        "-Dbelay.cuda.kernels=" + kernels,
+                        "-Dbelay.cuda.blocking=" + blocking),
+                Stream.of(arguments).map(Object::toString).toList());
         Path err = folder.resolve("err");
         Process process = new ProcessBuilder(command)
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD)

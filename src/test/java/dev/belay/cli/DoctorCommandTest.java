@@ -10,7 +10,6 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
@@ -46,14 +45,8 @@ class DoctorCommandTest {
 
     private static Printed doctor(Map<String, String> environment, List<String> properties, String... options)
             throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--add-modules=jdk.incubator.vector",
-                "--enable-native-access=ALL-UNNAMED",
-                "-cp",
-                System.getProperty("java.class.path")));
-        properties.forEach(property -> command.add("-D" + property));
-        command.addAll(List.of("dev.belay.cli.Belay", "doctor"));
+        List<String> command =
+                Cli.process(properties.stream().map(property -> "-D" + property).toList(), List.of("doctor"));
         command.addAll(List.of(options));
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD);
         builder.environment().remove("SOFTCUDA_ARCH");

@@ -114,32 +114,11 @@ class OutputPlaceTest {
         }
         Path ids = file("ids.json", rows.toString());
         Path target = folder.resolve("g.jsonl");
-        Process process = new ProcessBuilder(
-                        "/bin/bash",
-                        "-c",
-                        "ulimit -f 3 && exec \"$@\"",
-                        "belay",
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "--add-modules=jdk.incubator.vector",
-                        "--enable-native-access=ALL-UNNAMED",
-                        "-XX:-UsePerfData",
-                        "-Xshare:auto",
-                        "-XX:TieredStopAtLevel=1",
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        "dev.belay.cli.Belay",
-                        "generate",
-                        Cli.LLAMA.toString(),
-                        "--ids",
-                        ids.toString(),
-                        "--max-new-tokens",
-                        "2",
-                        "--batch-tokens",
-                        "1",
-                        "-o",
-                        target.toString())
-                .redirectErrorStream(true)
-                .start();
+        List<String> command = new ArrayList<>(List.of("/bin/bash", "-c", "ulimit -f 6 && exec \"$@\"", "belay"));
+        command.addAll(Cli.process(
+                List.of("-XX:-UsePerfData", "-Xshare:auto", "-XX:TieredStopAtLevel=1"),
+                Cli.args("generate ? --ids ? --max-new-tokens 2 --batch-tokens 1 -o ?", Cli.LLAMA, ids, target)));
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertEquals(1, process.waitFor(), output);
         Path partial = folder.resolve("g.jsonl.partial");
@@ -148,9 +127,9 @@ class OutputPlaceTest {
                         + ".progress: File too large; what was written so far is in " + partial),
                 output);
         assertFalse(Files.exists(target));
-        assertEquals(3 * 1024, Files.size(folder.resolve("g.jsonl.progress")));
+        assertEquals(6 * 1024, Files.size(folder.resolve("g.jsonl.progress")));
         List<String> lines = Cli.text(partial).lines().toList();
-        assertTrue(lines.size() > 5, "lines: " + lines.size());
+        assertTrue(lines.size() > 20, "lines: " + lines.size());
         assertEquals("0", Cli.parse(lines.getFirst()).get("id").asText());
     }
 }

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,16 +24,9 @@ class ReproducibilityTest {
         Path interpreted = folder.resolve("interpreted.safetensors");
         List<String> capture = Cli.args(
                 "capture ? --ids ? --dtype f32 --layers all --positions all -o ?", Cli.LLAMA, ids, interpreted);
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xint",
-                "--add-modules=jdk.incubator.vector",
-                "--enable-native-access=ALL-UNNAMED",
-                "-cp",
-                System.getProperty("java.class.path"),
-                "dev.belay.cli.Belay"));
-        command.addAll(capture);
-        Process process = new ProcessBuilder(command).inheritIO().start();
+        Process process = new ProcessBuilder(Cli.process(List.of("-Xint"), capture))
+                .inheritIO()
+                .start();
         assertEquals(0, process.waitFor());
         byte[] expected = Files.readAllBytes(interpreted);
         Path compiled = folder.resolve("compiled.safetensors");

@@ -43,16 +43,7 @@ class ResumeTest {
     }
 
     private static Process start(List<String> args, Path out) throws IOException {
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--add-modules=jdk.incubator.vector",
-                "--enable-native-access=ALL-UNNAMED",
-                "-XX:TieredStopAtLevel=1",
-                "-XX:+UseSerialGC",
-                "-cp",
-                System.getProperty("java.class.path"),
-                "dev.belay.cli.Belay"));
-        command.addAll(args);
+        List<String> command = Cli.process(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"), args);
         command.addAll(List.of("-o", out.toString(), "--resume", "--device", "cpu"));
         return new ProcessBuilder(command)
                 .redirectErrorStream(true)
