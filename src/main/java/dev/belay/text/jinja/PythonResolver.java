@@ -77,11 +77,11 @@ final class PythonResolver extends ELResolver {
         Object[] given = (Object[]) arguments[2];
         Map<String, Object> named = (Map<String, Object>) arguments[3];
         if (SIZED.contains(filter.getName())) {
-            Stream.concat(Arrays.stream(given), named.values().stream())
-                    .filter(argument ->
-                            argument instanceof Number number && Math.abs(number.doubleValue()) > Budget.LIST)
-                    .findFirst()
-                    .ifPresent(size -> Budget.list(Long.MAX_VALUE));
+            Stream.concat(Arrays.stream(given), named.values().stream()).forEach(argument -> {
+                if (argument instanceof Number size) {
+                    Budget.list((long) Math.abs(size.doubleValue()));
+                }
+            });
         }
         // What a filter goes through counts like what it makes.
         Budget.made(arguments[0]);
