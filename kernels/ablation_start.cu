@@ -1,7 +1,7 @@
 // out[g T + t, :] = x[t, :] + s (attention[t, :] - out[g T + t, :]): the start of an ablation sweep. `out` holds the part of group g that
-// is taken away from the attention's output; s is norms[g T + t], or 1 where norms is null.
+// is taken away from the attention's output; s is norms[t G + g], or 1 where norms is null.
 //
-// Shapes      x and attention f32 [T, D], norms f32 [G T] or null, out f32 [G T, D]; any D.
+// Shapes      x and attention f32 [T, D], norms f32 [T, G] or null, out f32 [G T, D]; any D.
 // Numbers     The difference rounds, and one fma of it rounds: the bits of the CPU device's vectors.
 // Geometry    Blocks of 256 threads: grid (ceil(G / 8) T, S). A block takes eight groups of a token, and the S blocks of a row take its
 //             vectors in turn; S = ceil(D / 1024) makes it one vector of four numbers a thread. The x of the grid counts the groups of a
@@ -17,7 +17,7 @@ constexpr int THREADS = 256;
 // Groups that a block takes.
 constexpr int TOGETHER = 8;
 
-// `count` groups of a token; norms and out are those of the first, `step` and `step` times D numbers before those of the next.
+// `count` groups of a token; norms and out are those of the first, one and `step` times D numbers before those of the next.
 template <int V>
 __device__ __forceinline__ void rows(const float* x, const float* attention, const float* norms, int count, int step, int width,
                                      float* out) {
@@ -27,7 +27,7 @@ __device__ __forceinline__ void rows(const float* x, const float* attention, con
         load(attention + i * V, whole);
         float* place = out + i * V;
         for (int g = 0; g < count; g++) {
-            const float s = norms == nullptr ? 1.0f : norms[static_cast<size_t>(g) * step];
+            const float s = norms == nullptr ? 1.0f : norms[g];
             float away[V];
             load(place, away);
 #pragma unroll
@@ -50,7 +50,7 @@ extern "C" __global__ void __launch_bounds__(ablation_start::THREADS)
     const int token = blockIdx.x / blocks, group = blockIdx.x % blocks * ablation_start::TOGETHER;
     const int count = min(ablation_start::TOGETHER, groups - group);
     const size_t row = static_cast<size_t>(group) * tokens + token;
-    norms = norms == nullptr ? nullptr : norms + row;
+    norms = norms == nullptr ? nullptr : norms + static_cast<size_t>(token) * groups + group;
     x += static_cast<size_t>(token) * width;
     attention += static_cast<size_t>(token) * width;
     out += row * width;

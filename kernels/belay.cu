@@ -1,4 +1,5 @@
 // All kernels in one translation unit: one fatbin, one module to load.
+#include "ablation_norms.cu"
 #include "ablation_start.cu"
 #include "add_bias.cu"
 #include "attention.cu"

@@ -37,6 +37,9 @@ final class SweepGroup implements AutoCloseable {
     private final KvCache sweepCache;
     private final DeviceBuffer attention;
     private final DeviceBuffer scaled;
+    /** s[C, heads that join], the factors that keep the norm of a token's head outputs; null where it is not kept. */
+    private final DeviceBuffer norms;
+
     private final HeadScaleTable table = new HeadScaleTable();
     private final int[] from;
     private final int[] prefixStart;
@@ -79,6 +82,7 @@ final class SweepGroup implements AutoCloseable {
                     owned.own(device.allocate("sweep attention output", (long) capture.changed() * config.hidden()));
             long outputs = (long) capture.changed() * config.attention().queryWidth();
             scaled = owned.own(device.allocateRounded("sweep head outputs", outputs));
+            norms = chosen.renormalize() ? owned.own(device.allocate("sweep norms", most)) : null;
         } catch (RuntimeException | Error e) {
             owned.close();
             throw e;
@@ -240,42 +244,20 @@ final class SweepGroup implements AutoCloseable {
             long place = offset + (long) g * tokens * config.hidden();
             device.matmul(scaled, width, column, tokens, ofHead, x, place, false);
         }
-        float[] norms = chosen.renormalize() ? norms(l, heads) : null;
+        if (norms != null) {
+            int[] gone = heads.stream().mapToInt(h -> h).toArray();
+            float[] factors = new float[config.heads()];
+            for (int h = 0; h < factors.length; h++) {
+                factors[h] = chosen.factor(l, h);
+            }
+            device.ablationNorms(capture.headOutputs(l), factors, gone, tokens, factors.length, size, norms);
+        }
         DeviceBuffer residual = capture.residual(l);
         device.ablationStart(residual, attention, norms, heads.size(), tokens, config.hidden(), x, offset);
         DeviceBuffer bias = forward.model().weights().layer(l).outputBias();
         if (bias != null) {
             device.addBias(x, offset, heads.size() * tokens, config.hidden(), bias);
         }
-    }
-
-    /** s[g·C + t] = ‖z‖ / ‖z ∘ γ without head g‖, the factor that keeps the norm of the concatenated heads. */
-    private float[] norms(int l, List<Integer> heads) {
-        int tokens = capture.tokens(l);
-        int size = config.headSize();
-        int width = config.attention().queryWidth();
-        float[] z = new float[tokens * width];
-        capture.headOutputs(l).read(0, z, 0, z.length);
-        float[] norms = new float[heads.size() * tokens];
-        for (int t = 0; t < tokens; t++) {
-            double[] squares = new double[config.heads()];
-            for (int i = 0; i < width; i++) {
-                double v = z[t * width + i];
-                squares[i / size] += v * v;
-            }
-            double before = 0;
-            double after = 0;
-            for (int h = 0; h < squares.length; h++) {
-                double gamma = chosen.factor(l, h);
-                before += squares[h];
-                after += gamma * gamma * squares[h];
-            }
-            for (int g = 0; g < heads.size(); g++) {
-                double left = after - squares[heads.get(g)];
-                norms[g * tokens + t] = left <= 0 ? 1f : (float) Math.sqrt(before / left);
-            }
-        }
-        return norms;
     }
 
     /** Sums of final scores over the transcripts of each row group. */

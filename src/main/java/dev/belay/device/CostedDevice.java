@@ -199,10 +199,21 @@ abstract class CostedDevice implements Device {
     }
 
     @Override
+    public void ablationNorms(
+            DeviceBuffer z, float[] factors, int[] chosen, int tokens, int heads, int headSize, DeviceBuffer norms) {
+        OperationCost cost = OperationCost.ablationNorms(z, tokens, heads, headSize, chosen.length);
+        run(
+                "ablationNorms",
+                tokens,
+                cost,
+                () -> device.ablationNorms(z, factors, chosen, tokens, heads, headSize, norms));
+    }
+
+    @Override
     public void ablationStart(
             DeviceBuffer x,
             DeviceBuffer attention,
-            float[] norms,
+            DeviceBuffer norms,
             int groups,
             int tokens,
             int width,

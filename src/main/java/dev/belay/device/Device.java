@@ -190,14 +190,27 @@ public interface Device extends AutoCloseable {
     void gather(DeviceBuffer in, int[] indices, int count, int width, DeviceBuffer out);
 
     /**
+     * What keeps the norm of a token's head outputs when one head more is ablated: norms[t, g] = ‖z[t]‖ / ‖z[t] ∘ γ without head
+     * chosen[g]‖, or 1 where nothing is left.
+     *
+     * @param z head outputs [T, H, HD], before any scaling
+     * @param factors γ of each of the {@code heads} heads
+     * @param chosen G heads
+     * @param norms receives [T, G]
+     */
+    void ablationNorms(
+            DeviceBuffer z, float[] factors, int[] chosen, int tokens, int heads, int headSize, DeviceBuffer norms);
+
+    /**
      * The start of an ablation sweep: out[g·T + t, :] = x[t, :] + s·(attention[t, :] − out[g·T + t, :]) where out, from element
-     * {@code outOffset} on, holds the part of group g that is taken away, and s is {@code norms[g·T + t]}, or 1 where {@code norms} is
-     * null.
+     * {@code outOffset} on, holds the part of group g that is taken away, and s is norms[t, g], or 1 where {@code norms} is null.
+     *
+     * @param norms [T, G], of {@link #ablationNorms}
      */
     void ablationStart(
             DeviceBuffer x,
             DeviceBuffer attention,
-            float[] norms,
+            DeviceBuffer norms,
             int groups,
             int tokens,
             int width,

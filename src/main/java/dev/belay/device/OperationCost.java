@@ -123,6 +123,13 @@ public record OperationCost(double flops, double bytes) {
         return new OperationCost(0, 2.0 * count * width * in.elementBytes());
     }
 
+    /** Two sums of squares, of which the second needs a sum for each head and chosen head, and a quotient. */
+    static OperationCost ablationNorms(DeviceBuffer z, int tokens, int heads, int headSize, int chosen) {
+        double numbers = (double) tokens * heads * headSize;
+        double results = (double) tokens * chosen;
+        return new OperationCost(2 * numbers + results * heads, numbers * z.elementBytes() + results * F32);
+    }
+
     static OperationCost ablationStart(int groups, int tokens, int width) {
         double numbers = (double) tokens * width;
         return new OperationCost(3 * groups * numbers, (2 * numbers + 2 * groups * numbers) * F32);

@@ -18,31 +18,32 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 
-/** tiny-cliff in float32 with its data, its golden file and scikit-learn's probe. */
-final class TinyCliff implements AutoCloseable {
-    static final Path FOLDER = Path.of("models/tiny-cliff");
+/** tiny-cliff, in float32 or on a given device, with its data, its golden file and scikit-learn's probe. */
+public final class TinyCliff implements AutoCloseable {
+    public static final Path FOLDER = Path.of("models/tiny-cliff");
 
     final Device device;
     final Model model;
     final SafetensorsFile golden = SafetensorsFile.open(Golden.path("tiny-cliff/golden.safetensors"));
-    final ForwardPass forward;
+    public final ForwardPass forward;
     final LinearProbe probe =
             new LinearProbe(golden.floats("probe.weight"), golden.floats("probe.bias")[0], LinearProbe.LAST, Map.of());
-    final ProbeScorer scorer;
+    public final ProbeScorer scorer;
 
     TinyCliff(int batchTokens) {
         this(TestDevices.open(DType.F32), batchTokens);
     }
 
     /** On a given device, which it takes over. */
-    TinyCliff(Device device, int batchTokens) {
+    public TinyCliff(Device device, int batchTokens) {
         this.device = device;
         model = Model.load(FOLDER, device, l -> {});
         forward = new ForwardPass(model, batchTokens);
         scorer = new ProbeScorer(forward, probe, "golden probe");
     }
 
-    static List<ProbeText> probes(String file) {
+    /** The probe texts of a file of its data. */
+    public static List<ProbeText> probes(String file) {
         try (Tokenizer tokenizer = Tokenizer.load(FOLDER)) {
             TextFormat format = new TextFormat(tokenizer, ChatTemplate.load(FOLDER), ThinkingMarkers.THINK, false);
             return Transcripts.read(FOLDER.resolve("data").resolve(file)).stream()

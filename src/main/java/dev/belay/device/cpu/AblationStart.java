@@ -5,12 +5,13 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
-/** out[g·T + t, :] = x[t, :] + s · (attention[t, :] − out[g·T + t, :]); one row of the task is one (g, t). */
+/** out[g·T + t, :] = x[t, :] + s[t, g] · (attention[t, :] − out[g·T + t, :]); one row of the task is one (g, t). */
 final class AblationStart extends RowTask {
     private MemorySegment x;
     private MemorySegment attention;
     private MemorySegment out;
-    private float[] norms;
+    private MemorySegment norms;
+    private int groups;
     private int tokens;
     private int width;
 
@@ -18,7 +19,7 @@ final class AblationStart extends RowTask {
             ThreadTeam team,
             CpuBuffer x,
             CpuBuffer attention,
-            float[] norms,
+            CpuBuffer norms,
             int groups,
             int tokens,
             int width,
@@ -27,7 +28,8 @@ final class AblationStart extends RowTask {
         this.x = x.segment();
         this.attention = attention.segment();
         this.out = out.segment().asSlice(outOffset * Float.BYTES);
-        this.norms = norms;
+        this.norms = norms == null ? null : norms.segment();
+        this.groups = groups;
         this.tokens = tokens;
         this.width = width;
         over(team, groups * tokens, width);
@@ -36,7 +38,7 @@ final class AblationStart extends RowTask {
     @Override
     void rows(int from, int to, int worker) {
         for (int r = from; r < to; r++) {
-            float s = norms == null ? 1f : norms[r];
+            float s = norms == null ? 1f : norms.getAtIndex(JAVA_FLOAT, r % tokens * groups + r / tokens);
             long token = 4L * (r % tokens) * width;
             long row = 4L * r * width;
             int i = 0;

@@ -39,6 +39,7 @@ public final class CpuDevice implements Device {
     private final RowScatter rowScatter = new RowScatter();
     private final BiasSum biasSum = new BiasSum();
     private final RowGather rowGather = new RowGather();
+    private final AblationNorms ablationNorms = new AblationNorms();
     private final AblationStart ablationStart = new AblationStart();
     private final HeadDots headDots = new HeadDots();
     private final FusedFeedForward fusedFeedForward;
@@ -312,10 +313,18 @@ public final class CpuDevice implements Device {
     }
 
     @Override
+    public void ablationNorms(
+            DeviceBuffer z, float[] factors, int[] chosen, int tokens, int heads, int headSize, DeviceBuffer norms) {
+        z.check("ablationNorms", 0, (long) tokens * heads * headSize);
+        norms.check("ablationNorms", 0, (long) tokens * chosen.length);
+        ablationNorms.run(team, CpuBuffer.of(z), factors, chosen, tokens, heads, headSize, CpuBuffer.of(norms));
+    }
+
+    @Override
     public void ablationStart(
             DeviceBuffer x,
             DeviceBuffer attention,
-            float[] norms,
+            DeviceBuffer norms,
             int groups,
             int tokens,
             int width,
@@ -324,11 +333,14 @@ public final class CpuDevice implements Device {
         x.check("ablationStart", 0, (long) tokens * width);
         attention.check("ablationStart", 0, (long) tokens * width);
         out.check("ablationStart", outOffset, (long) groups * tokens * width);
+        if (norms != null) {
+            norms.check("ablationStart norms", 0, (long) groups * tokens);
+        }
         ablationStart.run(
                 team,
                 CpuBuffer.of(x),
                 CpuBuffer.of(attention),
-                norms,
+                norms == null ? null : CpuBuffer.of(norms),
                 groups,
                 tokens,
                 width,

@@ -11,6 +11,7 @@ import dev.belay.device.DeviceBuffer;
 import dev.belay.device.DeviceClock;
 import dev.belay.device.DeviceException;
 import dev.belay.device.DeviceMatrix;
+import dev.belay.device.DeviceMemoryException;
 import dev.belay.device.HeadScaleTable;
 import dev.belay.device.HeadTerms;
 import dev.belay.device.HostMatrix;
@@ -133,7 +134,12 @@ public final class CudaDevice implements Device {
         int columns = parts.getFirst().columns();
         int rows = Bounds.stackedRows(parts);
         allocations++;
-        CudaMatrix matrix = CudaMatrix.allocate(name, rows, columns, dtype, pool);
+        CudaMatrix matrix;
+        try {
+            matrix = CudaMatrix.allocate(name, rows, columns, dtype, pool);
+        } catch (DeviceMemoryException e) {
+            throw CudaErrors.noRoomForWeights(name, (long) rows * columns * dtype.bytes(), e);
+        }
         long target = matrix.address();
         for (HostMatrix part : parts) {
             uploader.upload(part.data(), part.type(), target, dtype);
@@ -567,10 +573,32 @@ public final class CudaDevice implements Device {
     }
 
     @Override
+    public void ablationNorms(
+            DeviceBuffer z, float[] factors, int[] chosen, int tokens, int heads, int headSize, DeviceBuffer norms) {
+        z.check("ablationNorms", 0, (long) tokens * heads * headSize);
+        norms.check("ablationNorms", 0, (long) tokens * chosen.length);
+        if (tokens == 0 || chosen.length == 0) {
+            return;
+        }
+        staging.room((long) (heads + chosen.length) * Integer.BYTES + 512);
+        CudaBuffer source = CudaBuffer.of(z);
+        CudaKernel kernel = kernel(
+                source.type() == DType.F32 ? KernelCatalog.ABLATION_NORMS_F32 : KernelCatalog.ABLATION_NORMS_BF16);
+        kernel.pointer(source.address())
+                .pointer(staging.floats(factors, heads))
+                .pointer(staging.ints(chosen, chosen.length))
+                .i32(chosen.length)
+                .i32(heads)
+                .i32(headSize)
+                .pointer(CudaBuffer.of(norms).address());
+        queue.launch(kernel, KernelCatalog.ablationNormsShape(tokens, heads));
+    }
+
+    @Override
     public void ablationStart(
             DeviceBuffer x,
             DeviceBuffer attention,
-            float[] norms,
+            DeviceBuffer norms,
             int groups,
             int tokens,
             int width,
@@ -582,7 +610,11 @@ public final class CudaDevice implements Device {
         if (groups == 0 || tokens == 0) {
             return;
         }
-        long factors = norms == null ? 0 : staging.floats(norms, groups * tokens);
+        long factors = 0;
+        if (norms != null) {
+            norms.check("ablationStart norms", 0, (long) groups * tokens);
+            factors = CudaBuffer.of(norms).address();
+        }
         CudaKernel kernel = kernel(KernelCatalog.ABLATION_START_F32);
         kernel.pointer(CudaBuffer.of(x).address())
                 .pointer(CudaBuffer.of(attention).address())

@@ -41,6 +41,14 @@ final class CudaErrors {
                 : new DeviceException(message);
     }
 
+    /** What to say where weights do not fit, which smaller batches do not mend. */
+    static DeviceMemoryException noRoomForWeights(String name, long bytes, DeviceMemoryException cause) {
+        return new DeviceMemoryException(
+                "no room on the GPU for the weights: " + name + " takes " + bytes + " bytes more; " + memory()
+                        + "use --dtype bf16, a GPU with more memory, or --device cpu",
+                cause);
+    }
+
     /** "OPERATION failed: NAME (CODE), what it means; what to do". */
     static String describe(int code, String operation) {
         return operation + " failed: " + name(code) + " (" + code + "), " + meaning(code) + "; " + advice(code);
@@ -92,14 +100,19 @@ final class CudaErrors {
 
     /** "free 412 MB of 80000 MB; ", or nothing if the driver does not say. */
     private static String memory() {
+        long[] memory = freeAndTotal();
+        return memory == null ? "" : "free " + memory[0] / 1_000_000 + " MB of " + memory[1] / 1_000_000 + " MB; ";
+    }
+
+    /** Bytes of the device's memory that are free, and all; null if the driver does not say. */
+    static long[] freeAndTotal() {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment free = arena.allocate(JAVA_LONG);
             MemorySegment total = arena.allocate(JAVA_LONG);
-            if (CudaDriver.cuMemGetInfo_v2(free, total) != CudaDriver.CUDA_SUCCESS()) {
-                return "";
-            }
-            return "free " + free.get(JAVA_LONG, 0) / 1_000_000 + " MB of " + total.get(JAVA_LONG, 0) / 1_000_000
-                    + " MB; ";
+            int code = CudaDriver.cuMemGetInfo_v2(free, total);
+            return code == CudaDriver.CUDA_SUCCESS()
+                    ? new long[] {free.get(JAVA_LONG, 0), total.get(JAVA_LONG, 0)}
+                    : null;
         }
     }
 }

@@ -3,7 +3,6 @@ package dev.belay.device.cuda;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 
 import dev.belay.bindings.cuda.CudaDriver;
-import dev.belay.device.DeviceException;
 import dev.belay.device.DeviceMemoryException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -19,8 +18,11 @@ final class CudaQueue implements AutoCloseable {
     /** Waits after every launch, so that the one that fails is told for sure. */
     static final String BLOCKING_PROPERTY = "belay.cuda.blocking";
 
-    /** Graphs kept, and lists remembered. */
-    private static final int KEPT = 64;
+    /** {@code false} starts every command alone, never a graph. */
+    static final String GRAPHS_PROPERTY = "belay.cuda.graphs";
+
+    /** Graphs kept, and lists remembered: a sweep has one a layer for each size of its batches. */
+    private static final int KEPT = 512;
     /** Launches named when one of them failed. */
     private static final int NAMED = 3;
 
@@ -35,7 +37,7 @@ final class CudaQueue implements AutoCloseable {
     private final CommandList held = new CommandList();
     private final LinkedHashMap<CommandList, CudaGraph> graphs = new LinkedHashMap<>(KEPT, 0.75f, true);
     private final boolean blocking = Boolean.getBoolean(BLOCKING_PROPERTY);
-    private final boolean useGraphs = !blocking && !"false".equals(System.getProperty("belay.cuda.graphs"));
+    private final boolean useGraphs = !blocking && !"false".equals(System.getProperty(GRAPHS_PROPERTY));
     private final CudaKernel[] lastKernels = new CudaKernel[NAMED];
     private final LaunchShape[] lastShapes = new LaunchShape[NAMED];
     private long launches;
@@ -284,7 +286,7 @@ final class CudaQueue implements AutoCloseable {
 
     private void check(int code, String call) {
         if (code != CudaDriver.CUDA_SUCCESS()) {
-            throw new DeviceException(CudaErrors.describe(code, call + lastLaunches()));
+            throw CudaErrors.exception(code, CudaErrors.describe(code, call + lastLaunches()));
         }
     }
 

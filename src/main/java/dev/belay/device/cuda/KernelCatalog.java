@@ -21,6 +21,8 @@ final class KernelCatalog {
 
     static final int QKV_THREADS = 128;
     static final int COPY_THREADS = 256;
+    static final int ABLATION_NORMS_THREADS = 256;
+    private static final int ABLATION_NORMS_HEADS = 1024;
     static final int ABLATION_START_THREADS = 256;
     private static final int ABLATION_START_GROUPS = 8;
     static final int ATTRIBUTION_THREADS = 128;
@@ -70,6 +72,8 @@ final class KernelCatalog {
     static final KernelSignature GATHER_F32 = gather("belay_gather_f32");
     static final KernelSignature GATHER_BF16 = gather("belay_gather_bf16");
     static final KernelSignature ROUND_F32_BF16 = round("belay_round_f32_bf16");
+    static final KernelSignature ABLATION_NORMS_F32 = ablationNorms("belay_ablation_norms_f32");
+    static final KernelSignature ABLATION_NORMS_BF16 = ablationNorms("belay_ablation_norms_bf16");
     static final KernelSignature ABLATION_START_F32 = ablationStart("belay_ablation_start_f32");
     static final KernelSignature SCATTER_F32 = add(
             "belay_scatter_f32",
@@ -163,6 +167,19 @@ final class KernelCatalog {
 
     private static LaunchShape copyShape(int rows, int width) {
         return LaunchShape.split(rows, Math.ceilDiv(width, COPY_PER_THREAD), COPY_THREADS);
+    }
+
+    /**
+     * Geometry of ablation_norms of T tokens.
+     *
+     * @throws DeviceException if there are more heads than it has shared memory for
+     */
+    static LaunchShape ablationNormsShape(int tokens, int heads) {
+        if (heads > ABLATION_NORMS_HEADS) {
+            throw new DeviceException("no CUDA kernel keeps the norm of more than " + ABLATION_NORMS_HEADS
+                    + " heads, and here are " + heads + "; use --device cpu");
+        }
+        return new LaunchShape(tokens, 1, ABLATION_NORMS_THREADS);
     }
 
     /** Geometry of ablation_start to [G · T, D]. */
@@ -329,6 +346,20 @@ final class KernelCatalog {
 
     private static KernelSignature round(String name) {
         return add(name, COPY_THREADS, 0, pointer("in"), i32("inStride"), i32("width"), pointer("out"));
+    }
+
+    private static KernelSignature ablationNorms(String name) {
+        return add(
+                name,
+                ABLATION_NORMS_THREADS,
+                0,
+                pointer("z"),
+                pointer("factors"),
+                pointer("chosen"),
+                i32("groups"),
+                i32("heads"),
+                i32("headSize"),
+                pointer("norms"));
     }
 
     private static KernelSignature ablationStart(String name) {

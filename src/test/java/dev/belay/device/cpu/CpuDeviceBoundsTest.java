@@ -93,6 +93,13 @@ class CpuDeviceBoundsTest {
         refuses(outside("ablationStart", 32, 0), () -> device.ablationStart(small, large, null, 1, 4, 8, large, 0));
         refuses(outside("ablationStart", 32, 0), () -> device.ablationStart(large, small, null, 1, 4, 8, large, 0));
         refuses(outside("ablationStart", 32, 0), () -> device.ablationStart(large, large, null, 2, 2, 8, small, 0));
+        float[] ones = {1, 1};
+        int[] four = {0, 1, 0, 1};
+        refuses(outside("ablationNorms", 32, 0), () -> device.ablationNorms(small, ones, four, 4, 2, 4, large));
+        refuses(outside("ablationNorms", 32, 0), () -> device.ablationNorms(large, ones, four, 8, 2, 4, small));
+        refuses(
+                outside("ablationStart norms", 32, 0),
+                () -> device.ablationStart(large, large, small, 4, 8, 2, large, 0));
         refuses(outside("dot", 32, 0), () -> device.dot(small, large, 4, 8, new float[4]));
         refuses(outside("dot vector", 32, 0), () -> device.dot(large, small, 1, 32, new float[1]));
     }

@@ -7,6 +7,7 @@ import dev.belay.Closeness;
 import dev.belay.Closeness.Expected;
 import dev.belay.device.DType;
 import dev.belay.device.TokenLayout;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -122,26 +123,42 @@ class RowOpsTest {
         float[] x = OpData.outliers(5, tokens, width);
         float[] whole = OpData.outliers(6, tokens, width);
         float[] away = OpData.normal(7, groups * tokens * width);
-        float[] norms = withNorms ? OpData.normal(8, groups * tokens) : null;
+        float[] norms = OpData.normal(8, groups * tokens);
         double[] expected = new double[away.length];
         double[] scale = new double[away.length];
         for (int i = 0; i < away.length; i++) {
-            double s = withNorms ? norms[i / width] : 1;
             int token = i % (tokens * width);
+            double s = withNorms ? norms[token / width * groups + i / (tokens * width)] : 1;
             expected[i] = x[token] + s * ((double) whole[token] - away[i]);
             scale[i] = Math.abs(x[token]) + Math.abs(s) * (Math.abs(whole[token]) + Math.abs(away[i]));
         }
         try (CpuBuffer stream = OpData.upload(device, "x", x);
                 CpuBuffer attention = OpData.upload(device, "attention", whole);
+                CpuBuffer factors = OpData.upload(device, "norms", norms);
                 CpuBuffer out = OpData.output(device, 5 + away.length)) {
             out.write(5, away, 0, away.length);
-            device.ablationStart(stream, attention, norms, groups, tokens, width, out, 5);
+            device.ablationStart(stream, attention, withNorms ? factors : null, groups, tokens, width, out, 5);
             OpData.download(out, 5 + away.length);
             assertTrue(Float.isNaN(OpData.read(out, 4, 1)[0]), "the element before the output was written");
             // A difference, a product and a sum: three roundings.
             float[] actual = OpData.read(out, 5, away.length);
             String what = groups + " groups of " + tokens + " × " + width;
             Closeness.assertClose(new Expected(expected, scale), actual, 0, 3 * UNIT, width, what);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, 1, 1", "3, 17, 2", "9, 64, 9"})
+    void ablationNorms(int heads, int headSize, int groups) {
+        int[] chosen = IntStream.range(0, groups).map(g -> (heads - 1 - g)).toArray();
+        for (int tokens : TOKENS) {
+            NormReference reference = new NormReference(tokens, heads, headSize, chosen);
+            try (CpuBuffer z = OpData.upload(device, "z", reference.z());
+                    CpuBuffer out = OpData.output(device, tokens * groups)) {
+                device.ablationNorms(z, reference.factors(), chosen, tokens, heads, headSize, out);
+                // Sums of at most 2⁹ squares in float64; only the result rounds to float32.
+                check(reference.norms(), out, 1.001 * UNIT, groups, "ablationNorms of " + tokens);
+            }
         }
     }
 

@@ -78,7 +78,7 @@ class CudaAblationStartTest {
         float[] away = OpData.normal(3, groups * tokens * width);
         float[] actual = run(x, attention, norms, away, groups, tokens, width, skip);
         for (int r = 0; r < groups * tokens; r++) {
-            float s = norms == null ? 1 : norms[r];
+            float s = norms == null ? 1 : norms[r % tokens * groups + r / tokens];
             for (int i = 0; i < width; i++) {
                 int place = r * width + i;
                 int token = r % tokens * width + i;

@@ -40,8 +40,6 @@ import org.junit.jupiter.params.provider.ValueSource;
  * out is told. Its numbers are those of the tests of all devices, which run with {@code -Dbelay.device=cuda}.
  */
 class CudaDeviceTest {
-    private static final String GRAPHS = "belay.cuda.graphs";
-
     @BeforeAll
     static void needsADevice() {
         CudaAvailability availability = CudaAvailability.get();
@@ -106,12 +104,12 @@ class CudaDeviceTest {
     void graphsGiveTheBitsOfSingleLaunches(DType dtype) {
         Sampling warm = new Sampling(1.3f, 20, 0.95f, 7);
         float[] single;
-        System.setProperty(GRAPHS, "false");
+        System.setProperty(CudaQueue.GRAPHS_PROPERTY, "false");
         try (Opened m = Opened.llama(dtype)) {
             single = m.generate(24, warm);
             assertEquals(0, m.device.queue().graphLaunches());
         } finally {
-            System.clearProperty(GRAPHS);
+            System.clearProperty(CudaQueue.GRAPHS_PROPERTY);
         }
         for (int run = 0; run < 2; run++) {
             try (Opened m = Opened.llama(dtype)) {

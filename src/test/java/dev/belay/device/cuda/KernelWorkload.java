@@ -68,6 +68,8 @@ record KernelWorkload(
         all.add(gather(KernelCatalog.GATHER_F32, 4));
         all.add(gather(KernelCatalog.GATHER_BF16, 2));
         all.add(round());
+        all.add(ablationNorms(KernelCatalog.ABLATION_NORMS_F32, 4));
+        all.add(ablationNorms(KernelCatalog.ABLATION_NORMS_BF16, 2));
         all.add(ablationStart());
         all.add(scatter());
         all.add(addBias());
@@ -246,6 +248,23 @@ record KernelWorkload(
                         new I32(WIDTH),
                         new I32(WIDTH),
                         new Numbers("out", numbers * 2)));
+    }
+
+    private static KernelWorkload ablationNorms(KernelSignature kernel, int bytes) {
+        long numbers = (long) TOKENS * HEADS * HEAD_SIZE;
+        return new KernelWorkload(
+                kernel,
+                "T " + TOKENS + ", H " + HEADS + ", HD " + HEAD_SIZE + ", G " + HEADS,
+                KernelCatalog.ablationNormsShape(TOKENS, HEADS),
+                numbers * bytes + HEADS * 8L + TOKENS * HEADS * 4L,
+                List.of(
+                        new Numbers("z", numbers * bytes),
+                        new Numbers("factors", HEADS * 4L),
+                        new Integers("chosen", ascending(HEADS)),
+                        new I32(HEADS),
+                        new I32(HEADS),
+                        new I32(HEAD_SIZE),
+                        new Numbers("norms", TOKENS * HEADS * 4L)));
     }
 
     private static KernelWorkload ablationStart() {
