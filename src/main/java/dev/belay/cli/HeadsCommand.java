@@ -5,6 +5,7 @@ import dev.belay.cliff.CostModel;
 import dev.belay.cliff.HeadRanking;
 import dev.belay.cliff.ProbeScorer;
 import dev.belay.device.Device;
+import dev.belay.device.DeviceMemoryException;
 import dev.belay.device.DevicePeaks;
 import dev.belay.device.Work;
 import dev.belay.forward.ForwardPass;
@@ -83,7 +84,7 @@ final class HeadsCommand implements Callable<Integer> {
         try (Session session = input.open(options);
                 Run run = runs.open(session, output)) {
             // Before the pass takes its memory.
-            DevicePeaks peaks = method == Method.direct ? null : session.peaks();
+            DevicePeaks peaks = method == Method.direct ? null : peaks(session);
             List<ProbeText> texts = sweep.limited(input.probeTexts(session));
             ForwardPass forward = session.forward();
             try (ProbeScorer scorer = new ProbeScorer(forward, loaded, probe.file)) {
@@ -101,6 +102,15 @@ final class HeadsCommand implements Callable<Integer> {
             }
         }
         return 0;
+    }
+
+    /** The device's peaks, for the prediction; null, and no prediction, where there is no room to measure them. */
+    private static DevicePeaks peaks(Session session) {
+        try {
+            return session.peaks();
+        } catch (DeviceMemoryException e) {
+            return null;
+        }
     }
 
     /** Says which options do not matter. */

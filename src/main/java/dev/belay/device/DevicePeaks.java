@@ -35,7 +35,11 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
 
     private static final int REPEATS = 4;
 
-    /** Measures; takes a moment, and memory that is free again afterwards. */
+    /**
+     * Measures; takes a moment, and memory that is free again afterwards.
+     *
+     * @throws DeviceMemoryException if there is not even room for a few megabytes
+     */
     public static DevicePeaks measure(Device device) {
         return new DevicePeaks(copyRate(device), productRate(device));
     }
@@ -55,14 +59,21 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
                 n -> 2.0 * n * COPY_WIDTH * Float.BYTES);
     }
 
-    /** Bytes a second of work on some rows: the first, or as many times {@code growth} as it needs to take long, or the last. */
+    /**
+     * Bytes a second of work on some rows: the first, or as many times {@code growth} as it needs to take long, or the last, or the most
+     * that there is room for.
+     */
     private static double rate(
             int first, int last, int growth, IntToDoubleFunction milliseconds, IntToDoubleFunction bytes) {
         int rows = first;
         double taken = milliseconds.applyAsDouble(rows);
         while (rows < last && taken <= LONG_MILLISECONDS) {
+            try {
+                taken = milliseconds.applyAsDouble(rows * growth);
+            } catch (DeviceMemoryException e) {
+                break;
+            }
             rows *= growth;
-            taken = milliseconds.applyAsDouble(rows);
         }
         return bytes.applyAsDouble(rows) / taken * 1e3;
     }
@@ -108,7 +119,15 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
     private static double productRate(Device device) {
         double rate = 0;
         for (int size = FIRST_PRODUCT; size <= LAST_PRODUCT; size *= 2) {
-            double milliseconds = product(device, size);
+            double milliseconds;
+            try {
+                milliseconds = product(device, size);
+            } catch (DeviceMemoryException e) {
+                if (size == FIRST_PRODUCT) {
+                    throw e;
+                }
+                break;
+            }
             rate = Math.max(rate, 2.0 * size * size * size / milliseconds * 1e3);
             if (milliseconds > LONG_MILLISECONDS) {
                 break;

@@ -4,12 +4,16 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.belay.device.SoftCuda;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
@@ -23,45 +27,62 @@ import org.junit.jupiter.params.provider.ValueSource;
  * failed kernel spoils the device for its process.
  */
 class CudaFailureTest {
-    private static final Path SOFTCUDA = Path.of("native/softcuda/build/libsoftcuda.so");
-    private static final Path SOFTCUBLAS = Path.of("native/softcuda/build/libsoftcublaslt.so");
-    private static final Path PTX = Path.of("kernels/build/belay.ptx");
     private static final String KERNEL = "belay_swiglu_f32_bf16";
 
     @TempDir
     static Path folder;
 
+    /** Threads of swiglu that pass: those of about 12 decode steps of the llama family's layers. */
+    private static final int THREADS_BEFORE = 12 * 3 * 256;
+
     private static Path planted;
+
+    private static Path plantedLater;
 
     @BeforeAll
     static void plant() throws Exception {
-        assumeTrue(
-                Files.exists(SOFTCUDA) && Files.exists(SOFTCUBLAS), "softcuda is not built: make -C native/softcuda");
-        assumeTrue(Files.exists(PTX), "the kernels are not built: make -C kernels");
-        String ptx = Files.readString(PTX, StandardCharsets.ISO_8859_1);
+        SoftCuda.require();
+        planted = plant("planted.ptx", "", "\ttrap;\n");
+        plantedLater = plant("planted-later.ptx", ".global .align 4 .u32 planted_threads;\n", """
+                    .reg .u32 %planted_count;
+                    .reg .pred %planted_end;
+                    atom.global.add.u32 %planted_count, [planted_threads], 1;
+                    setp.gt.u32 %planted_end, %planted_count, LAST;
+                    @%planted_end trap;
+                """.replace(
+                        "LAST", String.valueOf(THREADS_BEFORE)));
+    }
+
+    /** Writes the PTX with a declaration before the kernel and instructions at its start. */
+    private static Path plant(String name, String declaration, String instructions) throws Exception {
+        String ptx = Files.readString(SoftCuda.PTX, StandardCharsets.ISO_8859_1);
         int entry = ptx.indexOf(".entry " + KERNEL + "(");
-        assertTrue(entry > 0, KERNEL + " is in " + PTX);
+        assertTrue(entry > 0, KERNEL + " is in " + SoftCuda.PTX);
+        int line = ptx.lastIndexOf('\n', entry) + 1;
         int body = ptx.indexOf('{', entry) + 1;
-        planted = folder.resolve("planted.ptx");
-        Files.writeString(
-                planted, ptx.substring(0, body) + "\n\ttrap;\n" + ptx.substring(body), StandardCharsets.ISO_8859_1);
+        String changed = ptx.substring(0, line) + declaration + ptx.substring(line, body) + "\n" + instructions
+                + ptx.substring(body);
+        return Files.writeString(folder.resolve(name), changed, StandardCharsets.ISO_8859_1);
     }
 
     private record Ended(int code, List<String> err) {}
 
     private static Ended belay(boolean blocking, Path kernels, Object... arguments) throws Exception {
-        List<String> command = Cli.process(
-                List.of(
-                        "-Dbelay.cuda.library=" + SOFTCUDA.toAbsolutePath(),
-                        "-Dbelay.cublas.library=" + SOFTCUBLAS.toAbsolutePath(),
-                        "-Dbelay.cuda.kernels=" + kernels,
-                        "-Dbelay.cuda.blocking=" + blocking),
-                Stream.of(arguments).map(Object::toString).toList());
+        return belay(Map.of(), blocking, kernels, arguments);
+    }
+
+    private static Ended belay(Map<String, String> environment, boolean blocking, Path kernels, Object... arguments)
+            throws Exception {
+        List<String> options = new ArrayList<>(SoftCuda.options(kernels, SoftCuda.PRODUCTS));
+        options.add("-Dbelay.cuda.blocking=" + blocking);
+        List<String> command =
+                Cli.process(options, Stream.of(arguments).map(Object::toString).toList());
         Path err = folder.resolve("err");
-        Process process = new ProcessBuilder(command)
+        ProcessBuilder builder = new ProcessBuilder(command)
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-                .redirectError(err.toFile())
-                .start();
+                .redirectError(err.toFile());
+        builder.environment().putAll(environment);
+        Process process = builder.start();
         assertTrue(process.waitFor(5, TimeUnit.MINUTES), "the process ends");
         List<String> lines = Files.readAllLines(err).stream()
                 .filter(line -> line.startsWith("belay:") && !line.contains("loading"))
@@ -103,6 +124,109 @@ class CudaFailureTest {
         assertFalse(Files.exists(out));
     }
 
+    /** A decode step is a graph from its third time on: a kernel that fails in one is told as one that fails alone. */
+    @Test
+    void aKernelThatFailsInAGraphIsTold() throws Exception {
+        Path ids = Cli.write(folder.resolve("prompt.json"), "[[5, 6, 7, 8]]");
+        Object[] generate = {
+            "generate",
+            Cli.LLAMA,
+            "--ids",
+            ids,
+            "--max-new-tokens",
+            40,
+            "--device",
+            "cuda",
+            "--dtype",
+            "bf16",
+            "-o",
+            folder.resolve("never.jsonl")
+        };
+        Ended ended = belay(false, plantedLater, generate);
+        assertEquals(1, ended.code(), ended.toString());
+        assertEquals(1, ended.err().size(), ended.toString());
+        String line = ended.err().getFirst();
+        assertTrue(line.contains("other launches, then the launch of belay_"), line);
+        assertTrue(line.contains("CUDA_ERROR_LAUNCH_FAILED (719)"), line);
+        assertTrue(line.contains("-Dbelay.cuda.blocking=true tells which launch it was"), line);
+        ended = belay(true, plantedLater, generate);
+        assertEquals(1, ended.code(), ended.toString());
+        assertTrue(ended.err().getFirst().contains("after the launch of " + KERNEL), ended.toString());
+    }
+
+    /** Memory for a part of the batch that was asked for: the sweep goes on with smaller ones, to the same scores. */
+    @Test
+    void aSweepThatRunsOutOfMemoryGoesOn() throws Exception {
+        Path probe = GoldenFiles.probe(folder.resolve("probe.safetensors"));
+        List<Map<String, Double>> scores = new ArrayList<>();
+        for (String memory : List.of("2G", "12M")) {
+            Path out = folder.resolve("heads-" + memory + ".json");
+            Ended ended = belay(Map.of("SOFTCUDA_MEMORY", memory), false, SoftCuda.PTX, sweep(probe, out));
+            assertEquals(0, ended.code(), ended.toString());
+            Map<String, Double> byHead = new TreeMap<>();
+            for (JsonNode head : Cli.json(out).get("ranking")) {
+                String name = head.get("layer") + "," + head.get("head");
+                byHead.put(name, head.get("score").doubleValue());
+            }
+            scores.add(byHead);
+        }
+        assertEquals(48, scores.getFirst().size());
+        assertEquals(scores.getFirst().keySet(), scores.getLast().keySet());
+        scores.getFirst()
+                .forEach((head, score) -> assertEquals(score, scores.getLast().get(head), 2e-3, head));
+    }
+
+    /** A batch that was asked for and does not fit is not made smaller without a word. */
+    @Test
+    void aBatchThatDoesNotFitIsTold() throws Exception {
+        Path probe = GoldenFiles.probe(folder.resolve("probe.safetensors"));
+        Path out = folder.resolve("nothing.json");
+        Object[] sweep = Stream.concat(Stream.of(sweep(probe, out)), Stream.of("--batch-tokens", 65536))
+                .toArray();
+        Ended ended = belay(Map.of("SOFTCUDA_MEMORY", "100M"), false, SoftCuda.PTX, sweep);
+        assertEquals(1, ended.code(), ended.toString());
+        assertEquals(1, ended.err().size(), ended.toString());
+        assertTrue(ended.err().getFirst().contains("CUDA_ERROR_OUT_OF_MEMORY (2)"), ended.toString());
+        assertTrue(ended.err().getFirst().contains("lower --batch-tokens"), ended.toString());
+        assertFalse(Files.exists(out));
+    }
+
+    /** Smaller batches do not make room for weights: the message does not ask for them. */
+    @Test
+    void whenTheWeightsDoNotFitTheMessageSaysSo() throws Exception {
+        Path probe = GoldenFiles.probe(folder.resolve("probe.safetensors"));
+        Path out = folder.resolve("none.json");
+        Ended ended = belay(Map.of("SOFTCUDA_MEMORY", "6M"), false, SoftCuda.PTX, sweep(probe, out));
+        assertEquals(1, ended.code(), ended.toString());
+        assertEquals(1, ended.err().size(), ended.toString());
+        assertTrue(ended.err().getFirst().contains("no room on the GPU for the weights: model."), ended.toString());
+        assertTrue(ended.err().getFirst().contains("--device cpu"), ended.toString());
+        assertFalse(ended.err().getFirst().contains("--batch-tokens"), ended.toString());
+    }
+
+    private static Object[] sweep(Path probe, Path out) {
+        return new Object[] {
+            "heads",
+            Cli.TINY,
+            "--data",
+            Cli.data("attacks.jsonl"),
+            "--limit",
+            4,
+            "--method",
+            "causal",
+            "--positions",
+            "closing",
+            "--probe",
+            probe,
+            "--device",
+            "cuda",
+            "--dtype",
+            "bf16",
+            "-o",
+            out
+        };
+    }
+
     /** What was written before the failure is whole: the first command's file, and nothing half of the second's. */
     @Test
     void filesWrittenBeforeStayWhole() throws Exception {
@@ -111,7 +235,7 @@ class CudaFailureTest {
         Object[] capture = {
             "capture", Cli.LLAMA, "--ids", ids, "--positions", "all", "--device", "cuda", "--dtype", "bf16", "-o", out
         };
-        assertEquals(0, belay(false, PTX.toAbsolutePath(), capture).code());
+        assertEquals(0, belay(false, SoftCuda.PTX, capture).code());
         byte[] before = Files.readAllBytes(out);
         assertEquals(1, belay(false, planted, capture).code());
         assertArrayEquals(before, Files.readAllBytes(out));

@@ -3,9 +3,9 @@ package dev.belay.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.belay.device.SoftCuda;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -20,11 +20,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** {@code belay doctor}, in processes of its own, as a process finds its libraries once. On softcuda where that is built. */
 class DoctorCommandTest {
-    private static final Path SOFTCUDA =
-            Path.of("native/softcuda/build/libsoftcuda.so").toAbsolutePath();
-    private static final Path SOFTCUBLAS =
-            Path.of("native/softcuda/build/libsoftcublaslt.so").toAbsolutePath();
-
     @TempDir
     static Path folder;
 
@@ -57,11 +52,10 @@ class DoctorCommandTest {
     }
 
     private static List<String> softcuda(Path kernels) {
-        assumeTrue(
-                Files.exists(SOFTCUDA) && Files.exists(SOFTCUBLAS), "softcuda is not built: make -C native/softcuda");
+        SoftCuda.require();
         return List.of(
-                "belay.cuda.library=" + SOFTCUDA,
-                "belay.cublas.library=" + SOFTCUBLAS,
+                "belay.cuda.library=" + SoftCuda.DRIVER,
+                "belay.cublas.library=" + SoftCuda.PRODUCTS,
                 "belay.cuda.kernels=" + kernels);
     }
 
@@ -118,7 +112,8 @@ class DoctorCommandTest {
         Map<String, String> environment = Map.of("SOFTCUDA_ARCH", architecture, "SOFTCUDA_MEMORY", "3G");
         JsonNode json = doctor(environment, softcuda(ptx), "--json").json();
         assertEquals("13.0", json.get("cuda_driver").get("version").asText());
-        assertEquals(SOFTCUDA.toString(), json.get("cuda_driver").get("file").asText());
+        assertEquals(
+                SoftCuda.DRIVER.toString(), json.get("cuda_driver").get("file").asText());
         JsonNode gpu = json.get("gpus").get(0);
         assertTrue(gpu.get("name").asText().contains(name), json.toString());
         assertEquals(capability, gpu.get("compute_capability").asText());

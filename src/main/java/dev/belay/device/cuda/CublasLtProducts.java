@@ -9,6 +9,7 @@ import dev.belay.bindings.cublas.Cublas;
 import dev.belay.bindings.cublas.cublasLtMatmulHeuristicResult_t;
 import dev.belay.device.DType;
 import dev.belay.device.DeviceException;
+import dev.belay.device.DeviceMemoryException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -25,8 +26,11 @@ import java.util.Map;
  * computed by the own kernels. A token's result may depend on the number of tokens, by rounding.
  */
 final class CublasLtProducts implements CudaProducts {
-    /** Most bytes of device memory that an algorithm may use for itself. */
+    /** Most bytes of device memory that an algorithm may use for itself; none where the device has no room for them. */
     private static final long WORKSPACE_BYTES = 32L << 20;
+
+    /** The workspace is taken where as many would be free. */
+    private static final int LEAST_SHARE = 8;
 
     /** No algorithm asks for more alignment. */
     private static final int MAX_ALIGNMENT = 16;
@@ -52,13 +56,22 @@ final class CublasLtProducts implements CudaProducts {
     private final MemorySegment handle;
     private final MemorySegment one = arena.allocateFrom(JAVA_FLOAT, 1);
     private final MemorySegment zero = arena.allocateFrom(JAVA_FLOAT, 0);
-    private CudaMemory workspace;
+    private final CudaMemory workspace;
     private boolean closed;
 
     private CublasLtProducts(CudaContext context, CudaModule module, MemorySegment handle) {
         this.context = context;
         this.handle = handle;
         kernels = new KernelProducts(context, module, "cuBLASLt has no algorithm");
+        workspace = workspace(context);
+    }
+
+    /** Taken before weights and buffers, so that it is never what a run in its middle has no room for; null on a small device. */
+    private static CudaMemory workspace(CudaContext context) {
+        long[] memory = CudaErrors.freeAndTotal();
+        return memory == null || memory[0] < LEAST_SHARE * WORKSPACE_BYTES
+                ? null
+                : context.allocate("workspace of matrix products", WORKSPACE_BYTES);
     }
 
     /** Opens the library that {@link CudaLibrary#products()} has loaded; the module computes what the library cannot. */
@@ -144,9 +157,6 @@ final class CublasLtProducts implements CudaProducts {
             return kernels.plan(shape, a, weights, out);
         }
         long needed = cublasLtMatmulHeuristicResult_t.workspaceSize(result);
-        if (needed > 0 && workspace == null) {
-            workspace = context.allocate("workspace of matrix products", WORKSPACE_BYTES);
-        }
         return new LtPlan(
                 handle,
                 operation,
@@ -201,7 +211,7 @@ final class CublasLtProducts implements CudaProducts {
             check(Cublas.cublasLtMatmulPreferenceCreate(created), "cublasLtMatmulPreferenceCreate", key.shape());
             MemorySegment preference = created.get(ADDRESS, 0);
             try {
-                MemorySegment bytes = local.allocateFrom(JAVA_LONG, WORKSPACE_BYTES);
+                MemorySegment bytes = local.allocateFrom(JAVA_LONG, workspace == null ? 0 : WORKSPACE_BYTES);
                 prefer(key, preference, Cublas.CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES(), bytes);
                 int[] attributes = {
                     Cublas.CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES(),
@@ -248,8 +258,10 @@ final class CublasLtProducts implements CudaProducts {
     private static DeviceException failure(int status, String call, String subject) {
         String name =
                 Cublas.cublasLtGetStatusName(status).reinterpret(Long.MAX_VALUE).getString(0);
-        return new DeviceException(call + "(" + subject + ") failed: " + name + " (" + status
-                + "); -Dbelay.cublas.library=none computes without cuBLASLt");
+        String problem = call + "(" + subject + ") failed: " + name + " (" + status + "); ";
+        return status == Cublas.CUBLAS_STATUS_ALLOC_FAILED()
+                ? new DeviceMemoryException(problem + "lower --batch-tokens")
+                : new DeviceException(problem + "-Dbelay.cublas.library=none computes without cuBLASLt");
     }
 
     /** Frees everything; the work that was launched must be done. */

@@ -153,7 +153,8 @@ final class CudaKernel {
                 pointers,
                 MemorySegment.NULL);
         if (code != CudaDriver.CUDA_SUCCESS()) {
-            throw new DeviceException(CudaErrors.describe(code, "launch of " + signature.name() + " in " + shape));
+            throw CudaErrors.exception(
+                    code, CudaErrors.describe(code, "launch of " + signature.name() + " in " + shape));
         }
     }
 

@@ -58,15 +58,21 @@ interface CudaProducts extends AutoCloseable {
     }
 
     /**
-     * The products of this machine: cuBLASLt, or the own kernels where there is none or {@code -Dbelay.cublas.library=none} turns it off.
+     * The products of this machine: cuBLASLt, or the own kernels where there is none, it cannot be opened or
+     * {@code -Dbelay.cublas.library=none} turns it off.
      *
      * @param module the kernels, see {@link KernelCatalog}; stays open longer than the products
      */
     static CudaProducts open(CudaContext context, CudaModule module) {
         CudaLibrary library = CudaLibrary.products();
-        return library.loaded()
-                ? CublasLtProducts.open(context, module)
-                : new KernelProducts(context, module, library.reason());
+        if (!library.loaded()) {
+            return new KernelProducts(context, module, library.reason());
+        }
+        try {
+            return CublasLtProducts.open(context, module);
+        } catch (DeviceException e) {
+            return new KernelProducts(context, module, e.getMessage());
+        }
     }
 
     /**

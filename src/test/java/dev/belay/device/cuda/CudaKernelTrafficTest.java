@@ -2,9 +2,8 @@ package dev.belay.device.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.nio.file.Files;
+import dev.belay.device.SoftCuda;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -19,9 +18,6 @@ import org.junit.jupiter.api.io.TempDir;
  * and every output once.
  */
 class CudaKernelTrafficTest {
-    private static final Path SOFTCUDA = Path.of("native/softcuda/build/libsoftcuda.so");
-    private static final Path PTX = Path.of("kernels/build/belay.ptx");
-
     /** What counts as once. */
     private static final double ONCE = 1.15;
 
@@ -34,18 +30,17 @@ class CudaKernelTrafficTest {
 
     @BeforeAll
     static void count() throws Exception {
-        assumeTrue(Files.exists(SOFTCUDA), "softcuda is not built: make -C native/softcuda");
-        assumeTrue(Files.exists(PTX), "the kernels are not built: make -C kernels");
+        SoftCuda.require();
         Path file = folder.resolve("counts.json");
         ProcessBuilder builder = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "--enable-native-access=ALL-UNNAMED",
-                        "-Dbelay.cuda.library=" + SOFTCUDA.toAbsolutePath(),
+                        "-Dbelay.cuda.library=" + SoftCuda.DRIVER,
                         "-cp",
                         System.getProperty("java.class.path"),
                         KernelReport.class.getName(),
                         "run",
-                        PTX.toAbsolutePath().toString())
+                        SoftCuda.PTX.toString())
                 .inheritIO();
         builder.environment().putAll(Map.of("SOFTCUDA_CHECK", "0", "SOFTCUDA_COUNT", file.toString()));
         Process process = builder.start();
