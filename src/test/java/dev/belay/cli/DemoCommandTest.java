@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.belay.device.TestDevices;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -47,13 +48,23 @@ class DemoCommandTest {
         files(run, json);
     }
 
+    /** The first heads of a ranking, as layer,head: those that the README prints, on every device. */
+    private static List<String> heads(Path run, String method, int count) {
+        List<String> names = new ArrayList<>();
+        for (JsonNode head : Cli.json(run.resolve("heads-" + method + ".json")).get("ranking")) {
+            names.add(head.get("layer").intValue() + "," + head.get("head").intValue());
+        }
+        return names.subList(0, count);
+    }
+
     private static void files(Path run, JsonNode json) {
         assertEquals(48, Cli.lines(run.resolve("traces.jsonl")).size());
         assertEquals(
                 json.get("selection").get("kept").asInt(),
                 Cli.lines(run.resolve("selected.jsonl")).size());
-        assertEquals(
-                3, Cli.json(run.resolve("heads-greedy.json")).get("ranking").size());
+        assertEquals(List.of("0,5", "0,4"), heads(run, "greedy", 2));
+        assertEquals(List.of("0,5", "3,1", "0,4"), heads(run, "causal", 3));
+        assertEquals(List.of("3,1", "3,2", "2,3"), heads(run, "direct", 3));
         JsonNode after = Cli.json(run.resolve("ablation.json")).get("attacks").get("after");
         assertTrue(after.get("refusal_rate").asDouble() >= 0.95);
         String manifest = Cli.text(run.resolve("manifest.json"));

@@ -3,8 +3,10 @@ package dev.belay.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.belay.device.cuda.CudaAvailability;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -151,6 +153,32 @@ class ProfileTest {
             shares += entry.get("time_share").doubleValue();
         }
         assertEquals(1, shares, 1e-9);
+    }
+
+    /** On a GPU the times are those between CUDA events, and the peaks are measured there. */
+    @Test
+    void aCudaDeviceIsProfiledToo() {
+        CudaAvailability cuda = CudaAvailability.get();
+        assumeTrue(cuda.available(), cuda.reason());
+        Path ids = Cli.write(folder.resolve("ids.json"), "[[5, 6, 7, 8, 9, 10, 11]]");
+        Path file = folder.resolve("cuda.json");
+        Path states = folder.resolve("states.safetensors");
+        Cli.run(
+                        "capture ? --ids ? --layers all --positions all --dtype bf16 --device cuda -o ? --profile ?",
+                        Cli.TINY,
+                        ids,
+                        states,
+                        file)
+                .ok();
+        JsonNode trace = Cli.json(file);
+        assertTrue(trace.get("otherData").get("device").asText().startsWith("cuda ("));
+        assertTrue(trace.get("otherData").get("peak_gflop_s").doubleValue() > 0);
+        int products = 0;
+        for (JsonNode event : operations(trace)) {
+            assertTrue(event.get("dur").doubleValue() > 0, event::toString);
+            products += event.get("name").asText().startsWith("matmul") ? 1 : 0;
+        }
+        assertEquals(4 * size("num_hidden_layers"), products);
     }
 
     /** The results are those of a run without a profile. */
