@@ -92,10 +92,8 @@ class PlotGeometryTest {
         assertTrue(svg.contains("<rect class=\"bar-before\" x=\"106\" y=\"6\" width=\"99\" height=\"18\">"), svg);
         assertTrue(svg.contains("<rect class=\"bar-after\" x=\"106\" y=\"36\" width=\"198\" height=\"18\">"), svg);
         assertFalse(svg.contains("random"), svg);
-        assertEquals(0.4038, BarPlot.wilson(0.5, 100, -1), 1e-4);
-        assertEquals(0.9630, BarPlot.wilson(1, 100, -1), 1e-4);
-        assertEquals(1, BarPlot.wilson(1, 100, 1));
-        assertEquals(0, BarPlot.wilson(0, 100, -1), 1e-12);
+        assertEquals(2, svg.split("whisker halo", -1).length - 1, svg);
+        assertFalse(BarPlot.render(OutcomeBar.meanScore("g", 0.5, 1, 0.5, 100)).contains("whisker"));
     }
 
     @Test
