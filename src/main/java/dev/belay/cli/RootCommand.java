@@ -59,6 +59,7 @@ final class RootCommand implements Runnable {
                 TraceCommand.class,
                 HeadsCommand.class,
                 AblateCommand.class,
+                CompareCommand.class,
                 GenerateCommand.class,
                 JudgeCommand.class,
                 BakeCommand.class,

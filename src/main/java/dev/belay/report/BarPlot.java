@@ -33,10 +33,10 @@ final class BarPlot {
     }
 
     private static String describe(OutcomeBar outcome) {
-        String text = "before " + print(outcome, outcome.before().value()) + ", after "
-                + print(outcome, outcome.after().value());
+        String text = "before " + OutcomeBar.print(outcome.measure(), outcome.before().value()) + ", after "
+                + OutcomeBar.print(outcome.measure(), outcome.after().value());
         if (Double.isFinite(outcome.randomControl())) {
-            text += ", with random heads " + print(outcome, outcome.randomControl());
+            text += ", with random heads " + OutcomeBar.print(outcome.measure(), outcome.randomControl());
         }
         return text + ", of " + HtmlText.counted(outcome.n(), "example");
     }
@@ -49,12 +49,12 @@ final class BarPlot {
         svg.text("bar-label", Anchor.END, LEFT - 8, middle + 4.5, label);
         if (Double.isFinite(value)) {
             double length = Math.max(1.5, x(value) - LEFT);
-            svg.rect(shade, LEFT, y, length, BAR, label + ": " + print(outcome, value));
+            svg.rect(shade, LEFT, y, length, BAR, label + ": " + OutcomeBar.print(outcome.measure(), value));
             if (Double.isFinite(estimate.low()) && Double.isFinite(estimate.high())) {
                 whisker(svg, x(estimate.low()), x(estimate.high()), middle);
             }
         }
-        svg.text("bar-value", Anchor.END, WIDTH - 2, middle + 5, print(outcome, value));
+        svg.text("bar-value", Anchor.END, WIDTH - 2, middle + 5, OutcomeBar.print(outcome.measure(), value));
     }
 
     /** A whisker over a halo, so that it can be seen on the bar and beside it. */
@@ -63,10 +63,6 @@ final class BarPlot {
                 + SvgPlot.number(y - 3) + "v6";
         String data = "M" + SvgPlot.number(low) + " " + SvgPlot.number(y) + "H" + SvgPlot.number(high) + ends;
         svg.path("whisker halo", data).path("whisker", data);
-    }
-
-    private static String print(OutcomeBar outcome, double value) {
-        return outcome.measure() == Measure.SHARE ? HtmlText.percent(value) : HtmlText.score(value);
     }
 
     private static double x(double value) {

@@ -33,6 +33,11 @@ public record OutcomeBar(String group, Measure measure, Estimate before, Estimat
         return new OutcomeBar(group, Measure.MEAN_SCORE, bare(before), bare(after), randomControl, n);
     }
 
+    /** A value in words. */
+    static String print(Measure measure, double value) {
+        return measure == Measure.SHARE ? HtmlText.percent(value) : HtmlText.score(value);
+    }
+
     private static Estimate bare(double value) {
         return new Estimate(value, Double.NaN, Double.NaN);
     }

@@ -33,8 +33,11 @@ public final class Bootstrap {
             for (int k = 0; k < n; k++) {
                 int example = random.nextInt(n);
                 for (int c = 0; c < columns.length; c++) {
-                    means[c][r] += columns[c][example] / n;
+                    means[c][r] += columns[c][example];
                 }
+            }
+            for (int c = 0; c < columns.length; c++) {
+                means[c][r] /= n;
             }
         }
         for (int c = 0; c < columns.length; c++) {

@@ -85,6 +85,19 @@ class PlotGeometryTest {
         assertTrue(causal.contains(">no effect</text>") && causal.contains(">3.0</text>"), causal);
     }
 
+    /** Two means on one axis: the earlier one is named when pointed at, and no single transcripts are drawn. */
+    @Test
+    void twoModelsInOnePlot() {
+        List<TraceSeries> before = List.of(trace("a", 1, 1, 0.25), trace("b", 1, 1, 0.75));
+        List<TraceSeries> after = List.of(trace("a", 1, 1, 1), trace("b", 1, 1, 1));
+        String svg = CliffPlot.render(after, before, CliffPlot.Layout.WIDE);
+        assertTrue(svg.contains("class=\"mean earlier\""), svg);
+        assertFalse(svg.contains("class=\"one\""), svg);
+        assertTrue(svg.contains("<title>before, closing token 2: 0.50</title>"), svg);
+        assertTrue(svg.contains("<title>closing token 2: 1.00</title>"), svg);
+        assertTrue(svg.contains("Before, it stood at"), svg);
+    }
+
     /** Bars run from 106 to 304. */
     @Test
     void bars() {

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Arrays;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -77,6 +78,13 @@ class StatsTest {
         assertEquals(expected.value(), actual.value(), 1e-9);
         assertEquals(expected.low(), actual.low(), tolerance);
         assertEquals(expected.high(), actual.high(), tolerance);
+    }
+
+    @Test
+    void ofExamplesThatAreAlikeTheIntervalIsTheValue() {
+        boolean[] all = new boolean[49];
+        Arrays.fill(all, true);
+        assertEquals(new Estimate(1, 1, 1), Change.ofTruths(all, all, 0).before());
     }
 
     /** Where after = before + 1 for every example, every resample has the difference 1: pairs are drawn together. */
