@@ -60,6 +60,7 @@ final class RootCommand implements Runnable {
                 HeadsCommand.class,
                 AblateCommand.class,
                 CompareCommand.class,
+                EvalCommand.class,
                 GenerateCommand.class,
                 JudgeCommand.class,
                 BakeCommand.class,
