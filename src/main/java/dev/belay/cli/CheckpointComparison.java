@@ -78,14 +78,13 @@ final class CheckpointComparison {
                         : before.harmless().verdicts().size();
                 out.say("%-18s %-24s %-24s %-24s %s", n + " " + group, "before", "after", "change", "p");
             }
-            String p = c.p() < 0.0005 ? "< 0.001" : String.format(Locale.ROOT, "%.3f", c.p());
             out.say(
                     "  %-16s %-24s %-24s %-24s %s",
                     row.name(),
                     words(row.measure(), c.before(), ""),
                     words(row.measure(), c.after(), ""),
                     words(row.measure(), c.difference(), "+"),
-                    p);
+                    c.pWords());
         }
     }
 
@@ -180,12 +179,12 @@ final class CheckpointComparison {
         Change c = row.change();
         boolean share = row.measure() == Measure.SHARE;
         double unit = share ? 100 : 1;
-        return row.group() + ", " + row.name() + ": "
+        return "Over " + c.n() + " " + row.group() + ", " + row.name() + " goes from "
                 + String.format(
                         Locale.ROOT,
-                        share ? "%.0f %% → %.0f %% (p = %.2g)." : "%.2f → %.2f (p = %.2g).",
+                        share ? "%.0f %% to %.0f %% (p %s)." : "%.2f to %.2f (p %s).",
                         unit * c.before().value(),
                         unit * c.after().value(),
-                        c.p());
+                        c.p() < 0.0005 ? c.pWords() : "= " + c.pWords());
     }
 }

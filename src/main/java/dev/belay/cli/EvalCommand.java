@@ -258,8 +258,8 @@ final class EvalCommand implements Callable<Integer> {
             }
             Change c = change(measure);
             out.say(
-                    "  %-10s %s -> %s, %d gained, %d lost, p %.3f",
-                    measure.label(), before, scores.get(1).words(measure), c.up(), c.down(), c.p());
+                    "  %-10s %s -> %s, %d gained, %d lost, p %s",
+                    measure.label(), before, scores.get(1).words(measure), c.up(), c.down(), c.pWords());
         }
         out.say("written to %s", output);
     }

@@ -35,7 +35,7 @@ public record Comparison(String before, String after, List<TraceSeries> traces, 
             cell(out, "<b>" + signed(row, c.difference().value()) + "</b>");
             cell(out, signed(row, c.difference().low()) + " to " + signed(row, c.difference().high()));
             cell(out, HtmlText.count(c.up()) + " / " + HtmlText.count(c.down()) + " of " + HtmlText.count(c.n()));
-            cell(out, c.p() < 0.0005 ? "&lt; 0.001" : HtmlText.fixed(c.p(), 3));
+            cell(out, HtmlText.escape(c.pWords()));
             out.append("</tr>\n");
         }
         return out.append("</tbody></table></div>\n").toString();
@@ -47,6 +47,6 @@ public record Comparison(String before, String after, List<TraceSeries> traces, 
 
     private static String signed(Row row, double value) {
         boolean share = row.measure() == OutcomeBar.Measure.SHARE;
-        return HtmlText.signed(share ? 100 * value : value, share ? 0 : 2) + (share ? " %" : "");
+        return HtmlText.signed(share ? 100 * value : value, share ? 1 : 3) + (share ? " %" : "");
     }
 }

@@ -138,7 +138,9 @@ public final class HtmlReport {
         }
         section(
                 "Transcripts",
-                "Each token stands on the colour of its refusal score. Open a prompt to see its tokens.");
+                "Each token stands on the colour of its refusal score"
+                        + (report.comparison() == null ? "." : " in the model after.")
+                        + " Open a prompt to see its tokens.");
         out.append("<p class=\"scale\"><span>0 answers</span>");
         for (int i = 0; i < Palette.SIZE; i += 2) {
             out.append("<i class=\"q").append(i).append("\"></i>");

@@ -1,5 +1,6 @@
 package dev.belay.stats;
 
+import java.util.Locale;
 import java.util.stream.IntStream;
 
 /**
@@ -39,6 +40,11 @@ public record Change(int n, Estimate before, Estimate after, Estimate difference
         double[] other = numbers(after);
         double[] difference = difference(one, other);
         return of(one, other, difference, PairedTest.mcNemar(count(difference, 1), count(difference, -1)), seed);
+    }
+
+    /** p in words: three digits, or that it is smaller. */
+    public String pWords() {
+        return p < 0.0005 ? "< 0.001" : String.format(Locale.ROOT, "%.3f", p);
     }
 
     private static Change of(double[] before, double[] after, double[] difference, double p, long seed) {

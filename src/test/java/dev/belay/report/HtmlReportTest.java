@@ -121,7 +121,7 @@ class HtmlReportTest {
                 .comparison(new Comparison("a", "b", List.of(), List.of(row, unknown)))
                 .outcome(OutcomeBar.change("attacks refused", row.measure(), row.change()))
                 .build());
-        assertTrue(page.contains("<td class=\"n\"><b>+75 %</b></td>"), page);
+        assertTrue(page.contains("<td class=\"n\"><b>+75.0 %</b></td>"), page);
         assertTrue(page.contains("<td class=\"n\">15 / 0 of 20</td><td class=\"n\">&lt; 0.001</td>"), page);
         assertTrue(page.contains("bootstrap over transcripts"), page);
         assertFalse(page.contains("Wilson") || page.contains("heads ablated") || page.contains("NaN"), page);
