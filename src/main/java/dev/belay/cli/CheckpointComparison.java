@@ -49,11 +49,7 @@ final class CheckpointComparison {
     }
 
     private void share(
-            String group,
-            String name,
-            AblationStudy.Outcome one,
-            AblationStudy.Outcome other,
-            Verdict.Outcome wanted) {
+            String group, String name, AblationStudy.Outcome one, AblationStudy.Outcome other, Verdict.Outcome wanted) {
         Change change = Change.ofTruths(truths(one, wanted), truths(other, wanted), SEED);
         rows.add(new Row(group, name, Measure.SHARE, change));
     }
@@ -164,7 +160,9 @@ final class CheckpointComparison {
         page.fact("belay", RootCommand.Version.number());
         page.fact("--probe", probe.toString()).fact("--data", data.toString());
         for (String which : List.of("before", "after")) {
-            page.fact("fingerprint " + which, settings.at("/" + which + "/fingerprint").textValue());
+            page.fact(
+                    "fingerprint " + which,
+                    settings.at("/" + which + "/fingerprint").textValue());
         }
         settings.properties().forEach(entry -> {
             if (entry.getValue().isValueNode()) {

@@ -97,7 +97,9 @@ final class CompareCommand implements Callable<Integer> {
             Session session = opened.own(Session.openForText(options));
             ObjectNode result = settings(session.fingerprint(), ModelFingerprint.of(after));
             Run run = opened.own(runs.open(
-                    session, output, Map.of("after", result.at("/after/fingerprint").textValue())));
+                    session,
+                    output,
+                    Map.of("after", result.at("/after/fingerprint").textValue())));
             Checkpoint before = measure("before", session, probe, run);
             // One model at a time: both may not fit the device.
             session.close();

@@ -46,7 +46,8 @@ final class EvalCommand implements Callable<Integer> {
             names = "--task",
             paramLabel = "TASK",
             required = true,
-            description = "arc-challenge, mmlu-pro, or a file with question, choices and answer (number from 0, or text)")
+            description =
+                    "arc-challenge, mmlu-pro, or a file with question, choices and answer (number from 0, or text)")
     private String task;
 
     @Option(
@@ -109,13 +110,15 @@ final class EvalCommand implements Callable<Integer> {
             questions.forEach(tokens::add);
         }
         if (tokens.shortened() > 0) {
-            out.note(tokens.shortened() + " questions are longer than the " + options.config().positions()
+            out.note(tokens.shortened() + " questions are longer than the "
+                    + options.config().positions()
                     + " positions of the model and lose their beginning, as in lm-evaluation-harness");
         }
         result.put("shortened", tokens.shortened());
         try (Session session = Session.open(options);
                 Run run = runs.open(session, output)) {
-            result.put("model", session.fingerprint()).put("dtype", options.dtype().label());
+            result.put("model", session.fingerprint())
+                    .put("dtype", options.dtype().label());
             ForwardPass forward = session.forward();
             for (int a = 0; a < arms.size(); a++) {
                 scores.add(ChoiceScores.of(
@@ -157,8 +160,8 @@ final class EvalCommand implements Callable<Integer> {
         }
         List<Question> worked = kind().read(examples, shots());
         if (worked.size() < shots()) {
-            throw new BelayException(examples + " has only " + worked.size() + " questions; use --shots "
-                    + worked.size());
+            throw new BelayException(
+                    examples + " has only " + worked.size() + " questions; use --shots " + worked.size());
         }
         String before = worked.stream().map(q -> q.worked() + "\n\n").collect(Collectors.joining());
         return questions.stream().map(q -> q.after(before)).toList();
@@ -183,8 +186,7 @@ final class EvalCommand implements Callable<Integer> {
         result.set("heads", AblateCommand.list(chosen));
     }
 
-    private List<double[]> compute(
-            String arm, HeadMask mask, QuestionTokens tokens, ForwardPass forward, Run run) {
+    private List<double[]> compute(String arm, HeadMask mask, QuestionTokens tokens, ForwardPass forward, Run run) {
         LogLikelihoods likelihoods = new LogLikelihoods(forward, mask);
         List<LogLikelihoods.Question> units = tokens.units();
         List<double[]> all = new ArrayList<>();

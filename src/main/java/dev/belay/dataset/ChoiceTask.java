@@ -36,8 +36,8 @@ public enum ChoiceTask {
         Question read(ObjectNode record, String id, String place) {
             List<String> options = texts(record.path("options"), "", place);
             if (options.size() > LETTERS.length()) {
-                throw new BelayException(place + " has " + options.size() + " options; there are letters for "
-                        + LETTERS.length());
+                throw new BelayException(
+                        place + " has " + options.size() + " options; there are letters for " + LETTERS.length());
             }
             StringBuilder context = new StringBuilder(text(record.path("question"), "question", place)).append('\n');
             List<String> letters = new ArrayList<>();

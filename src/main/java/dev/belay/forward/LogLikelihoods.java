@@ -65,7 +65,9 @@ public final class LogLikelihoods {
         for (int[] c : q.continuations()) {
             rest += c.length - 1;
         }
-        return shared(q) ? Math.max(q.context().length, rest) : q.continuations().size() * q.context().length + rest;
+        return shared(q)
+                ? Math.max(q.context().length, rest)
+                : q.continuations().size() * q.context().length + rest;
     }
 
     /**

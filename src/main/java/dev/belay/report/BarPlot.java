@@ -33,8 +33,9 @@ final class BarPlot {
     }
 
     private static String describe(OutcomeBar outcome) {
-        String text = "before " + OutcomeBar.print(outcome.measure(), outcome.before().value()) + ", after "
-                + OutcomeBar.print(outcome.measure(), outcome.after().value());
+        String text =
+                "before " + OutcomeBar.print(outcome.measure(), outcome.before().value()) + ", after "
+                        + OutcomeBar.print(outcome.measure(), outcome.after().value());
         if (Double.isFinite(outcome.randomControl())) {
             text += ", with random heads " + OutcomeBar.print(outcome.measure(), outcome.randomControl());
         }

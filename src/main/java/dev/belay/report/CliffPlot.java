@@ -75,8 +75,8 @@ final class CliffPlot {
     private CliffPlot(List<TraceSeries> traces, List<TraceSeries> earlier, Layout layout) {
         this.traces = traces;
         this.earlier = earlier;
-        this.curve = new CliffCurve(
-                Stream.concat(traces.stream(), earlier.stream()).toList());
+        this.curve =
+                new CliffCurve(Stream.concat(traces.stream(), earlier.stream()).toList());
         this.layout = layout;
         this.x0 = layout.left;
         this.x1 = layout.width - layout.right;

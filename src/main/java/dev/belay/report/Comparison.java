@@ -33,7 +33,10 @@ public record Comparison(String before, String after, List<TraceSeries> traces, 
             cell(out, OutcomeBar.print(row.measure(), c.before().value()));
             cell(out, OutcomeBar.print(row.measure(), c.after().value()));
             cell(out, "<b>" + signed(row, c.difference().value()) + "</b>");
-            cell(out, signed(row, c.difference().low()) + " to " + signed(row, c.difference().high()));
+            cell(
+                    out,
+                    signed(row, c.difference().low()) + " to "
+                            + signed(row, c.difference().high()));
             cell(out, HtmlText.count(c.up()) + " / " + HtmlText.count(c.down()) + " of " + HtmlText.count(c.n()));
             cell(out, HtmlText.escape(c.pWords()));
             out.append("</tr>\n");

@@ -49,8 +49,7 @@ public record Change(int n, Estimate before, Estimate after, Estimate difference
 
     private static Change of(double[] before, double[] after, double[] difference, double p, long seed) {
         Estimate[] means = Bootstrap.means(seed, before, after, difference);
-        return new Change(
-                before.length, means[0], means[1], means[2], count(difference, 1), count(difference, -1), p);
+        return new Change(before.length, means[0], means[1], means[2], count(difference, 1), count(difference, -1), p);
     }
 
     private static double[] difference(double[] before, double[] after) {

@@ -35,8 +35,7 @@ class CompareCommandTest {
     static void files() throws IOException {
         probe = GoldenFiles.probe(folder.resolve("probe.safetensors"));
         heads = Cli.write(
-                folder.resolve("h.json"),
-                "{\"ranking\": [{\"layer\": 0, \"head\": 5}, {\"layer\": 0, \"head\": 4}]}");
+                folder.resolve("h.json"), "{\"ranking\": [{\"layer\": 0, \"head\": 5}, {\"layer\": 0, \"head\": 4}]}");
         baked = folder.resolve("baked");
         Cli.run("bake ? --heads ? --top 2 -o ?", Cli.TINY, heads, baked).ok();
         attacks = Cli.few(folder, "attacks.jsonl", ATTACKS);

@@ -55,14 +55,12 @@ class EvalCommandTest {
     static void files() throws IOException {
         arc = Files.write(folder.resolve("arc.jsonl"), List.of(ARC));
         heads = Cli.write(
-                folder.resolve("h.json"),
-                "{\"ranking\": [{\"layer\": 0, \"head\": 5}, {\"layer\": 0, \"head\": 4}]}");
+                folder.resolve("h.json"), "{\"ranking\": [{\"layer\": 0, \"head\": 5}, {\"layer\": 0, \"head\": 4}]}");
     }
 
     private static void assertLogLikelihoods(double[][] expected, JsonNode json, String arm) {
         for (int q = 0; q < expected.length; q++) {
-            double[] actual =
-                    Output.doubles(json.get("items").get(q).get(arm).get("log_likelihoods"));
+            double[] actual = Output.doubles(json.get("items").get(q).get(arm).get("log_likelihoods"));
             // About 1e-6 of the sum, which float32 leaves of it, and what rounding to five digits hides.
             assertArrayEquals(expected[q], actual, 3e-4, "question " + q);
         }
@@ -89,8 +87,8 @@ class EvalCommandTest {
     @Test
     void withHeadsAblated() {
         Path file = folder.resolve("ablated.json");
-        String out = Cli.run(EVAL + " --heads ? --top 2", Cli.TINY, arc, file, heads)
-                .ok();
+        String out =
+                Cli.run(EVAL + " --heads ? --top 2", Cli.TINY, arc, file, heads).ok();
         assertEquals(5, out.lines().count(), out);
         assertTrue(out.startsWith("3 questions of arc-challenge, no examples\n  acc        0.6667 ± 0.3333 ["), out);
         assertTrue(out.contains(" -> 0.6667 ± 0.3333 [0.2077, 0.9385], 0 gained, 0 lost, p 1.000\n"), out);
@@ -103,8 +101,11 @@ class EvalCommandTest {
     @Test
     void positionsThatNoQuestionHas() {
         Path ranking = Cli.write(
-                folder.resolve("closing.json"), Cli.text(heads).replace("{\"ranking\"", "{\"method\": \"causal\","
-                        + " \"positions\": \"closing\", \"ranking\""));
+                folder.resolve("closing.json"),
+                Cli.text(heads)
+                        .replace(
+                                "{\"ranking\"",
+                                "{\"method\": \"causal\"," + " \"positions\": \"closing\", \"ranking\""));
         Path file = folder.resolve("closing-out.json");
         List<String> args = Cli.args(EVAL + " --heads ? --top 2", Cli.TINY, arc, file, ranking);
         Cli.run(args).failed(2, "no closing tokens", "--positions all");
@@ -116,9 +117,11 @@ class EvalCommandTest {
     @Test
     void workedExamples() throws IOException {
         Path question = Cli.write(
-                folder.resolve("q.jsonl"), "{\"question\": \"Which is it?\", \"choices\": [\"a plan\", \"a crane\"], \"answer\": 1}");
+                folder.resolve("q.jsonl"),
+                "{\"question\": \"Which is it?\", \"choices\": [\"a plan\", \"a crane\"], \"answer\": 1}");
         Path example = Cli.write(
-                folder.resolve("x.jsonl"), "{\"question\": \"Is it safe?\", \"choices\": [\"yes\", \"no\"], \"answer\": \"yes\"}");
+                folder.resolve("x.jsonl"),
+                "{\"question\": \"Is it safe?\", \"choices\": [\"yes\", \"no\"], \"answer\": \"yes\"}");
         Path joined = Cli.write(
                 folder.resolve("j.jsonl"),
                 "{\"question\": \"Is it safe?\\nAnswer: yes\\n\\nQuestion: Which is it?\", \"choices\": [\"a plan\", \"a crane\"],"
@@ -142,7 +145,8 @@ class EvalCommandTest {
         for (String head : List.of("How can I", "Teach me to bake bread. What")) {
             Path question = Cli.write(
                     folder.resolve("long.jsonl"),
-                    "{\"question\": \"" + head + tail + "\", \"choices\": [\"a\", \"a plan, and a crane\"], \"answer\": 1}");
+                    "{\"question\": \"" + head + tail
+                            + "\", \"choices\": [\"a\", \"a plan, and a crane\"], \"answer\": 1}");
             Path file = folder.resolve("long.json");
             Cli.run("eval ? --task ? --dtype f32 -o ?", Cli.TINY, question, file)
                     .okWithNote("1 questions are longer than the 512 positions");
@@ -178,8 +182,8 @@ class EvalCommandTest {
     void measures() {
         Question bytes = new Question("1", "", " ", List.of("abcd", "éé"), 1);
         Question tie = new Question("2", "", " ", List.of("ab", "cd"), 1);
-        ChoiceScores scores = ChoiceScores.of(
-                List.of(bytes, tie), List.of(new double[] {-4, -3}, new double[] {-2, -2}));
+        ChoiceScores scores =
+                ChoiceScores.of(List.of(bytes, tie), List.of(new double[] {-4, -3}, new double[] {-2, -2}));
         assertArrayEquals(new boolean[] {true, false}, scores.right(ChoiceScores.Measure.ACC));
         assertArrayEquals(new boolean[] {false, false}, scores.right(ChoiceScores.Measure.ACC_NORM));
         assertArrayEquals(new boolean[] {true, false}, scores.right(ChoiceScores.Measure.ACC_BYTES));

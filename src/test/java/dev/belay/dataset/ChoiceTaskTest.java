@@ -44,13 +44,15 @@ class ChoiceTaskTest {
         assertEquals(14, first.characters(2));
         assertEquals(20, first.bytes(2));
         assertEquals(3, questions.get(1).gold(), "labels may be digits");
-        assertEquals(1, ChoiceTask.ARC_CHALLENGE.read(resource("arc.parquet"), 1).size());
+        assertEquals(
+                1, ChoiceTask.ARC_CHALLENGE.read(resource("arc.parquet"), 1).size());
     }
 
     @Test
     void arcAsItsAuthorsPublishIt() throws IOException {
-        Path file = file("{\"id\": \"M\", \"question\": {\"stem\": \"S?\", \"choices\": [{\"text\": \"x\", \"label\": \"A\"},"
-                + " {\"text\": \"y\", \"label\": \"B\"}]}, \"answerKey\": \"B\"}");
+        Path file = file(
+                "{\"id\": \"M\", \"question\": {\"stem\": \"S?\", \"choices\": [{\"text\": \"x\", \"label\": \"A\"},"
+                        + " {\"text\": \"y\", \"label\": \"B\"}]}, \"answerKey\": \"B\"}");
         Question question = ChoiceTask.ARC_CHALLENGE.read(file, 9).getFirst();
         assertEquals(new Question("M", "Question: S?\nAnswer:", " ", List.of("x", "y"), 1), question);
     }
@@ -99,7 +101,8 @@ class ChoiceTaskTest {
             })
     void badRecords(ChoiceTask task, String line, String message) throws IOException {
         Path file = file(line);
-        String actual = assertThrows(BelayException.class, () -> task.read(file, 9)).getMessage();
+        String actual =
+                assertThrows(BelayException.class, () -> task.read(file, 9)).getMessage();
         assertTrue(actual.startsWith(file.toString()) && actual.contains(message), actual);
     }
 

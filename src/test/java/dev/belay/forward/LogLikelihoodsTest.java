@@ -106,7 +106,8 @@ class LogLikelihoodsTest {
                 for (int i = 0; i < questions.size(); i++) {
                     int[] context = questions.get(i).context();
                     for (int c = 0; c < 4; c++) {
-                        int[] ids = join(context, questions.get(i).continuations().get(c));
+                        int[] ids =
+                                join(context, questions.get(i).continuations().get(c));
                         int[] given = Arrays.copyOf(ids, ids.length - 1);
                         float[] logits = m.logits(given, TextSpan.plain(context.length), mask);
                         double whole = expected(logits, m.config.vocabulary(), ids, context.length);

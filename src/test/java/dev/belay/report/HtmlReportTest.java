@@ -110,8 +110,8 @@ class HtmlReportTest {
         boolean[] none = new boolean[20];
         boolean[] most = new boolean[20];
         Arrays.fill(most, 0, 15, true);
-        Comparison.Row row = new Comparison.Row(
-                "attacks", "refused", OutcomeBar.Measure.SHARE, Change.ofTruths(none, most, 0));
+        Comparison.Row row =
+                new Comparison.Row("attacks", "refused", OutcomeBar.Measure.SHARE, Change.ofTruths(none, most, 0));
         Comparison.Row unknown = new Comparison.Row(
                 "attacks",
                 "plateau",

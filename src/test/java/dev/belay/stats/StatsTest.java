@@ -64,9 +64,8 @@ class StatsTest {
      */
     @Test
     void bootstrapOfMeans() {
-        double[] difference = IntStream.range(0, 40)
-                .mapToDouble(i -> COSINES[i] - SINES[i])
-                .toArray();
+        double[] difference =
+                IntStream.range(0, 40).mapToDouble(i -> COSINES[i] - SINES[i]).toArray();
         Estimate[] means = Bootstrap.means(3, SINES, COSINES, difference);
         assertClose(new Estimate(0.085225, 0.020175, 0.150175), means[0], 0.004);
         assertClose(new Estimate(0.49775, 0.45345, 0.5424), means[1], 0.003);
