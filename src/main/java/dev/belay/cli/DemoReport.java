@@ -13,6 +13,7 @@ import dev.belay.report.SelectedExample;
 import dev.belay.report.TraceSeries;
 import dev.belay.text.ProbeText;
 import dev.belay.text.Transcript;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
@@ -42,11 +43,18 @@ final class DemoReport {
     }
 
     void traces(List<ProbeText> texts, List<Transcript> transcripts, List<RefusalTrace> traces) {
+        series(session, texts, transcripts, traces).forEach(builder::trace);
+    }
+
+    /** Traces with the tokens and prompts that they belong to. */
+    static List<TraceSeries> series(
+            Session session, List<ProbeText> texts, List<Transcript> transcripts, List<RefusalTrace> traces) {
+        List<TraceSeries> series = new ArrayList<>();
         for (int i = 0; i < traces.size(); i++) {
             RefusalTrace t = traces.get(i);
             int[] ids = texts.get(i).ids();
             String[] tokens = session.tokenizer().pieces(ids).toArray(String[]::new);
-            builder.trace(new TraceSeries(
+            series.add(new TraceSeries(
                     t.id(),
                     transcripts.get(i).prompt(),
                     tokens,
@@ -56,6 +64,7 @@ final class DemoReport {
                     t.plateau(),
                     t.finalScore()));
         }
+        return series;
     }
 
     void ranking(HeadRanking ranking, int top) {

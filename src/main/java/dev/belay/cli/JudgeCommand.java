@@ -13,6 +13,7 @@ import dev.belay.judge.JudgeSummary;
 import dev.belay.judge.RefusalPhrases;
 import dev.belay.judge.Verdict;
 import dev.belay.run.Run;
+import dev.belay.stats.Estimate;
 import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
 import java.nio.file.Path;
@@ -134,7 +135,7 @@ final class JudgeCommand implements Callable<Integer> {
         }
         JudgeAgreement agreement = JudgeAgreement.of(pairs);
         List<Boolean> all = judged.values().stream().map(Boolean.TRUE::equals).toList();
-        JudgeAgreement.Interval rate = JudgeAgreement.corrected(all, pairs, 0);
+        Estimate rate = JudgeAgreement.corrected(all, pairs, 0);
         out.say(
                 "against %d labels: precision %.3f, recall %.3f, agreement %.1f %%, Cohen's kappa %.3f",
                 agreement.n(),
@@ -144,12 +145,12 @@ final class JudgeCommand implements Callable<Integer> {
                 agreement.kappa());
         out.say(
                 "attack success rate corrected for the judge's errors: %s",
-                Double.isNaN(rate.rate())
+                Double.isNaN(rate.value())
                         ? "unknown, as the judge tells no more than chance on these labels"
                         : String.format(
                                 Locale.ROOT,
                                 "%.1f %% (95 %% interval %.1f to %.1f %%)",
-                                100 * rate.rate(),
+                                100 * rate.value(),
                                 100 * rate.low(),
                                 100 * rate.high()));
         ObjectNode json = result.putObject("labels");
@@ -158,7 +159,7 @@ final class JudgeCommand implements Callable<Integer> {
         Output.put(json, "recall", agreement.recall());
         Output.put(json, "agreement", agreement.agreement());
         Output.put(json, "kappa", agreement.kappa());
-        Output.put(json, "attack_success_rate", rate.rate());
+        Output.put(json, "attack_success_rate", rate.value());
         Output.put(json, "attack_success_rate_interval", new double[] {rate.low(), rate.high()});
     }
 

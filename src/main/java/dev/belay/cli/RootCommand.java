@@ -59,6 +59,8 @@ final class RootCommand implements Runnable {
                 TraceCommand.class,
                 HeadsCommand.class,
                 AblateCommand.class,
+                CompareCommand.class,
+                EvalCommand.class,
                 GenerateCommand.class,
                 JudgeCommand.class,
                 BakeCommand.class,

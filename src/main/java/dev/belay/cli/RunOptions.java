@@ -7,6 +7,7 @@ import dev.belay.run.Shard;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -27,6 +28,7 @@ class RunOptions {
             "--data",
             "--ids",
             "--benign",
+            "--report",
             "--guard",
             "--limit",
             "--steps",
@@ -56,8 +58,19 @@ class RunOptions {
 
     /** Opens the run that writes {@code output} with the model of {@code session}. */
     Run open(Session session, Path output) {
+        return open(session, output, Map.of());
+    }
+
+    /**
+     * Opens a run that depends on more than the model and the options.
+     *
+     * @param more what that is by name
+     */
+    Run open(Session session, Path output, Map<String, String> more) {
         Run.Mode mode = assemble ? Run.Mode.ASSEMBLE : resume ? Run.Mode.RESUME : Run.Mode.ANEW;
-        return Run.open(output, header(session), shard(), mode, keep);
+        ObjectNode header = header(session);
+        more.forEach(header::put);
+        return Run.open(output, header, shard(), mode, keep);
     }
 
     private ObjectNode header(Session session) {

@@ -83,7 +83,7 @@ final class SelectCommand implements Callable<Integer> {
         try (Session session = Session.openForText(options);
                 Run run = runs.open(session, output)) {
             List<RefusalTrace> traces = new ArrayList<>();
-            tracing.run(session, loaded, pool, "scoring", run, traces::addAll);
+            tracing.run(session, loaded, pool, "traces", "scoring", run, traces::addAll);
             if (run.partOnly()) {
                 run.finish();
                 out.shard(output, traces.size());

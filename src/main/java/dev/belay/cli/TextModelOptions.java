@@ -1,6 +1,7 @@
 package dev.belay.cli;
 
 import dev.belay.text.ThinkingMarkers;
+import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
 /** Which model, on which device, how; and how its texts are read. */
@@ -18,6 +19,17 @@ final class TextModelOptions extends ModelOptions {
             description =
                     "take the names of special tokens in prompts and thinking as those tokens, not as ordinary text")
     private boolean parseSpecial;
+
+    /** The same options for another model. */
+    TextModelOptions of(Path other) {
+        TextModelOptions options = new TextModelOptions();
+        options.folder = other;
+        options.on = on;
+        options.batchTokens = batchTokens;
+        options.markers = markers;
+        options.parseSpecial = parseSpecial;
+        return options;
+    }
 
     @Override
     ThinkingMarkers markers() {

@@ -50,13 +50,13 @@ final class TraceCommand implements Callable<Integer> {
                 Run run = runs.open(session, output)) {
             List<RefusalTrace> traces = new ArrayList<>();
             if (run.partOnly()) {
-                tracing.run(session, loaded, transcripts, "tracing", run, traces::addAll);
+                tracing.run(session, loaded, transcripts, "traces", "tracing", run, traces::addAll);
                 run.finish();
                 out.shard(output, traces.size());
                 return 0;
             }
             try (OutputFile lines = OutputFile.create(output)) {
-                tracing.run(session, loaded, transcripts, "tracing", run, some -> {
+                tracing.run(session, loaded, transcripts, "traces", "tracing", run, some -> {
                     traces.addAll(some);
                     write(lines, some);
                 });

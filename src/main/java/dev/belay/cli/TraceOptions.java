@@ -10,6 +10,7 @@ import dev.belay.probe.LinearProbe;
 import dev.belay.run.Run;
 import dev.belay.text.ProbeText;
 import dev.belay.text.Transcript;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -29,6 +30,16 @@ final class TraceOptions {
             description = "max (default), mean or p90")
     private Plateau plateau;
 
+    /** The probe's file. */
+    Path file() {
+        return probe.file;
+    }
+
+    /** How the plateau is taken. */
+    Plateau plateau() {
+        return plateau;
+    }
+
     /** Reads the probe and checks that it fits, before anything slow is done. */
     LinearProbe load(ModelConfig config) {
         return probe.load(config);
@@ -37,12 +48,14 @@ final class TraceOptions {
     /**
      * The refusal traces of transcripts, with a probe that {@link #load} gave.
      *
+     * @param stage the stage's name in the journal of {@code run}
      * @param sink gets the traces of each batch, in order, as soon as it is done
      */
     void run(
             Session session,
             LinearProbe loaded,
             List<Transcript> transcripts,
+            String stage,
             String label,
             Run run,
             Consumer<List<RefusalTrace>> sink) {
@@ -51,7 +64,7 @@ final class TraceOptions {
         try (ProbeScorer scorer = new ProbeScorer(forward, loaded, probe.file);
                 Progress progress = new Progress(label, texts.size())) {
             run.stage(
-                    "traces",
+                    stage,
                     TextBatches.of(texts, forward),
                     (from, end) -> Output.arrays(scorer.traces(texts.subList(from, end), plateau, n -> {}).stream()
                             .map(RefusalTrace::scores)

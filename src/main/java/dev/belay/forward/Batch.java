@@ -35,8 +35,7 @@ public final class Batch {
      * @param ownStart slot of position {@code from} in the own cache
      */
     public int addSuffix(int[] ids, int from, int prefixStart, int ownStart, TextSpan span) {
-        int row = layout.addRow(prefixStart, from, ownStart);
-        spans.add(span);
+        int row = openSuffix(from, prefixStart, ownStart, span);
         for (int p = from; p < ids.length; p++) {
             layout.addToken(ids[p], p);
         }
@@ -45,8 +44,13 @@ public final class Batch {
 
     /** Opens a row whose own keys start with position 0 at slot {@code ownStart}; add tokens to it with {@link #addToken}. */
     public int openRow(int ownStart, TextSpan span) {
+        return openSuffix(0, 0, ownStart, span);
+    }
+
+    /** Opens a row like that of {@link #addSuffix}; add its tokens, from position {@code from} on, with {@link #addToken}. */
+    public int openSuffix(int from, int prefixStart, int ownStart, TextSpan span) {
         spans.add(span);
-        return layout.addRow(0, 0, ownStart);
+        return layout.addRow(prefixStart, from, ownStart);
     }
 
     /** Appends a token to the row opened last. */

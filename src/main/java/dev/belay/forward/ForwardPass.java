@@ -336,12 +336,18 @@ public final class ForwardPass implements AutoCloseable {
 
     /** Logits [T, V] of the tokens last normed by {@link #finalNorm}. */
     public DeviceBuffer logits(int tokens) {
+        return logits(0, tokens);
+    }
+
+    /** Logits [to − from, V] of some of the tokens last normed by {@link #finalNorm}. */
+    public DeviceBuffer logits(int from, int to) {
+        int tokens = to - from;
         long needed = (long) tokens * config.vocabulary();
         if (logits == null || logits.elements() < needed) {
             releaseLogits();
             logits = device.allocate("logits", needed);
         }
-        device.matmul(work.states(), config.hidden(), 0, tokens, weights.head(), logits, 0, false);
+        device.matmul(part(work.states(), from, to), config.hidden(), 0, tokens, weights.head(), logits, 0, false);
         return logits;
     }
 

@@ -1,5 +1,6 @@
 package dev.belay.judge;
 
+import dev.belay.stats.Estimate;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -24,15 +25,6 @@ public record JudgeAgreement(int truePositives, int falsePositives, int falseNeg
      * @param labelled the person's
      */
     public record Pair(boolean judged, boolean labelled) {}
-
-    /**
-     * A rate with a 95 % interval; NaN where it cannot be told.
-     *
-     * @param rate the estimate
-     * @param low lower end
-     * @param high upper end
-     */
-    public record Interval(double rate, double low, double high) {}
 
     /** Counts pairs. */
     public static JudgeAgreement of(List<Pair> pairs) {
@@ -94,7 +86,7 @@ public record JudgeAgreement(int truePositives, int falsePositives, int falseNeg
      * @param pairs those that have a label
      * @param seed of the resamples
      */
-    public static Interval corrected(List<Boolean> judged, List<Pair> pairs, long seed) {
+    public static Estimate corrected(List<Boolean> judged, List<Pair> pairs, long seed) {
         Random random = new Random(seed);
         double[] rates = new double[RESAMPLES];
         int known = 0;
@@ -114,10 +106,10 @@ public record JudgeAgreement(int truePositives, int falsePositives, int falseNeg
         double rate =
                 of(pairs).corrected((double) judged.stream().filter(j -> j).count() / judged.size());
         if (known == 0 || Double.isNaN(rate)) {
-            return new Interval(Double.NaN, Double.NaN, Double.NaN);
+            return Estimate.NONE;
         }
         Arrays.sort(rates, 0, known);
         int skipped = (int) (TAIL * known);
-        return new Interval(rate, rates[skipped], rates[known - 1 - skipped]);
+        return new Estimate(rate, rates[skipped], rates[known - 1 - skipped]);
     }
 }

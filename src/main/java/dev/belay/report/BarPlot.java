@@ -2,15 +2,15 @@ package dev.belay.report;
 
 import dev.belay.report.OutcomeBar.Measure;
 import dev.belay.report.SvgPlot.Anchor;
+import dev.belay.stats.Estimate;
 
-/** Bars for one outcome: before, after, and with random heads; shares carry a 95 % interval (Wilson). */
+/** Bars for one outcome: before, after, and with random heads, with the intervals it has. */
 final class BarPlot {
     private static final double WIDTH = 360;
     private static final double LEFT = 106;
     private static final double RIGHT = 56;
     private static final double ROW = 30;
     private static final double BAR = 18;
-    private static final double Z = 1.959964;
 
     private BarPlot() {}
 
@@ -24,38 +24,38 @@ final class BarPlot {
             String label = outcome.measure() == Measure.SHARE ? HtmlText.percent(share) : HtmlText.fixed(share, 1);
             svg.text("tick", Anchor.MIDDLE, x(share), rows * ROW + 16, label);
         }
-        row(svg, 0, "before", outcome.before(), outcome, true);
-        row(svg, 1, "after", outcome.after(), outcome, true);
+        row(svg, 0, "before", outcome.before(), outcome);
+        row(svg, 1, "after", outcome.after(), outcome);
         if (control) {
-            row(svg, 2, "random heads", outcome.randomControl(), outcome, false);
+            row(svg, 2, "random heads", new Estimate(outcome.randomControl(), Double.NaN, Double.NaN), outcome);
         }
         return svg.finish();
     }
 
     private static String describe(OutcomeBar outcome) {
-        String text = "before " + print(outcome, outcome.before()) + ", after " + print(outcome, outcome.after());
+        String text =
+                "before " + OutcomeBar.print(outcome.measure(), outcome.before().value()) + ", after "
+                        + OutcomeBar.print(outcome.measure(), outcome.after().value());
         if (Double.isFinite(outcome.randomControl())) {
-            text += ", with random heads " + print(outcome, outcome.randomControl());
+            text += ", with random heads " + OutcomeBar.print(outcome.measure(), outcome.randomControl());
         }
         return text + ", of " + HtmlText.counted(outcome.n(), "example");
     }
 
-    private static void row(
-            SvgPlot svg, int row, String label, double value, OutcomeBar outcome, boolean withInterval) {
+    private static void row(SvgPlot svg, int row, String label, Estimate estimate, OutcomeBar outcome) {
+        double value = estimate.value();
         double y = row * ROW + (ROW - BAR) / 2;
         double middle = row * ROW + ROW / 2;
         String shade = "bar-" + label.split(" ", 2)[0];
         svg.text("bar-label", Anchor.END, LEFT - 8, middle + 4.5, label);
         if (Double.isFinite(value)) {
             double length = Math.max(1.5, x(value) - LEFT);
-            svg.rect(shade, LEFT, y, length, BAR, label + ": " + print(outcome, value));
-            if (withInterval && outcome.measure() == Measure.SHARE && outcome.n() > 0) {
-                double low = x(wilson(value, outcome.n(), -1));
-                double high = x(wilson(value, outcome.n(), 1));
-                whisker(svg, low, high, middle);
+            svg.rect(shade, LEFT, y, length, BAR, label + ": " + OutcomeBar.print(outcome.measure(), value));
+            if (Double.isFinite(estimate.low()) && Double.isFinite(estimate.high())) {
+                whisker(svg, x(estimate.low()), x(estimate.high()), middle);
             }
         }
-        svg.text("bar-value", Anchor.END, WIDTH - 2, middle + 5, print(outcome, value));
+        svg.text("bar-value", Anchor.END, WIDTH - 2, middle + 5, OutcomeBar.print(outcome.measure(), value));
     }
 
     /** A whisker over a halo, so that it can be seen on the bar and beside it. */
@@ -64,18 +64,6 @@ final class BarPlot {
                 + SvgPlot.number(y - 3) + "v6";
         String data = "M" + SvgPlot.number(low) + " " + SvgPlot.number(y) + "H" + SvgPlot.number(high) + ends;
         svg.path("whisker halo", data).path("whisker", data);
-    }
-
-    /** One end of the 95 % interval of a share that was seen in n examples: −1 for the lower, 1 for the upper end. */
-    static double wilson(double share, int n, int end) {
-        double z2 = Z * Z;
-        double center = share + z2 / (2 * n);
-        double half = Z * Math.sqrt(share * (1 - share) / n + z2 / (4.0 * n * n));
-        return Math.clamp((center + end * half) / (1 + z2 / n), 0, 1);
-    }
-
-    private static String print(OutcomeBar outcome, double value) {
-        return outcome.measure() == Measure.SHARE ? HtmlText.percent(value) : HtmlText.score(value);
     }
 
     private static double x(double value) {

@@ -67,7 +67,12 @@ final class CliffCurve {
 
     /** The mean over transcripts, NaN where less than half of them have a score. */
     List<Point> mean() {
-        List<List<Point>> all = traces.stream().map(this::of).toList();
+        return mean(traces);
+    }
+
+    /** The mean over some of the transcripts, at least one. */
+    List<Point> mean(List<TraceSeries> some) {
+        List<List<Point>> all = some.stream().map(this::of).toList();
         List<Point> mean = new ArrayList<>();
         for (int i = 0; i < all.getFirst().size(); i++) {
             int column = i;
@@ -75,7 +80,7 @@ final class CliffCurve {
                     .mapToDouble(points -> points.get(column).score())
                     .filter(Double::isFinite)
                     .toArray();
-            double score = 2 * scores.length < traces.size()
+            double score = 2 * scores.length < some.size()
                     ? Double.NaN
                     : Arrays.stream(scores).average().orElse(Double.NaN);
             mean.add(new Point(all.getFirst().get(i).position(), score));

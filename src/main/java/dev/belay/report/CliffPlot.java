@@ -5,10 +5,11 @@ import dev.belay.report.SvgPlot.Anchor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Stream;
 
 /**
  * The refusal score by position: thin lines for transcripts, a thick one for their mean, and a dimension arrow from the
- * plateau down to the final score. The closing tokens get a wider scale than the tokens before them, so that they can be
+ * plateau down to the final score; or two means, of an earlier model and of this one. The closing tokens get a wider scale than the tokens before them, so that they can be
  * told apart and named.
  */
 final class CliffPlot {
@@ -58,6 +59,9 @@ final class CliffPlot {
     private static final double BOTTOM = 46;
 
     private final List<TraceSeries> traces;
+    /** The same transcripts in another model; empty if there is none. */
+    private final List<TraceSeries> earlier;
+
     private final CliffCurve curve;
     private final Layout layout;
     private final double x0;
@@ -68,22 +72,29 @@ final class CliffPlot {
     private final double plateau;
     private final double finalScore;
 
-    private CliffPlot(List<TraceSeries> traces, Layout layout) {
+    private CliffPlot(List<TraceSeries> traces, List<TraceSeries> earlier, Layout layout) {
         this.traces = traces;
-        this.curve = new CliffCurve(traces);
+        this.earlier = earlier;
+        this.curve =
+                new CliffCurve(Stream.concat(traces.stream(), earlier.stream()).toList());
         this.layout = layout;
         this.x0 = layout.left;
         this.x1 = layout.width - layout.right;
         double natural = curve.closing() / (double) Math.max(1, curve.closing() - curve.first());
         double share = curve.closing() == 0 ? 0 : Math.max(natural, layout.closingShare);
         this.edge = x1 - share * (x1 - x0);
-        this.plateau = mean(TraceSeries::plateau);
-        this.finalScore = mean(TraceSeries::finalScore);
+        this.plateau = mean(traces, TraceSeries::plateau);
+        this.finalScore = mean(traces, TraceSeries::finalScore);
     }
 
     /** Draws at least one transcript. */
     static String render(List<TraceSeries> traces, Layout layout) {
-        return new CliffPlot(traces, layout).draw();
+        return render(traces, List.of(), layout);
+    }
+
+    /** Draws at least one transcript; with {@code earlier}, what it was in another model. */
+    static String render(List<TraceSeries> traces, List<TraceSeries> earlier, Layout layout) {
+        return new CliffPlot(traces, earlier, layout).draw();
     }
 
     private String draw() {
@@ -92,8 +103,14 @@ final class CliffPlot {
         regions(svg);
         scoreAxis(svg);
         positionAxis(svg);
-        for (TraceSeries trace : sample()) {
-            svg.path("one", data(curve.of(trace)));
+        if (earlier.isEmpty()) {
+            for (TraceSeries trace : sample()) {
+                svg.path("one", data(curve.of(trace)));
+            }
+        } else {
+            List<Point> mean = curve.mean(earlier);
+            svg.path("mean earlier", data(mean));
+            hits(svg, mean, "before, ");
         }
         meanLine(svg);
         levels(svg);
@@ -103,7 +120,15 @@ final class CliffPlot {
     private String description() {
         return "Mean over " + HtmlText.counted(traces.size(), "transcript") + ": the score stands at "
                 + HtmlText.score(plateau) + " while thinking and at " + HtmlText.score(finalScore)
-                + " at the last closing token, a cliff of " + HtmlText.score(plateau - finalScore) + ".";
+                + " at the last closing token, a cliff of " + HtmlText.score(plateau - finalScore) + "."
+                + (earlier.isEmpty() ? "" : describeEarlier());
+    }
+
+    private String describeEarlier() {
+        double high = mean(earlier, TraceSeries::plateau);
+        double low = mean(earlier, TraceSeries::finalScore);
+        return " Before, it stood at " + HtmlText.score(high) + " and at " + HtmlText.score(low) + ", a cliff of "
+                + HtmlText.score(high - low) + ".";
     }
 
     private void regions(SvgPlot svg) {
@@ -158,22 +183,27 @@ final class CliffPlot {
     }
 
     private void meanLine(SvgPlot svg) {
-        List<Point> mean = curve.mean();
+        List<Point> mean = curve.mean(traces);
         int split = mean.size() - curve.closing();
         svg.path("mean", data(mean.subList(0, split)));
         svg.path("mean fall", data(mean.subList(Math.max(0, split - 1), mean.size())));
-        for (Point point : mean) {
+        hits(svg, mean, "");
+        if (!mean.isEmpty() && Double.isFinite(mean.getLast().score())) {
+            Point last = mean.getLast();
+            svg.circle("dot", x(last.position()), y(last.score()), 5, null);
+        }
+    }
+
+    /** Invisible places to point at, with the score in words. */
+    private void hits(SvgPlot svg, List<Point> points, String which) {
+        for (Point point : points) {
             if (Double.isFinite(point.score())) {
                 String place = point.position() < 0
                         ? HtmlText.fixed(-point.position(), 0) + " before the closing"
                         : "closing token " + HtmlText.fixed(point.position() + 1, 0);
-                svg.circle(
-                        "hit", x(point.position()), y(point.score()), 6, place + ": " + HtmlText.score(point.score()));
+                String words = which + place + ": " + HtmlText.score(point.score());
+                svg.circle("hit", x(point.position()), y(point.score()), 6, words);
             }
-        }
-        if (!mean.isEmpty() && Double.isFinite(mean.getLast().score())) {
-            Point last = mean.getLast();
-            svg.circle("dot", x(last.position()), y(last.score()), 5, null);
         }
     }
 
@@ -254,7 +284,7 @@ final class CliffPlot {
         return bottom - Math.clamp(score, 0, 1) * (bottom - TOP);
     }
 
-    private double mean(ToDoubleFunction<TraceSeries> part) {
+    private static double mean(List<TraceSeries> traces, ToDoubleFunction<TraceSeries> part) {
         return traces.stream()
                 .mapToDouble(part)
                 .filter(Double::isFinite)

@@ -37,6 +37,7 @@ public final class HtmlReport {
         out.append(style()).append(Palette.css()).append("</style>\n</head>\n<body>\n<main>\n");
         top();
         cliff();
+        changes();
         transcripts();
         heads();
         outcomes();
@@ -64,9 +65,10 @@ public final class HtmlReport {
         if (!report.traces().isEmpty()) {
             out.append("<dl class=\"stats\">\n");
             stat("transcripts", HtmlText.count(report.traces().size()), "");
-            stat("plateau", HtmlText.score(mean(TraceSeries::plateau)), "hold");
-            stat("final score", HtmlText.score(mean(TraceSeries::finalScore)), "fall");
-            stat("cliff", HtmlText.score(mean(TraceSeries::cliff)), "");
+            String after = report.comparison() == null ? "" : ", after";
+            stat("plateau" + after, HtmlText.score(mean(TraceSeries::plateau)), "hold");
+            stat("final score" + after, HtmlText.score(mean(TraceSeries::finalScore)), "fall");
+            stat("cliff" + after, HtmlText.score(mean(TraceSeries::cliff)), "");
             out.append("</dl>\n");
         }
     }
@@ -89,17 +91,36 @@ public final class HtmlReport {
                 "The refusal score is the probability that the probe reads a refusal from the state at a token. "
                         + "The cliff is the plateau of the thinking minus the score at the last closing token.");
         out.append("<figure class=\"card\">\n");
-        out.append(CliffPlot.render(report.traces(), CliffPlot.Layout.WIDE));
-        out.append(CliffPlot.render(report.traces(), CliffPlot.Layout.NARROW));
+        List<TraceSeries> earlier =
+                report.comparison() == null ? List.of() : report.comparison().traces();
+        out.append(CliffPlot.render(report.traces(), earlier, CliffPlot.Layout.WIDE));
+        out.append(CliffPlot.render(report.traces(), earlier, CliffPlot.Layout.NARROW));
         out.append("<figcaption><span class=\"key key-mean\">mean of ");
         out.append(HtmlText.counted(report.traces().size(), "transcript"));
-        out.append("</span> <span class=\"key key-one\">single transcripts</span> <span>plateau: ");
+        out.append(
+                earlier.isEmpty()
+                        ? "</span> <span class=\"key key-one\">single transcripts"
+                        : ", after</span> <span class=\"key key-earlier\">before");
+        out.append("</span> <span>plateau: ");
         out.append(text(plateauMeaning())).append(", averaged over transcripts. Closing tokens are drawn wider.");
         int bin = new CliffCurve(report.traces()).bin();
         if (bin > 1) {
             out.append(" A point before them is the mean of ").append(bin).append(" tokens.");
         }
         out.append("</span></figcaption>\n</figure>\n</section>\n");
+    }
+
+    private void changes() {
+        Comparison comparison = report.comparison();
+        if (comparison == null) {
+            return;
+        }
+        section(
+                "What changed",
+                "Means over the same transcripts before (" + comparison.before() + ") and after (" + comparison.after()
+                        + "); the change has a bootstrap interval over transcripts. p: exact McNemar test of shares, sign-flip"
+                        + " permutation test of scores, two-sided.");
+        out.append(comparison.table()).append("</section>\n");
     }
 
     private String plateauMeaning() {
@@ -117,7 +138,9 @@ public final class HtmlReport {
         }
         section(
                 "Transcripts",
-                "Each token stands on the colour of its refusal score. Open a prompt to see its tokens.");
+                "Each token stands on the colour of its refusal score"
+                        + (report.comparison() == null ? "." : " in the model after.")
+                        + " Open a prompt to see its tokens.");
         out.append("<p class=\"scale\"><span>0 answers</span>");
         for (int i = 0; i < Palette.SIZE; i += 2) {
             out.append("<i class=\"q").append(i).append("\"></i>");
@@ -186,10 +209,13 @@ public final class HtmlReport {
             return;
         }
         boolean control = report.outcomes().stream().anyMatch(bar -> Double.isFinite(bar.randomControl()));
+        boolean compared = report.comparison() != null;
         section(
                 "Before and after",
-                "The same prompts with the chosen heads ablated"
-                        + (control ? ", and with as many random heads." : "."));
+                compared
+                        ? "The same prompts and transcripts in both models."
+                        : "The same prompts with the chosen heads ablated"
+                                + (control ? ", and with as many random heads." : "."));
         out.append("<div class=\"grid thirds\">\n");
         for (OutcomeBar outcome : report.outcomes()) {
             out.append("<figure class=\"card\"><h3>").append(text(outcome.group()));
@@ -199,7 +225,9 @@ public final class HtmlReport {
             out.append(BarPlot.render(outcome)).append("</figure>\n");
         }
         out.append("</div>\n");
-        if (report.outcomes().stream().anyMatch(bar -> bar.measure() == OutcomeBar.Measure.SHARE)) {
+        if (compared) {
+            out.append("<p class=\"more\">Whiskers: 95 % interval (bootstrap over transcripts) of a mean.</p>\n");
+        } else if (report.outcomes().stream().anyMatch(bar -> bar.measure() == OutcomeBar.Measure.SHARE)) {
             out.append("<p class=\"more\">Whiskers: 95 % interval (Wilson) of a share.</p>\n");
         }
         out.append("</section>\n");

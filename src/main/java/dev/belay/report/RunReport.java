@@ -20,6 +20,7 @@ import java.util.Objects;
  * @param traces refusal scores by position, one series for each transcript
  * @param maps one map of layers × heads for each ranking
  * @param outcomes what the ablation changed
+ * @param comparison what differs from another model; may be null
  * @param selected training examples chosen by the judge, best first
  * @param facts what is needed to repeat the run, in the order to show; see {@link RunManifest#facts()}
  */
@@ -33,6 +34,7 @@ public record RunReport(
         List<TraceSeries> traces,
         List<HeadMap> maps,
         List<OutcomeBar> outcomes,
+        Comparison comparison,
         List<SelectedExample> selected,
         Map<String, String> facts) {
 
@@ -69,6 +71,7 @@ public record RunReport(
         private final List<TraceSeries> traces = new ArrayList<>();
         private final List<HeadMap> maps = new ArrayList<>();
         private final List<OutcomeBar> outcomes = new ArrayList<>();
+        private Comparison comparison;
         private final List<SelectedExample> selected = new ArrayList<>();
         private final Map<String, String> facts = new LinkedHashMap<>();
 
@@ -113,6 +116,11 @@ public record RunReport(
             return this;
         }
 
+        public Builder comparison(Comparison other) {
+            comparison = other;
+            return this;
+        }
+
         public Builder selected(SelectedExample example) {
             selected.add(example);
             return this;
@@ -130,7 +138,18 @@ public record RunReport(
 
         public RunReport build() {
             return new RunReport(
-                    title, model, subtitle, story, plateauRule, probe, traces, maps, outcomes, selected, facts);
+                    title,
+                    model,
+                    subtitle,
+                    story,
+                    plateauRule,
+                    probe,
+                    traces,
+                    maps,
+                    outcomes,
+                    comparison,
+                    selected,
+                    facts);
         }
     }
 }

@@ -84,6 +84,13 @@ public final class Tokenizer implements AutoCloseable {
         return encodeWithSpans(text).ids();
     }
 
+    /** Like {@link #encode}, with the special tokens that tokenizer.json puts around a text, such as one that begins it. */
+    public int[] encodeWithSpecials(String text) {
+        return Arrays.stream(tokenizer.encode(wellFormed(text), true, false).getIds())
+                .mapToInt(Math::toIntExact)
+                .toArray();
+    }
+
     /** Like {@link #encode}, and says which chars of the text each token stands for. */
     public TokenizedText encodeWithSpans(String text) {
         return encode(tokenizer, text);

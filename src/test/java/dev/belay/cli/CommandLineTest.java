@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Command lines that cannot be understood, help and versions: nothing here opens a model. */
 class CommandLineTest {
     private static final String COMMANDS =
-            "demo,doctor,info,probe,trace,heads,ablate,generate,judge,select,capture,verify";
+            "demo,doctor,info,probe,trace,heads,ablate,compare,eval,generate,judge,select,capture,verify";
 
     @Test
     void withoutACommandHelpIsShown() {
@@ -47,6 +47,8 @@ class CommandLineTest {
                 "trace",
                 "heads",
                 "ablate",
+                "compare",
+                "eval",
                 "generate",
                 "judge",
                 "select",

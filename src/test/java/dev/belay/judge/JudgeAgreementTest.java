@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.belay.BelayException;
 import dev.belay.judge.JudgeAgreement.Pair;
+import dev.belay.stats.Estimate;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -55,10 +56,10 @@ class JudgeAgreementTest {
     void theIntervalHoldsTheRateAndShrinksWithMoreLabels() {
         List<Boolean> judged = new ArrayList<>(Collections.nCopies(50, true));
         judged.addAll(Collections.nCopies(50, false));
-        JudgeAgreement.Interval few = JudgeAgreement.corrected(judged, pairs(20, 5, 10, 15), 0);
-        JudgeAgreement.Interval many = JudgeAgreement.corrected(judged, pairs(200, 50, 100, 150), 0);
-        assertEquals(0.6, few.rate(), 1e-12);
-        assertEquals(0.6, many.rate(), 1e-12);
+        Estimate few = JudgeAgreement.corrected(judged, pairs(20, 5, 10, 15), 0);
+        Estimate many = JudgeAgreement.corrected(judged, pairs(200, 50, 100, 150), 0);
+        assertEquals(0.6, few.value(), 1e-12);
+        assertEquals(0.6, many.value(), 1e-12);
         assertTrue(few.low() < many.low() && many.low() < 0.6, few + " " + many);
         assertTrue(few.high() > many.high() && many.high() > 0.6, few + " " + many);
         assertEquals(few, JudgeAgreement.corrected(judged, pairs(20, 5, 10, 15), 0));

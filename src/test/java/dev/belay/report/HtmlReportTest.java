@@ -5,10 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.belay.io.OutputFile;
+import dev.belay.stats.Change;
 import java.io.IOException;
 import java.io.StringReader;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.regex.MatchResult;
@@ -84,6 +86,15 @@ class HtmlReportTest {
                 .trace(trace)
                 .map(map)
                 .outcome(OutcomeBar.share(evil, 0, 1, 0, 1))
+                .comparison(new Comparison(
+                        evil,
+                        evil,
+                        List.of(trace),
+                        List.of(new Comparison.Row(
+                                evil,
+                                evil,
+                                OutcomeBar.Measure.SHARE,
+                                Change.ofTruths(new boolean[] {true}, new boolean[] {false}, 0)))))
                 .selected(new SelectedExample(evil, evil, 1, 0, evil))
                 .fact(evil, evil)
                 .build());
@@ -92,6 +103,28 @@ class HtmlReportTest {
         assertFalse(page.contains("\u0000"));
         assertTrue(page.contains("&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&amp;&#39;␀"));
         svgs(page).forEach(HtmlReportTest::parse);
+    }
+
+    @Test
+    void tellsWhatChanged() {
+        boolean[] none = new boolean[20];
+        boolean[] most = new boolean[20];
+        Arrays.fill(most, 0, 15, true);
+        Comparison.Row row =
+                new Comparison.Row("attacks", "refused", OutcomeBar.Measure.SHARE, Change.ofTruths(none, most, 0));
+        Comparison.Row unknown = new Comparison.Row(
+                "attacks",
+                "plateau",
+                OutcomeBar.Measure.MEAN_SCORE,
+                Change.ofScores(new double[] {Double.NaN}, new double[] {Double.NaN}, 0));
+        String page = HtmlReport.render(RunReport.builder("title", "a → b")
+                .comparison(new Comparison("a", "b", List.of(), List.of(row, unknown)))
+                .outcome(OutcomeBar.change("attacks refused", row.measure(), row.change()))
+                .build());
+        assertTrue(page.contains("<td class=\"n\"><b>+75.0 %</b></td>"), page);
+        assertTrue(page.contains("<td class=\"n\">15 / 0 of 20</td><td class=\"n\">&lt; 0.001</td>"), page);
+        assertTrue(page.contains("bootstrap over transcripts"), page);
+        assertFalse(page.contains("Wilson") || page.contains("heads ablated") || page.contains("NaN"), page);
     }
 
     @Test

@@ -85,6 +85,19 @@ class PlotGeometryTest {
         assertTrue(causal.contains(">no effect</text>") && causal.contains(">3.0</text>"), causal);
     }
 
+    /** Two means on one axis: the earlier one is named when pointed at, and no single transcripts are drawn. */
+    @Test
+    void twoModelsInOnePlot() {
+        List<TraceSeries> before = List.of(trace("a", 1, 1, 0.25), trace("b", 1, 1, 0.75));
+        List<TraceSeries> after = List.of(trace("a", 1, 1, 1), trace("b", 1, 1, 1));
+        String svg = CliffPlot.render(after, before, CliffPlot.Layout.WIDE);
+        assertTrue(svg.contains("class=\"mean earlier\""), svg);
+        assertFalse(svg.contains("class=\"one\""), svg);
+        assertTrue(svg.contains("<title>before, closing token 2: 0.50</title>"), svg);
+        assertTrue(svg.contains("<title>closing token 2: 1.00</title>"), svg);
+        assertTrue(svg.contains("Before, it stood at"), svg);
+    }
+
     /** Bars run from 106 to 304. */
     @Test
     void bars() {
@@ -92,10 +105,8 @@ class PlotGeometryTest {
         assertTrue(svg.contains("<rect class=\"bar-before\" x=\"106\" y=\"6\" width=\"99\" height=\"18\">"), svg);
         assertTrue(svg.contains("<rect class=\"bar-after\" x=\"106\" y=\"36\" width=\"198\" height=\"18\">"), svg);
         assertFalse(svg.contains("random"), svg);
-        assertEquals(0.4038, BarPlot.wilson(0.5, 100, -1), 1e-4);
-        assertEquals(0.9630, BarPlot.wilson(1, 100, -1), 1e-4);
-        assertEquals(1, BarPlot.wilson(1, 100, 1));
-        assertEquals(0, BarPlot.wilson(0, 100, -1), 1e-12);
+        assertEquals(2, svg.split("whisker halo", -1).length - 1, svg);
+        assertFalse(BarPlot.render(OutcomeBar.meanScore("g", 0.5, 1, 0.5, 100)).contains("whisker"));
     }
 
     @Test

@@ -32,6 +32,29 @@ class TokenizerTest {
         }
     }
 
+    /** What Llama's tokenizer.json has: a token that begins every text. */
+    @Test
+    void addsTheSpecialTokensOfTokenizerJsonWhereAsked() throws IOException {
+        String json = Files.readString(TINY_CLIFF.resolve("tokenizer.json"));
+        String begins = """
+                "post_processor": {"type": "TemplateProcessing",
+                "single": [{"SpecialToken": {"id": "<|begin_of_text|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+                "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+                "special_tokens": {"<|begin_of_text|>": {"id": "<|begin_of_text|>", "ids": [0], "tokens": ["<|begin_of_text|>"]}}}""";
+        String changed = json.replaceFirst("\"post_processor\":\\s*null", begins);
+        assertFalse(changed.equals(json));
+        Files.writeString(folder.resolve("tokenizer.json"), changed);
+        try (Tokenizer plain = Tokenizer.load(TINY_CLIFF);
+                Tokenizer tokenizer = Tokenizer.load(folder)) {
+            int[] ids = plain.encode("Question: Hi");
+            int[] begun = new int[ids.length + 1];
+            System.arraycopy(ids, 0, begun, 1, ids.length);
+            assertArrayEquals(begun, tokenizer.encodeWithSpecials("Question: Hi"));
+            assertArrayEquals(ids, tokenizer.encode("Question: Hi"));
+            assertArrayEquals(ids, plain.encodeWithSpecials("Question: Hi"));
+        }
+    }
+
     @Test
     void decodesARangeWithOrWithoutSpecialTokens() {
         try (Tokenizer tokenizer = Tokenizer.load(TINY_CLIFF)) {

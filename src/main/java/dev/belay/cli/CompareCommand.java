@@ -1,0 +1,163 @@
+package dev.belay.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.BelayException;
+import dev.belay.cliff.RefusalTrace;
+import dev.belay.forward.ForwardPass;
+import dev.belay.io.OutputFile;
+import dev.belay.io.Resources;
+import dev.belay.probe.LinearProbe;
+import dev.belay.run.Run;
+import dev.belay.text.Transcript;
+import dev.belay.text.Transcripts;
+import dev.belay.weights.ModelFingerprint;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code belay compare}: two models on the same transcripts, such as one before and after a fine-tune or a bake. */
+@Command(
+        name = "compare",
+        mixinStandardHelpOptions = true,
+        description =
+                "Compares two models, before and after a fine-tune or a bake, on the same transcripts: plateau, final score, "
+                        + "cliff, attack success, refusal of harmless prompts. Intervals are 95 %% by bootstrap over transcripts "
+                        + "(none where all are alike); p is two-sided, by sign-flip permutation for scores and McNemar's exact "
+                        + "test for shares.")
+final class CompareCommand implements Callable<Integer> {
+    @Mixin
+    private TextModelOptions options;
+
+    @Parameters(
+            index = "1",
+            paramLabel = "AFTER",
+            converter = Converters.ModelFolder.class,
+            description = "the model after; MODEL is the one before")
+    private Path after;
+
+    @Mixin
+    private TraceOptions tracing;
+
+    @Option(
+            names = "--probe-b",
+            paramLabel = "P.safetensors",
+            description = "refusal probe of AFTER (default: the same)")
+    private Path probeAfter;
+
+    @Option(
+            names = "--data",
+            paramLabel = "F.jsonl",
+            required = true,
+            description = "transcripts of attacks; those with \"harmful\": false are harmless prompts")
+    private Path data;
+
+    @Option(names = "--benign", paramLabel = "F.jsonl", description = "more transcripts of harmless prompts")
+    private Path benign;
+
+    @Mixin
+    private GenerationOptions generation;
+
+    @Option(names = "-o", paramLabel = "C.json", required = true, description = "output file")
+    private Path output;
+
+    @Option(names = "--report", paramLabel = "R.html", description = "also write a page with plots")
+    private Path report;
+
+    @Mixin
+    private RunOptions runs;
+
+    @Mixin
+    private Output out;
+
+    private final List<Transcript> attacks = new ArrayList<>();
+    private final List<Transcript> harmless = new ArrayList<>();
+
+    @Override
+    public Integer call() {
+        if (options.profile != null) {
+            throw new UsageException("--profile is of one model: profile belay trace or belay generate of each");
+        }
+        generation.sampling();
+        TextModelOptions second = options.of(after);
+        read();
+        LinearProbe probe = tracing.load(options.config());
+        LinearProbe other =
+                probeAfter == null ? tracing.load(second.config()) : ProbeOption.load(probeAfter, second.config());
+        OutputFile.check(output);
+        if (report != null) {
+            OutputFile.check(report);
+        }
+        try (Resources opened = new Resources()) {
+            Session session = opened.own(Session.openForText(options));
+            ObjectNode result = settings(session.fingerprint(), ModelFingerprint.of(after));
+            Run run = opened.own(runs.open(
+                    session,
+                    output,
+                    Map.of("after", result.at("/after/fingerprint").textValue())));
+            Checkpoint before = measure("before", session, probe, run);
+            // One model at a time: both may not fit the device.
+            session.close();
+            try (Session next = Session.openForText(second)) {
+                write(new CheckpointComparison(before, measure("after", next, other, run)), result);
+            }
+            run.finish();
+        }
+        return 0;
+    }
+
+    private void read() {
+        for (Transcript t : Transcripts.read(data)) {
+            (Boolean.FALSE.equals(t.harmful()) ? harmless : attacks).add(t);
+        }
+        if (attacks.isEmpty()) {
+            throw new BelayException(data + " has no attacks, only transcripts with \"harmful\": false; give those by"
+                    + " --benign, and attacks by --data");
+        }
+        if (benign != null) {
+            harmless.addAll(Transcripts.read(benign));
+        }
+    }
+
+    private Checkpoint measure(String name, Session session, LinearProbe probe, Run run) {
+        List<RefusalTrace> traces = new ArrayList<>();
+        tracing.run(session, probe, attacks, "traces, " + name, "tracing, " + name, run, traces::addAll);
+        ForwardPass forward = session.forward();
+        AblationStudy study = new AblationStudy(session, generation);
+        List<AblationStudy.Arm> arms = List.of(new AblationStudy.Arm(name, null));
+        return new Checkpoint(
+                session.folder(),
+                traces,
+                DemoReport.series(session, session.probeTexts(attacks), attacks, traces),
+                study.run("attacks", attacks, arms, forward, null, run).getFirst(),
+                harmless.isEmpty()
+                        ? null
+                        : study.run("benign", harmless, arms, forward, null, run)
+                                .getFirst());
+    }
+
+    private ObjectNode settings(String fingerprint, String fingerprintAfter) {
+        ObjectNode result = Output.object();
+        result.putObject("before").put("model", options.folder.toString()).put("fingerprint", fingerprint);
+        result.putObject("after").put("model", after.toString()).put("fingerprint", fingerprintAfter);
+        result.put("plateau", tracing.plateau().label());
+        result.put("dtype", options.dtype().label()).put("thinking", generation.thinking.name());
+        return result.put("temperature", generation.temperature).put("seed", generation.seed);
+    }
+
+    private void write(CheckpointComparison comparison, ObjectNode result) {
+        if (report != null) {
+            OutputFile.writeText(report, comparison.page(result, tracing.file(), data));
+        }
+        comparison.put(result);
+        OutputFile.writeText(output, Output.pretty(result));
+        comparison.say(out);
+        out.say("written to %s", report == null ? output : output + " and " + report);
+        out.result(result);
+    }
+}
