@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # gpu-check.sh [--softcuda] [--minutes N] [--out FOLDER]: checks Belay on the GPU of this machine, in at most 8 minutes: what belay doctor
-# says, every kernel test, every golden family in f32 and bf16, the demo, compute-sanitizer where it is installed, the benchmarks. Writes
+# says, every kernel test, every golden family in f32 and bf16, the demo, the benchmarks, compute-sanitizer where it is installed. Writes
 # FOLDER/report.txt (gpu-check/report.txt by default), which says first what failed; beside it the output of each step. Exit code 0 if nothing
 # failed. Runs from a bundle made with tests (tools/bundle --with-tests) or from a checkout, which it builds.
 #   --softcuda   on the CUDA device in software, without benchmarks and sanitizers (or SOFTCUDA=1); 60 minutes if --minutes does not say
@@ -79,30 +79,31 @@ bench() { step "$1" "bench $2" "$root/belay" bench --device cuda --shape "$2" --
 
 benchmarks() {
   local gpu disk
-  bench 100 smollm2-135m
-  pytorch
-  bench 100 qwen3-0.6b
+  bench 60 smollm2-135m
+  pytorch smollm2-135m
+  bench 80 qwen3-0.6b
+  pytorch qwen3-0.6b
   gpu=$(nvidia-smi --query-gpu=memory.free --format=csv,noheader,nounits 2>/dev/null | sort -n | tail -n 1)
   disk=$(df --output=avail -m /tmp | tail -n 1)
   if [ "${gpu:-0}" -lt 22000 ] || [ "${disk:-0}" -lt 18000 ]; then
     left_out "bench llama3-8b" "it needs 22 GB on the GPU and 18 GB in /tmp; there are ${gpu:-0} and ${disk:-0} MB"
   else
-    bench 160 llama3-8b
+    bench 150 llama3-8b
   fi
 }
 
-# The same passes, decoding and sweep as loops of PyTorch and transformers, to compare with the first of the benchmarks.
+# pytorch SHAPE: the same passes, decoding and sweep as loops of PyTorch and transformers, to compare with Belay's benchmark of the shape.
 pytorch() {
   local peers=$root/tools/peers model=$out/model ids=$out/ids
   if ! python3 -c 'import torch, transformers, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
-    left_out pytorch "python3 has no torch with CUDA or no transformers"
+    left_out "pytorch $1" "python3 has no torch with CUDA or no transformers"
     return
   fi
   rm -rf "$model"
   python3 -c 'import json, random; print(json.dumps([[random.randrange(49152) for _ in range(n)] for n in (96, 128, 160, 128)]))' >"$ids"
-  step 30 "random model" "$root/tools/random-model" smollm2-135m "$model"
-  step 60 "pytorch bench" python3 "$peers/hf_bench.py" "$model" "$ids" "$out/pytorch-bench.json" --device cuda
-  step 60 "pytorch sweep" python3 "$peers/hf_sweep.py" "$model" "$ids" "$out/pytorch-sweep.json" --device cuda --limit-heads 27
+  step 30 "random model $1" "$root/tools/random-model" "$1" "$model"
+  step 50 "pytorch bench $1" python3 "$peers/hf_bench.py" "$model" "$ids" "$out/pytorch-bench-$1.json" --device cuda
+  step 50 "pytorch sweep $1" python3 "$peers/hf_sweep.py" "$model" "$ids" "$out/pytorch-sweep-$1.json" --device cuda --limit-heads 27
   rm -rf "$model" "$ids"
 }
 
@@ -121,8 +122,15 @@ for family in "$golden"/*/golden.safetensors; do
 done
 step 60 demo "$root/belay" demo --device cuda --out "$out/demo"
 
+if [ $softcuda = 1 ]; then
+  left_out benchmarks "softcuda's time says nothing"
+else
+  benchmarks
+fi
+
 sanitizer=$(command -v compute-sanitizer || ls "${CUDA_HOME:-/none}/bin/compute-sanitizer" /usr/local/cuda/bin/compute-sanitizer 2>/dev/null | head -n 1)
-for tool in memcheck racecheck initcheck; do
+# Last, as they slow the tests many times: what does not finish is said.
+for tool in memcheck initcheck racecheck; do
   if [ $softcuda = 1 ]; then
     left_out "$tool" "softcuda checks all of it by itself"
   elif [ -z "$sanitizer" ]; then
@@ -134,11 +142,6 @@ for tool in memcheck racecheck initcheck; do
     step 60 "$tool" "$sanitizer" "${options[@]}" "${tests[@]}"
   fi
 done
-if [ $softcuda = 1 ]; then
-  left_out benchmarks "softcuda's time says nothing"
-else
-  benchmarks
-fi
 
 # join SEPARATED...: the arguments with commas.
 join() { local IFS=,; printf '%s' "$*" | sed 's/,/, /g'; }

@@ -52,7 +52,7 @@ class CudaAttentionTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"128, 0", "128, 100", "128, 64", "256, 0", "256, 33"})
+    @CsvSource({"32, 70", "80, 0", "80, 100", "96, 64", "128, 0", "128, 100", "128, 64", "256, 0", "256, 33"})
     void aLongText(int headSize, int window) {
         TokenLayout layout = new TokenLayout();
         addRow(layout, 0, 0, 50, 0, 600);
@@ -66,6 +66,13 @@ class CudaAttentionTest {
         for (int headSize : new int[] {64, 256}) {
             check(new AttentionCase(raggedRows(), shape(4, 2, headSize), window), "window " + window);
         }
+    }
+
+    /** The other sizes of heads, whose tiles lie differently in shared memory. */
+    @ParameterizedTest
+    @CsvSource({"32, 0", "32, 17", "80, 0", "80, 40", "96, 0", "96, 65", "128, 0", "128, 33"})
+    void raggedRowsOfEveryHeadSize(int headSize, int window) {
+        check(new AttentionCase(raggedRows(), shape(2, 1, headSize), window), headSize + ", window " + window);
     }
 
     /** Rows with a prefix of their own or a shared one, rows that go on at a later position, one of one token, one of none. */
