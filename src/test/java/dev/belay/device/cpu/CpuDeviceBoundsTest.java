@@ -93,8 +93,9 @@ class CpuDeviceBoundsTest {
         refuses(outside("ablationStart", 32, 0), () -> device.ablationStart(small, large, null, 1, 4, 8, large, 0));
         refuses(outside("ablationStart", 32, 0), () -> device.ablationStart(large, small, null, 1, 4, 8, large, 0));
         refuses(outside("ablationStart", 32, 0), () -> device.ablationStart(large, large, null, 2, 2, 8, small, 0));
-        refuses(outside("dot", 32, 0), () -> device.dot(small, large, 4, 8, new float[4]));
-        refuses(outside("dot vector", 32, 0), () -> device.dot(large, small, 1, 32, new float[1]));
+        refuses(outside("dot", 32, 0), () -> device.dot(small, large, 4, 8, 1, new float[4]));
+        refuses(outside("dot vectors", 32, 0), () -> device.dot(large, small, 1, 32, 1, new float[1]));
+        refuses(outside("dot vectors", 32, 0), () -> device.dot(large, small, 1, 8, 4, new float[4]));
     }
 
     @Test
