@@ -104,7 +104,7 @@ final class ProbeTraining {
         return new Trained(fits, validation, json, layer, metadata);
     }
 
-    /** What was fitted and how well; of the kind that a probe is if nothing is said there is no word. */
+    /** What was fitted and how well; the kind only if it is not logistic. */
     private ObjectNode json(List<ProbeFit> fits, CrossValidation validation, int refused, int complied) {
         ObjectNode json = Output.object();
         if (method.kind() != ProbeKind.LOGISTIC) {

@@ -78,7 +78,7 @@ class RunOptions {
     }
 
     private static String text(Object value) {
-        if (value instanceof List<?> several && several.getFirst() instanceof NamedProbe first) {
+        if (value instanceof List<?> several && !several.isEmpty() && several.getFirst() instanceof NamedProbe first) {
             // The name of the only probe changes nothing.
             return several.size() == 1
                     ? text(first.file())

@@ -63,7 +63,7 @@ class ProbeSetTest {
 
     @Test
     void everyTokenIsScoredByEveryProbeInOnePass() {
-        List<ProbeText> texts = TinyCliff.probes("attacks.jsonl").subList(0, 5);
+        List<ProbeText> texts = TinyCliff.probes("attacks.jsonl").subList(0, 3);
         // All texts in a batch, one text at a time, and each text in pieces.
         for (int batchTokens : new int[] {1024, 50, 20}) {
             try (TinyCliff tiny = new TinyCliff(counting(), batchTokens);
