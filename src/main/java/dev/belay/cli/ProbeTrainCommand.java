@@ -44,8 +44,9 @@ final class ProbeTrainCommand implements Callable<Integer> {
             paramLabel = "KIND",
             defaultValue = "logistic",
             converter = Converters.KindOfProbe.class,
-            description = "logistic (default: logistic regression), mean-difference (its direction is the difference of the "
-                    + "classes' means) or nullspace (logistic, again and again without the directions found before)")
+            description =
+                    "logistic (default: logistic regression), mean-difference (its direction is the difference of the "
+                            + "classes' means) or nullspace (logistic, again and again without the directions found before)")
     private ProbeKind kind;
 
     @Option(
@@ -97,8 +98,7 @@ final class ProbeTrainCommand implements Callable<Integer> {
         List<Transcript> negatives = Transcripts.read(complied);
         OutputFile.check(output);
         try (Session session = Session.openForText(options)) {
-            ProbeTraining.Trained trained = new ProbeTraining(
-                            session, chosen, new ProbeMethod(kind, l2, count), seed)
+            ProbeTraining.Trained trained = new ProbeTraining(session, chosen, new ProbeMethod(kind, l2, count), seed)
                     .run(positives, negatives);
             trained.save(output);
             out.say(

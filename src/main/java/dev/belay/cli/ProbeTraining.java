@@ -40,7 +40,8 @@ final class ProbeTraining {
     }
 
     /** A fitted probe, how it does on held-out folds, and both as JSON; {@code fits} are its directions. */
-    record Trained(List<ProbeFit> fits, CrossValidation validation, ObjectNode json, int layer, Map<String, String> metadata) {
+    record Trained(
+            List<ProbeFit> fits, CrossValidation validation, ObjectNode json, int layer, Map<String, String> metadata) {
         /** The direction that scores. */
         ProbeFit fit() {
             return fits.getFirst();

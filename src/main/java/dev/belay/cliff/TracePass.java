@@ -76,7 +76,8 @@ final class TracePass implements ActivationCapture {
     /** The group that reads this point, or as many as there are groups. */
     private int group(HookPoint point) {
         int g = 0;
-        while (g < groups.size() && !point.equals(HookPoint.residual(groups.get(g).layer()))) {
+        while (g < groups.size()
+                && !point.equals(HookPoint.residual(groups.get(g).layer()))) {
             g++;
         }
         return g;
@@ -86,7 +87,9 @@ final class TracePass implements ActivationCapture {
         LayerProbes probes = groups.get(group);
         int count = probes.count();
         boolean last = lastOnly && group == groups.size() - 1;
-        int tokens = batch.stream().mapToInt(i -> last ? 1 : texts.get(i).ids().length).sum();
+        int tokens = batch.stream()
+                .mapToInt(i -> last ? 1 : texts.get(i).ids().length)
+                .sum();
         double[] all = new double[tokens * count];
         probes.score(states, tokens, all);
         int row = 0;

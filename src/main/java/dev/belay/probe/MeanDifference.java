@@ -32,8 +32,9 @@ final class MeanDifference {
         }
         double length = Math.sqrt(Lbfgs.dot(direction, direction));
         if (length == 0) {
-            throw new BelayException("cannot fit a probe: the states of refusals and of answers have the same mean; check that"
-                    + " the files hold different transcripts, or read another --layer");
+            throw new BelayException(
+                    "cannot fit a probe: the states of refusals and of answers have the same mean; check that"
+                            + " the files hold different transcripts, or read another --layer");
         }
         for (int j = 0; j < direction.length; j++) {
             direction[j] /= length;

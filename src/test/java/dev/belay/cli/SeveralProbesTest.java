@@ -93,7 +93,8 @@ class SeveralProbesTest {
                 .ok();
         assertEquals(3, out.lines().count(), out);
         assertTrue(out.startsWith("12 transcripts, 6 of them refuse: accuracy 1.0000, AUROC 1.0000"), out);
-        assertTrue(out.contains("\n  direction 1: accuracy 1.0000") && out.contains("\n  direction 2: accuracy 0."), out);
+        assertTrue(
+                out.contains("\n  direction 1: accuracy 1.0000") && out.contains("\n  direction 2: accuracy 0."), out);
         JsonNode json = Cli.run("probe test ? --probe ? --data ? --dtype f32 --json", Cli.TINY, directions, both)
                 .json();
         assertEquals(2, json.get("directions").size());
@@ -239,8 +240,12 @@ class SeveralProbesTest {
                 .failed(1, "probe-64-1.safetensors has width 64");
         Cli.run("select ? --probe ? --probe ? --data ? --top 1 -o ?", Cli.TINY, golden, low, attacks, out)
                 .failed(2, "option '--probe' (P.safetensors) should be specified only once");
-        Cli.run("probe train ? --refused ? --complied ? --kind nullspace --directions 30 -o ?", Cli.TINY,
-                        Cli.few(folder, "refused.jsonl", 3), Cli.few(folder, "complied.jsonl", 3), out)
+        Cli.run(
+                        "probe train ? --refused ? --complied ? --kind nullspace --directions 30 -o ?",
+                        Cli.TINY,
+                        Cli.few(folder, "refused.jsonl", 3),
+                        Cli.few(folder, "complied.jsonl", 3),
+                        out)
                 .failed(1, "cannot fit 30 directions to 6 states of width 256: only ", "use --directions ");
     }
 }

@@ -147,16 +147,16 @@ class ProbeKindsTest {
                 () -> NullspaceProjection.fit(states(), refused(), 0.1, 6));
         // Two examples span one direction from their mean.
         float[][] two = {{1, 2, 3}, {3, 1, 0}};
-        assertMessage(
-                "only 1 tell", () -> NullspaceProjection.fit(two, new boolean[] {true, false}, 1, 2));
+        assertMessage("only 1 tell", () -> NullspaceProjection.fit(two, new boolean[] {true, false}, 1, 2));
     }
 
     @Test
     void equalMeansAreRefused() {
         float[][] states = {{1, 2}, {3, 4}, {3, 2}, {1, 4}};
         assertMessage("the same mean", () -> MeanDifference.fit(states, new boolean[] {true, true, false, false}, 1));
-        assertMessage("4 refusals and 0 answers", () -> MeanDifference.fit(states, new boolean[] {true, true, true, true
-        }, 1));
+        assertMessage(
+                "4 refusals and 0 answers",
+                () -> MeanDifference.fit(states, new boolean[] {true, true, true, true}, 1));
     }
 
     /** Each example is scored by the probe of the others, in every direction. */
@@ -169,7 +169,8 @@ class ProbeKindsTest {
             assertEquals(method.directions(), result.directions().size());
             for (int fold = 0; fold < 4; fold++) {
                 int[] kept = kept(result.foldOf(), fold);
-                float[][] states = Arrays.stream(kept).mapToObj(i -> states()[i]).toArray(float[][]::new);
+                float[][] states =
+                        Arrays.stream(kept).mapToObj(i -> states()[i]).toArray(float[][]::new);
                 boolean[] refused = new boolean[kept.length];
                 for (int k = 0; k < kept.length; k++) {
                     refused[k] = refused()[kept[k]];
@@ -189,9 +190,7 @@ class ProbeKindsTest {
     }
 
     private static int[] kept(int[] foldOf, int fold) {
-        return IntStream.range(0, foldOf.length)
-                .filter(i -> foldOf[i] != fold)
-                .toArray();
+        return IntStream.range(0, foldOf.length).filter(i -> foldOf[i] != fold).toArray();
     }
 
     private Path path() {
