@@ -42,6 +42,9 @@ final class CompareCommand implements Callable<Integer> {
     private Path after;
 
     @Mixin
+    private ProbeOption probe;
+
+    @Mixin
     private TraceOptions tracing;
 
     @Option(
@@ -86,9 +89,9 @@ final class CompareCommand implements Callable<Integer> {
         generation.sampling();
         TextModelOptions second = options.of(after);
         read();
-        LinearProbe probe = tracing.load(options.config());
-        LinearProbe other =
-                probeAfter == null ? tracing.load(second.config()) : ProbeOption.load(probeAfter, second.config());
+        Path other = probeAfter == null ? probe.file : probeAfter;
+        LinearProbe first = probe.load(options.config());
+        LinearProbe last = ProbeOption.load(other, second.config());
         OutputFile.check(output);
         if (report != null) {
             OutputFile.check(report);
@@ -100,11 +103,11 @@ final class CompareCommand implements Callable<Integer> {
                     session,
                     output,
                     Map.of("after", result.at("/after/fingerprint").textValue())));
-            Checkpoint before = measure("before", session, probe, run);
+            Checkpoint before = measure("before", session, first, probe.file, run);
             // One model at a time: both may not fit the device.
             session.close();
             try (Session next = Session.openForText(second)) {
-                write(new CheckpointComparison(before, measure("after", next, other, run)), result);
+                write(new CheckpointComparison(before, measure("after", next, last, other, run)), result);
             }
             run.finish();
         }
@@ -124,9 +127,9 @@ final class CompareCommand implements Callable<Integer> {
         }
     }
 
-    private Checkpoint measure(String name, Session session, LinearProbe probe, Run run) {
+    private Checkpoint measure(String name, Session session, LinearProbe loaded, Path file, Run run) {
         List<RefusalTrace> traces = new ArrayList<>();
-        tracing.run(session, probe, attacks, "traces, " + name, "tracing, " + name, run, traces::addAll);
+        tracing.run(session, loaded, file, attacks, "traces, " + name, "tracing, " + name, run, traces::addAll);
         ForwardPass forward = session.forward();
         AblationStudy study = new AblationStudy(session, generation);
         List<AblationStudy.Arm> arms = List.of(new AblationStudy.Arm(name, null));
@@ -152,7 +155,7 @@ final class CompareCommand implements Callable<Integer> {
 
     private void write(CheckpointComparison comparison, ObjectNode result) {
         if (report != null) {
-            OutputFile.writeText(report, comparison.page(result, tracing.file(), data));
+            OutputFile.writeText(report, comparison.page(result, probe.file, data));
         }
         comparison.put(result);
         OutputFile.writeText(output, Output.pretty(result));

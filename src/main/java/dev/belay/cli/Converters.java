@@ -13,6 +13,7 @@ import dev.belay.device.DeviceException;
 import dev.belay.device.cuda.CudaDeviceChoice;
 import dev.belay.hooks.PositionScope;
 import dev.belay.model.HubCache;
+import dev.belay.probe.ProbeKind;
 import dev.belay.run.Shard;
 import dev.belay.text.ThinkingMarkers;
 import java.nio.file.Path;
@@ -53,6 +54,22 @@ final class Converters {
         @Override
         public ThinkingMarkers convert(String value) {
             return Converters.usage(value, ThinkingMarkers::parse);
+        }
+    }
+
+    /** A probe's file, with or without a name. */
+    static final class Probe implements ITypeConverter<NamedProbe> {
+        @Override
+        public NamedProbe convert(String value) {
+            return NamedProbe.parse(value);
+        }
+    }
+
+    /** logistic, mean-difference or nullspace. */
+    static final class KindOfProbe implements ITypeConverter<ProbeKind> {
+        @Override
+        public ProbeKind convert(String value) {
+            return Converters.usage(value, ProbeKind::parse);
         }
     }
 

@@ -14,6 +14,7 @@ import dev.belay.hooks.PositionScope;
 import dev.belay.io.OutputFile;
 import dev.belay.model.ModelConfig;
 import dev.belay.probe.LinearProbe;
+import dev.belay.probe.ProbeMethod;
 import dev.belay.report.RunManifest;
 import dev.belay.report.RunReport;
 import dev.belay.run.Run;
@@ -94,12 +95,12 @@ final class DemoRun {
     private LinearProbe train() {
         try (var _ = manifest.timings().phase("train_probe")) {
             ProbeTraining.Trained trained = new ProbeTraining(
-                            session, session.config().layers(), L2, SEED)
+                            session, session.config().layers(), ProbeMethod.logistic(L2), SEED)
                     .run(
                             Transcripts.read(data.resolve("refused.jsonl")),
                             Transcripts.read(data.resolve("complied.jsonl")));
             Path file = folder.resolve("probe.safetensors");
-            trained.probe().save(file);
+            trained.save(file);
             manifest.artifact(file);
             report.probe(trained.validation().metrics());
             result.set("probe", trained.json());

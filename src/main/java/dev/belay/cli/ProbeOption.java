@@ -2,7 +2,9 @@ package dev.belay.cli;
 
 import dev.belay.model.ModelConfig;
 import dev.belay.probe.LinearProbe;
+import dev.belay.probe.ProbeFile;
 import java.nio.file.Path;
+import java.util.List;
 import picocli.CommandLine.Option;
 
 /** The refusal probe to use. */
@@ -19,10 +21,19 @@ final class ProbeOption {
         return load(file, config);
     }
 
+    /** As {@link #load(ModelConfig)}, but all directions of the probe. */
+    List<LinearProbe> directions(ModelConfig config) {
+        return directions(file, config);
+    }
+
     static LinearProbe load(Path file, ModelConfig config) {
-        LinearProbe probe = LinearProbe.load(file);
-        probe.checkWidth(config.hidden(), file);
-        probe.layerIn(config.layers(), file);
-        return probe;
+        return directions(file, config).getFirst();
+    }
+
+    private static List<LinearProbe> directions(Path file, ModelConfig config) {
+        List<LinearProbe> directions = ProbeFile.read(file);
+        directions.getFirst().checkWidth(config.hidden(), file);
+        directions.getFirst().layerIn(config.layers(), file);
+        return directions;
     }
 }

@@ -2,6 +2,8 @@ package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.io.OutputFile;
+import dev.belay.probe.ProbeKind;
+import dev.belay.probe.ProbeMethod;
 import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
 import java.nio.file.Path;
@@ -15,8 +17,11 @@ import picocli.CommandLine.Option;
 @Command(
         name = "train",
         mixinStandardHelpOptions = true,
-        description = "Fits a refusal probe: logistic regression on H[layer] at the last position.")
+        description = "Fits a refusal probe on H[layer] at the last position.")
 final class ProbeTrainCommand implements Callable<Integer> {
+    /** Directions of a nullspace probe, if nothing else is said. */
+    private static final int DIRECTIONS = 4;
+
     @Mixin
     private TextModelOptions options;
 
@@ -33,6 +38,23 @@ final class ProbeTrainCommand implements Callable<Integer> {
             required = true,
             description = "transcripts that answer (class 0)")
     private Path complied;
+
+    @Option(
+            names = "--kind",
+            paramLabel = "KIND",
+            defaultValue = "logistic",
+            converter = Converters.KindOfProbe.class,
+            description =
+                    "logistic (default: logistic regression), mean-difference (its direction is the difference of the "
+                            + "classes' means) or nullspace (logistic, again and again without the directions found before)")
+    private ProbeKind kind;
+
+    @Option(
+            names = "--directions",
+            paramLabel = "N",
+            converter = Converters.Positive.class,
+            description = "nullspace: how many (default " + DIRECTIONS + "); the first scores")
+    private Integer directions;
 
     @Option(
             names = "--layer",
@@ -67,13 +89,18 @@ final class ProbeTrainCommand implements Callable<Integer> {
         if (!(l2 > 0) || Double.isInfinite(l2)) {
             throw new UsageException("--l2 is " + l2 + ": use a number above 0");
         }
+        if (directions != null && kind != ProbeKind.NULLSPACE) {
+            throw new UsageException("--directions is for --kind nullspace; a " + kind.label() + " probe has one");
+        }
+        int count = kind != ProbeKind.NULLSPACE ? 1 : directions == null ? DIRECTIONS : directions;
         int chosen = layer(options.config().layers());
         List<Transcript> positives = Transcripts.read(refused);
         List<Transcript> negatives = Transcripts.read(complied);
         OutputFile.check(output);
         try (Session session = Session.openForText(options)) {
-            ProbeTraining.Trained trained = new ProbeTraining(session, chosen, l2, seed).run(positives, negatives);
-            trained.probe().save(output);
+            ProbeTraining.Trained trained = new ProbeTraining(session, chosen, new ProbeMethod(kind, l2, count), seed)
+                    .run(positives, negatives);
+            trained.save(output);
             out.say(
                     "trained on %d transcripts at H[%d]: objective %.6f after %d iterations%s",
                     trained.validation().metrics().n(),
@@ -85,6 +112,7 @@ final class ProbeTrainCommand implements Callable<Integer> {
                     "%d-fold cross-validation: %s",
                     trained.validation().folds(),
                     ProbeTraining.words(trained.validation().metrics()));
+            ProbeTraining.sayDirections(out, trained.validation().directions());
             trained.validation().note().ifPresent(out::note);
             ProbeTraining.checkLabels(out, refused, positives, true);
             ProbeTraining.checkLabels(out, complied, negatives, false);

@@ -1,5 +1,6 @@
 package dev.belay.cli;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
 import dev.belay.cliff.ProbeStates;
@@ -8,9 +9,11 @@ import dev.belay.judge.RefusalPhrases;
 import dev.belay.judge.Verdict;
 import dev.belay.probe.CrossValidation;
 import dev.belay.probe.LinearProbe;
+import dev.belay.probe.ProbeFile;
 import dev.belay.probe.ProbeFit;
+import dev.belay.probe.ProbeKind;
+import dev.belay.probe.ProbeMethod;
 import dev.belay.probe.ProbeMetrics;
-import dev.belay.probe.ProbeTrainer;
 import dev.belay.text.ProbeText;
 import dev.belay.text.Transcript;
 import java.nio.file.Path;
@@ -26,18 +29,37 @@ final class ProbeTraining {
 
     private final Session session;
     private final int layer;
-    private final double l2;
+    private final ProbeMethod method;
     private final long seed;
 
-    ProbeTraining(Session session, int layer, double l2, long seed) {
+    ProbeTraining(Session session, int layer, ProbeMethod method, long seed) {
         this.session = session;
         this.layer = layer;
-        this.l2 = l2;
+        this.method = method;
         this.seed = seed;
     }
 
-    /** A fitted probe, how it does on held-out folds, and both as JSON. */
-    record Trained(LinearProbe probe, ProbeFit fit, CrossValidation validation, ObjectNode json) {}
+    /** A fitted probe, how it does on held-out folds, and both as JSON; {@code fits} are its directions. */
+    record Trained(
+            List<ProbeFit> fits, CrossValidation validation, ObjectNode json, int layer, Map<String, String> metadata) {
+        /** The direction that scores. */
+        ProbeFit fit() {
+            return fits.getFirst();
+        }
+
+        /** The direction that scores. */
+        LinearProbe probe() {
+            return probe(fit());
+        }
+
+        void save(Path file) {
+            ProbeFile.write(file, fits.stream().map(this::probe).toList());
+        }
+
+        private LinearProbe probe(ProbeFit fit) {
+            return fit.toProbe(layer, metadata);
+        }
+    }
 
     /** Says so where the refusal phrases do not find in the responses what the file is to hold. */
     static void checkLabels(Output out, Path file, List<Transcript> transcripts, boolean refuses) {
@@ -68,30 +90,57 @@ final class ProbeTraining {
         try (Progress progress = new Progress("reading states", texts.size())) {
             states = ProbeStates.last(forward, texts, layer, progress::at);
         }
-        ProbeFit fit = ProbeTrainer.train(states, labels, l2);
-        CrossValidation validation = CrossValidation.run(states, labels, l2, FOLDS, seed);
-        ObjectNode json = json(fit, validation, positives, texts.size() - positives);
+        List<ProbeFit> fits = method.fit(states, labels);
+        CrossValidation validation = CrossValidation.run(states, labels, method, FOLDS, seed);
+        ObjectNode json = json(fits, validation, positives, texts.size() - positives);
         Map<String, String> metadata = new LinkedHashMap<>();
         metadata.put("format", "belay-probe");
         metadata.put("layer", Integer.toString(layer));
         metadata.put("model", session.fingerprint());
         metadata.put("dtype", session.device().dtype().label());
+        if (method.kind() != ProbeKind.LOGISTIC) {
+            metadata.put(ProbeFile.KIND, method.kind().label());
+        }
         metadata.put("training", Output.line(json));
-        return new Trained(fit.toProbe(layer, metadata), fit, validation, json);
+        return new Trained(fits, validation, json, layer, metadata);
     }
 
-    private ObjectNode json(ProbeFit fit, CrossValidation validation, int refused, int complied) {
+    /** What was fitted and how well; the kind only if it is not logistic. */
+    private ObjectNode json(List<ProbeFit> fits, CrossValidation validation, int refused, int complied) {
         ObjectNode json = Output.object();
+        if (method.kind() != ProbeKind.LOGISTIC) {
+            json.put("kind", method.kind().label());
+        }
         json.put("layer", layer)
                 .put("refused", refused)
                 .put("complied", complied)
-                .put("l2", l2);
-        json.put("objective", fit.objective())
-                .put("iterations", fit.iterations())
-                .put("converged", fit.converged());
+                .put("l2", method.l2());
+        json.setAll(fit(fits.getFirst()));
         json.put("folds", validation.folds()).put("seed", seed);
         json.setAll(metrics(validation.metrics()));
+        if (method.kind() == ProbeKind.NULLSPACE) {
+            ArrayNode directions = json.putArray("directions");
+            for (int d = 0; d < fits.size(); d++) {
+                ObjectNode direction = fit(fits.get(d));
+                direction.setAll(metrics(validation.directions().get(d)));
+                directions.add(direction);
+            }
+        }
         return json;
+    }
+
+    private static ObjectNode fit(ProbeFit fit) {
+        return Output.object()
+                .put("objective", fit.objective())
+                .put("iterations", fit.iterations())
+                .put("converged", fit.converged());
+    }
+
+    /** Says how well each direction does, where there are several. */
+    static void sayDirections(Output out, List<ProbeMetrics> directions) {
+        for (int d = 0; directions.size() > 1 && d < directions.size(); d++) {
+            out.say("  direction %d: %s", d + 1, words(directions.get(d)));
+        }
     }
 
     static ObjectNode metrics(ProbeMetrics m) {

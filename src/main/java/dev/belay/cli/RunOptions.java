@@ -91,6 +91,15 @@ class RunOptions {
     }
 
     private static String text(Object value) {
+        if (value instanceof List<?> several && !several.isEmpty() && several.getFirst() instanceof NamedProbe first) {
+            // The name of the only probe changes nothing.
+            return several.size() == 1
+                    ? text(first.file())
+                    : String.join(", ", several.stream().map(RunOptions::text).toList());
+        }
+        if (value instanceof NamedProbe probe) {
+            return probe.name() + " = " + text(probe.file());
+        }
         return value instanceof Path file && Files.isRegularFile(file)
                 ? "sha256 " + FileHash.of(file)
                 : value.toString();

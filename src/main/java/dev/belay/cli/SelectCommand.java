@@ -30,6 +30,9 @@ final class SelectCommand implements Callable<Integer> {
     private TextModelOptions options;
 
     @Mixin
+    private ProbeOption probe;
+
+    @Mixin
     private TraceOptions tracing;
 
     @Option(
@@ -77,13 +80,13 @@ final class SelectCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        LinearProbe loaded = tracing.load(options.config());
+        LinearProbe loaded = probe.load(options.config());
         List<Transcript> pool = Transcripts.read(data);
         OutputFile.check(output);
         try (Session session = Session.openForText(options);
                 Run run = runs.open(session, output)) {
             List<RefusalTrace> traces = new ArrayList<>();
-            tracing.run(session, loaded, pool, "traces", "scoring", run, traces::addAll);
+            tracing.run(session, loaded, probe.file, pool, "traces", "scoring", run, traces::addAll);
             if (run.partOnly()) {
                 run.finish();
                 out.shard(output, traces.size());

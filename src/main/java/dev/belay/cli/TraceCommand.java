@@ -21,10 +21,14 @@ import picocli.CommandLine.Option;
         name = "trace",
         mixinStandardHelpOptions = true,
         description =
-                "Writes the refusal score at every position of transcripts, their plateau, final score and misalignment.")
+                "Writes the refusal score at every position of transcripts, their plateau, final score and misalignment; "
+                        + "with several probes those of each, from one forward pass.")
 final class TraceCommand implements Callable<Integer> {
     @Mixin
     private TextModelOptions options;
+
+    @Mixin
+    private ProbesOption probes;
 
     @Mixin
     private TraceOptions tracing;
@@ -43,22 +47,23 @@ final class TraceCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        LinearProbe loaded = tracing.load(options.config());
+        List<LinearProbe> loaded = probes.load(options.config());
         List<Transcript> transcripts = Transcripts.read(data);
         OutputFile.check(output);
         try (Session session = Session.openForText(options);
                 Run run = runs.open(session, output)) {
-            List<RefusalTrace> traces = new ArrayList<>();
+            List<List<RefusalTrace>> traces = new ArrayList<>();
+            List<Path> files = probes.probes.stream().map(NamedProbe::file).toList();
             if (run.partOnly()) {
-                tracing.run(session, loaded, transcripts, "traces", "tracing", run, traces::addAll);
+                tracing.run(session, loaded, files, transcripts, "traces", "tracing", run, traces::addAll);
                 run.finish();
                 out.shard(output, traces.size());
                 return 0;
             }
             try (OutputFile lines = OutputFile.create(output)) {
-                tracing.run(session, loaded, transcripts, "traces", "tracing", run, some -> {
+                tracing.run(session, loaded, files, transcripts, "traces", "tracing", run, some -> {
                     traces.addAll(some);
-                    write(lines, some);
+                    some.forEach(trace -> lines.writeLine(Output.line(json(trace))));
                 });
                 lines.commit();
             }
@@ -70,21 +75,34 @@ final class TraceCommand implements Callable<Integer> {
 
     static void write(Path file, List<RefusalTrace> traces) {
         try (OutputFile lines = OutputFile.create(file)) {
-            write(lines, traces);
+            for (RefusalTrace trace : traces) {
+                lines.writeLine(Output.line(scores(place(trace), trace)));
+            }
             lines.commit();
         }
     }
 
-    private static void write(OutputFile lines, List<RefusalTrace> traces) {
-        for (RefusalTrace trace : traces) {
-            lines.writeLine(Output.line(json(trace)));
+    /** The record of a transcript: with several probes the scores of each under its name. */
+    private ObjectNode json(List<RefusalTrace> traces) {
+        ObjectNode json = place(traces.getFirst());
+        if (traces.size() == 1) {
+            return scores(json, traces.getFirst());
         }
+        ObjectNode each = json.putObject("probes");
+        for (int n = 0; n < traces.size(); n++) {
+            scores(each.putObject(probes.probes.get(n).name()), traces.get(n));
+        }
+        return json;
     }
 
-    private static ObjectNode json(RefusalTrace trace) {
+    private static ObjectNode place(RefusalTrace trace) {
         ObjectNode json = Output.object();
         json.put("id", trace.id()).put("tokens", trace.tokens());
         Output.put(json, "thinking", new int[] {trace.thinkingStart(), trace.thinkingEnd()});
+        return json;
+    }
+
+    private static ObjectNode scores(ObjectNode json, RefusalTrace trace) {
         Output.put(json, "scores", trace.scores());
         Output.put(json, "plateau", trace.plateau());
         Output.put(json, "final", trace.finalScore());
@@ -92,26 +110,40 @@ final class TraceCommand implements Callable<Integer> {
         return json;
     }
 
-    private void summary(List<RefusalTrace> traces) {
+    private void summary(List<List<RefusalTrace>> traces) {
+        ObjectNode result = Output.object();
+        result.put("output", output.toString()).put("transcripts", traces.size());
+        int count = probes.probes.size();
+        if (count == 1) {
+            summary("", traces.stream().map(List::getFirst).toList(), result);
+        } else {
+            ObjectNode each = result.putObject("probes");
+            for (int n = 0; n < count; n++) {
+                int number = n;
+                String name = probes.probes.get(n).name();
+                summary(name + ": ", traces.stream().map(t -> t.get(number)).toList(), each.putObject(name));
+            }
+        }
+        out.say("written to %s", output);
+        out.result(result);
+    }
+
+    private void summary(String name, List<RefusalTrace> traces, ObjectNode result) {
         double high = mean(traces, RefusalTrace::plateau);
         double low = mean(traces, RefusalTrace::finalScore);
         double cliff = mean(traces, RefusalTrace::misalignment);
         if (Double.isNaN(high)) {
             out.say(
-                    "%d transcripts: mean final score %.3f; none has thinking, so there is no plateau",
-                    traces.size(), low);
+                    "%s%d transcripts: mean final score %.3f; none has thinking, so there is no plateau",
+                    name, traces.size(), low);
         } else {
             out.say(
-                    "%d transcripts: mean plateau %.3f, final score %.3f, misalignment (cliff) %.3f",
-                    traces.size(), high, low, cliff);
+                    "%s%d transcripts: mean plateau %.3f, final score %.3f, misalignment (cliff) %.3f",
+                    name, traces.size(), high, low, cliff);
         }
-        out.say("written to %s", output);
-        ObjectNode result = Output.object();
-        result.put("output", output.toString()).put("transcripts", traces.size());
         Output.put(result, "plateau", high);
         Output.put(result, "final", low);
         Output.put(result, "misalignment", cliff);
-        out.result(result);
     }
 
     /** The mean of a number over the traces that have it. */

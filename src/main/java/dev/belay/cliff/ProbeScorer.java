@@ -1,7 +1,6 @@
 package dev.belay.cliff;
 
 import dev.belay.BelayException;
-import dev.belay.device.Device;
 import dev.belay.device.DeviceBuffer;
 import dev.belay.forward.ForwardPass;
 import dev.belay.forward.TextRunner;
@@ -18,13 +17,8 @@ import java.util.function.IntConsumer;
 /** Applies a refusal probe to a model's states without copying them off the device. */
 public final class ProbeScorer implements AutoCloseable {
     private final ForwardPass forward;
-    private final Device device;
     private final TextRunner runner;
-    private final DeviceBuffer weight;
-    private final float bias;
-    private final int layer;
-    private final int width;
-    private float[] products = new float[0];
+    private final LayerProbes probe;
 
     /**
      * Puts the probe on the device.
@@ -33,19 +27,15 @@ public final class ProbeScorer implements AutoCloseable {
      */
     public ProbeScorer(ForwardPass forward, LinearProbe probe, Object probeName) {
         this.forward = forward;
-        device = forward.model().device();
         runner = new TextRunner(forward);
-        width = forward.model().config().hidden();
-        probe.checkWidth(width, probeName);
-        layer = probe.layerIn(forward.model().config().layers(), probeName);
-        bias = probe.bias();
-        weight = device.allocate("probe", width);
-        weight.write(0, probe.weight(), 0, width);
+        probe.checkWidth(forward.model().config().hidden(), probeName);
+        int layer = probe.layerIn(forward.model().config().layers(), probeName);
+        this.probe = new LayerProbes(forward.model().device(), layer, List.of(probe));
     }
 
     /** The probe's layer as index i of H[i]. */
     public int layer() {
-        return layer;
+        return probe.layer();
     }
 
     /** The forward pass that states come from. */
@@ -69,43 +59,16 @@ public final class ProbeScorer implements AutoCloseable {
      * @throws BelayException if one is not a number
      */
     public void score(DeviceBuffer states, int tokens, double[] scores) {
-        if (products.length < tokens) {
-            products = new float[tokens];
-        }
-        device.dot(states, weight, tokens, width, products);
-        for (int t = 0; t < tokens; t++) {
-            scores[t] = LinearProbe.sigmoid((double) products[t] + bias);
-            if (Double.isNaN(scores[t])) {
-                throw new BelayException("a refusal score is not a number: the hidden states H[" + layer
-                        + "] overflow; check the model's weights, or use --dtype f32");
-            }
-        }
+        probe.score(states, tokens, scores);
     }
 
     /** The refusal traces of transcripts. */
     public List<RefusalTrace> traces(List<ProbeText> probes, Plateau plateau, IntConsumer progress) {
+        double[][][] scores = TracePass.run(forward, List.of(probe), probes, false, progress);
         List<RefusalTrace> traces = new ArrayList<>();
-        runner.run(
-                texts(probes),
-                layer,
-                null,
-                null,
-                false,
-                (batch, states) -> {
-                    double[] scores = new double
-                            [batch.stream()
-                                    .mapToInt(i -> probes.get(i).ids().length)
-                                    .sum()];
-                    score(states, scores.length, scores);
-                    int from = 0;
-                    for (int i : batch) {
-                        ProbeText p = probes.get(i);
-                        double[] own = Arrays.copyOfRange(scores, from, from + p.ids().length);
-                        from += own.length;
-                        traces.add(RefusalTrace.of(p, own, plateau));
-                    }
-                },
-                progress);
+        for (int i = 0; i < scores.length; i++) {
+            traces.add(RefusalTrace.of(probes.get(i), scores[i][0], plateau));
+        }
         return traces;
     }
 
@@ -126,7 +89,7 @@ public final class ProbeScorer implements AutoCloseable {
         double[] all = new double[probes.size()];
         HookReport report = runner.run(
                 texts(probes),
-                layer,
+                layer(),
                 mask,
                 null,
                 true,
@@ -143,6 +106,6 @@ public final class ProbeScorer implements AutoCloseable {
 
     @Override
     public void close() {
-        weight.close();
+        probe.close();
     }
 }

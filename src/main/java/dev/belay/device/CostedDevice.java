@@ -244,13 +244,14 @@ abstract class CostedDevice implements Device {
 
     @Override
     public void headDots(DeviceBuffer z, DeviceBuffer u, int tokens, int heads, int headSize, float[] out) {
-        OperationCost cost = OperationCost.dot(z, tokens, heads * headSize);
+        OperationCost cost = OperationCost.dot(z, tokens, heads * headSize, 1);
         run("headDots", tokens, cost, () -> device.headDots(z, u, tokens, heads, headSize, out));
     }
 
     @Override
-    public void dot(DeviceBuffer x, DeviceBuffer vector, int tokens, int width, float[] out) {
-        run("dot", tokens, OperationCost.dot(x, tokens, width), () -> device.dot(x, vector, tokens, width, out));
+    public void dot(DeviceBuffer x, DeviceBuffer vectors, int tokens, int width, int count, float[] out) {
+        OperationCost cost = OperationCost.dot(x, tokens, width, count);
+        run("dot", tokens, cost, () -> device.dot(x, vectors, tokens, width, count, out));
     }
 
     @Override

@@ -246,8 +246,8 @@ public interface Device extends AutoCloseable {
     /** out[t, h] = z[t, h, :] · u[h, :] for T rows of H heads, accumulated in float64. */
     void headDots(DeviceBuffer z, DeviceBuffer u, int tokens, int heads, int headSize, float[] out);
 
-    /** out[t] = x[t, :] · vector for T rows, accumulated in float64. */
-    void dot(DeviceBuffer x, DeviceBuffer vector, int tokens, int width, float[] out);
+    /** out[t, n] = x[t, :] · vectors[n, :] for T rows and {@code count} vectors, accumulated in float64. */
+    void dot(DeviceBuffer x, DeviceBuffer vectors, int tokens, int width, int count, float[] out);
 
     /** A clock for this device's operations. This one is for devices whose operations have ended when their call returns. */
     default DeviceClock clock() {

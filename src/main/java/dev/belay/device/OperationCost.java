@@ -135,8 +135,9 @@ public record OperationCost(double flops, double bytes) {
         return new OperationCost(3 * groups * numbers, (2 * numbers + 2 * groups * numbers) * F32);
     }
 
-    static OperationCost dot(DeviceBuffer x, int tokens, int width) {
+    static OperationCost dot(DeviceBuffer x, int tokens, int width, int count) {
         double numbers = (double) tokens * width;
-        return new OperationCost(2 * numbers, numbers * x.elementBytes() + ((double) width + tokens) * F32);
+        return new OperationCost(
+                2 * numbers * count, numbers * x.elementBytes() + ((double) width + tokens) * count * F32);
     }
 }

@@ -1,27 +1,18 @@
 package dev.belay.probe;
 
 import dev.belay.BelayException;
-import dev.belay.weights.SafetensorsFile;
-import dev.belay.weights.SafetensorsWriter;
-import dev.belay.weights.TensorInfo;
 import java.nio.file.Path;
 import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/**
- * A refusal probe: score = σ(w·h + b), where h is the hidden state {@code H[layer]} at one position.
- *
- * <p>Its file is safetensors with {@code weight} [hidden] and {@code bias} [1]; the metadata entry {@code layer} says which
- * hidden state it reads, the last one if it is absent.
- */
+/** A refusal probe: score = σ(w·h + b), where h is the hidden state {@code H[layer]} at one position; {@link ProbeFile} is its file. */
 public final class LinearProbe {
     /** The layer of a probe that reads the state after the final norm, H[L], however many layers the model has. */
     public static final int LAST = -1;
 
-    private static final String WEIGHT = "weight";
-    private static final String BIAS = "bias";
-    private static final String LAYER = "layer";
+    static final String LAYER = "layer";
 
     private final float[] weight;
     private final float bias;
@@ -52,62 +43,12 @@ public final class LinearProbe {
     }
 
     /**
-     * Reads a probe; its weight may also have shape [1, hidden], as a PyTorch linear layer has it.
+     * Reads a probe; of one with several directions the first.
      *
-     * @throws BelayException if the file cannot be read, or holds anything but one finite weight and bias
+     * @throws BelayException if the file cannot be read or is not that of a probe, see {@link ProbeFile#read}
      */
     public static LinearProbe load(Path path) {
-        try (SafetensorsFile file = SafetensorsFile.open(path)) {
-            for (String name : file.names()) {
-                if (!name.equals(WEIGHT) && !name.equals(BIAS)) {
-                    throw notAProbe(path, "has another tensor, " + file.tensor(name));
-                }
-            }
-            float[] weight = values(file, WEIGHT);
-            float[] bias = values(file, BIAS);
-            if (bias.length != 1) {
-                throw notAProbe(path, "has " + file.tensor(BIAS));
-            }
-            return new LinearProbe(weight, bias[0], layer(path, file.metadata().get(LAYER)), file.metadata());
-        }
-    }
-
-    private static float[] values(SafetensorsFile file, String name) {
-        TensorInfo tensor = file.find(name).orElseThrow(() -> notAProbe(file.path(), "has no tensor \"" + name + '"'));
-        long[] shape = tensor.shape();
-        boolean vector = shape.length == 1 || (shape.length == 2 && shape[0] == 1 && name.equals(WEIGHT));
-        if (!vector || tensor.elements() == 0) {
-            throw notAProbe(file.path(), "has " + tensor);
-        }
-        float[] values = file.floats(name);
-        for (float value : values) {
-            if (!Float.isFinite(value)) {
-                throw new BelayException(
-                        file.path() + ": tensor \"" + name + "\" holds " + value + "; fit the probe again");
-            }
-        }
-        return values;
-    }
-
-    private static int layer(Path path, String text) {
-        if (text == null) {
-            return LAST;
-        }
-        try {
-            int layer = Integer.parseInt(text);
-            if (layer >= LAST) {
-                return layer;
-            }
-        } catch (NumberFormatException e) {
-            // Reported below, like a number that is out of range.
-        }
-        throw new BelayException(path + ": metadata layer \"" + text.replaceAll("\\p{Cntrl}", "?")
-                + "\" is not the number of a hidden state (0 = embeddings, -1 = last)");
-    }
-
-    private static BelayException notAProbe(Path path, String what) {
-        return new BelayException(
-                path + ": is not a probe: it " + what + "; a probe holds weight [hidden] and bias [1] only");
+        return ProbeFile.read(path).getFirst();
     }
 
     /**
@@ -116,11 +57,7 @@ public final class LinearProbe {
      * @throws BelayException if the file cannot be written
      */
     public void save(Path path) {
-        SafetensorsWriter.to(path)
-                .metadata(metadata)
-                .floats(WEIGHT, weight, weight.length)
-                .floats(BIAS, new float[] {bias}, 1)
-                .save();
+        ProbeFile.write(path, List.of(this));
     }
 
     /** A copy of w, [hidden]. */

@@ -2,6 +2,7 @@ package dev.belay.probe;
 
 import dev.belay.BelayException;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * Fits a refusal probe: minimises, over w and b,
@@ -22,11 +23,13 @@ public final class ProbeTrainer {
     private final double l2;
     private final int width;
     private final double[] mean;
+    private final List<double[]> removed;
 
-    private ProbeTrainer(float[][] states, boolean[] refused, double l2) {
+    private ProbeTrainer(float[][] states, boolean[] refused, double l2, List<double[]> removed) {
         this.states = states;
         this.refused = refused;
         this.l2 = l2;
+        this.removed = removed;
         this.width = states[0].length;
         this.mean = mean();
     }
@@ -40,17 +43,29 @@ public final class ProbeTrainer {
      * @throws BelayException if a class is missing, the penalty is not positive, or a state is not finite
      */
     public static ProbeFit train(float[][] states, boolean[] refused, double l2) {
+        return train(states, refused, l2, List.of());
+    }
+
+    /**
+     * Fits a probe to the states with some directions projected out of them, which are then no part of its own.
+     *
+     * @param removed orthonormal directions, each [hidden]
+     */
+    static ProbeFit train(float[][] states, boolean[] refused, double l2, List<double[]> removed) {
         check(states, refused, l2);
-        ProbeTrainer trainer = new ProbeTrainer(states, refused, l2);
+        ProbeTrainer trainer = new ProbeTrainer(states, refused, l2, removed);
+        Lbfgs.Objective objective = removed.isEmpty() ? trainer::loss : trainer::lossOfProjection;
         Lbfgs.Minimum minimum =
-                Lbfgs.minimize(trainer::loss, trainer.inverseCurvature(), TOLERANCE * states.length, ITERATIONS);
-        double[] weight = Arrays.copyOf(minimum.x(), trainer.width);
-        double bias = minimum.x()[trainer.width] - trainer.atMean(minimum.x());
+                Lbfgs.minimize(objective, trainer.inverseCurvature(), TOLERANCE * states.length, ITERATIONS);
+        double[] x = minimum.x();
+        trainer.project(x);
+        double[] weight = Arrays.copyOf(x, trainer.width);
+        double bias = x[trainer.width] - trainer.atMean(x);
         return new ProbeFit(
                 weight, bias, minimum.value(), minimum.iterations(), minimum.gradientNorm(), minimum.converged());
     }
 
-    private static void check(float[][] states, boolean[] refused, double l2) {
+    static void check(float[][] states, boolean[] refused, double l2) {
         if (states.length != refused.length) {
             throw new IllegalArgumentException(states.length + " states but " + refused.length + " labels");
         }
@@ -98,8 +113,8 @@ public final class ProbeTrainer {
         double total = 0;
         for (int i = 0; i < states.length; i++) {
             double logit = dot(x, states[i]) + shift;
-            loss += softplus(refused[i] ? -logit : logit);
-            double residual = refused[i] ? -LinearProbe.sigmoid(-logit) : LinearProbe.sigmoid(logit);
+            loss += logLoss(logit, refused[i]);
+            double residual = residual(logit, refused[i]);
             total += residual;
             for (int j = 0; j < width; j++) {
                 gradient[j] += residual * states[i][j];
@@ -110,6 +125,35 @@ public final class ProbeTrainer {
         }
         gradient[width] = total;
         return loss;
+    }
+
+    /**
+     * The loss at Px, where P projects the removed directions out of w, plus the penalty of what P takes away; it has its minimum where
+     * the loss on projected states has, as w·Ph = Pw·h.
+     */
+    private double lossOfProjection(double[] x, double[] gradient) {
+        double[] projected = x.clone();
+        project(projected);
+        double loss = loss(projected, gradient);
+        project(gradient);
+        for (int j = 0; j < width; j++) {
+            double away = x[j] - projected[j];
+            loss += 0.5 * l2 * away * away;
+            gradient[j] += l2 * away;
+        }
+        return loss;
+    }
+
+    /** Projects the removed directions out of w, the first numbers of x; twice, as rounding leaves a little the first time. */
+    private void project(double[] x) {
+        for (int pass = 0; pass < 2; pass++) {
+            for (double[] direction : removed) {
+                double along = Lbfgs.dot(direction, x);
+                for (int j = 0; j < width; j++) {
+                    x[j] -= along * direction[j];
+                }
+            }
+        }
     }
 
     /** The inverse of the diagonal of the Hessian at the origin, for w and c. */
@@ -151,6 +195,16 @@ public final class ProbeTrainer {
             sum += w[j] * h[j];
         }
         return sum;
+    }
+
+    /** −log of the probability that σ(logit) gives to what happened. */
+    static double logLoss(double logit, boolean refused) {
+        return softplus(refused ? -logit : logit);
+    }
+
+    /** The derivative of {@link #logLoss} by the logit. */
+    static double residual(double logit, boolean refused) {
+        return refused ? -LinearProbe.sigmoid(-logit) : LinearProbe.sigmoid(logit);
     }
 
     /** log(1 + e^x), without overflow. */

@@ -75,9 +75,9 @@ class ProfiledDeviceTest {
             device.matmul(a, COLUMNS, 0, 3, weights, out, 0, false);
             device.matmul(a, COLUMNS, 0, 3, weights, out, 0, true);
             device.matmul(a, COLUMNS, 0, 3, weights.view(1, 2, 3, 4), out, 0, false);
-            device.dot(a, out, 2, 6, new float[2]);
+            device.dot(a, out, 2, 6, 1, new float[2]);
             device.matmul(a, COLUMNS, 0, 3, head, out, 0, false);
-            device.dot(a, out, 2, 6, new float[2]);
+            device.dot(a, out, 2, 6, 3, new float[6]);
         }
         List<JsonNode> events = events();
         assertEquals(7, events.size());
@@ -88,7 +88,7 @@ class ProfiledDeviceTest {
         checkEvent(events.get(3), name, 12, 3, 2 * 3 * 2 * 4, (8 + 3 * 4 + 3 * 2) * F32);
         checkEvent(events.get(4), "dot", 12, 2, 2 * 2 * 6, (2 * 6 + 6 + 2) * F32);
         checkEvent(events.get(5), "matmul lm_head", -1, 3, 2 * 3 * 5 * 7, (35 + 3 * 7 + 3 * 5) * F32);
-        checkEvent(events.get(6), "dot", -1, 2, 2 * 2 * 6, (2 * 6 + 6 + 2) * F32);
+        checkEvent(events.get(6), "dot", -1, 2, 3 * 2 * 2 * 6, (2 * 6 + 3 * 6 + 3 * 2) * F32);
     }
 
     private static void checkEvent(JsonNode event, String name, int layer, int rows, long flops, long bytes) {

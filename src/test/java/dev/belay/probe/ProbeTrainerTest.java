@@ -18,6 +18,8 @@ class ProbeTrainerTest {
     /** The objective that scikit-learn's fit reached, from golden.json. */
     private static final double SKLEARN_OBJECTIVE = 0.38690782777518273;
 
+    private static final ProbeMethod ONE = ProbeMethod.logistic(1);
+
     private record Examples(float[][] states, boolean[] refused) {}
 
     private static Examples golden(SafetensorsFile file) {
@@ -125,12 +127,12 @@ class ProbeTrainerTest {
     void crossValidatesStratifiedAndSeeded() {
         try (SafetensorsFile file = SafetensorsFile.open(GOLDEN)) {
             Examples e = golden(file);
-            CrossValidation first = CrossValidation.run(e.states, e.refused, 1, 5, 42);
-            CrossValidation again = CrossValidation.run(e.states, e.refused, 1, 5, 42);
+            CrossValidation first = CrossValidation.run(e.states, e.refused, ONE, 5, 42);
+            CrossValidation again = CrossValidation.run(e.states, e.refused, ONE, 5, 42);
             assertArrayEquals(first.probabilities(), again.probabilities());
             assertFalse(Arrays.equals(
                     first.foldOf(),
-                    CrossValidation.run(e.states, e.refused, 1, 5, 43).foldOf()));
+                    CrossValidation.run(e.states, e.refused, ONE, 5, 43).foldOf()));
             assertTrue(first.converged());
             assertTrue(first.note().isEmpty());
             assertTrue(first.metrics().auroc() > 0.9, first.metrics().toString());
@@ -148,14 +150,14 @@ class ProbeTrainerTest {
     void crossValidatesFewExamplesInFewerFolds() {
         float[][] states = {{1}, {2}, {3}, {-1}, {-2}};
         boolean[] refused = {true, true, true, false, false};
-        CrossValidation result = CrossValidation.run(states, refused, 1, 5, 0);
+        CrossValidation result = CrossValidation.run(states, refused, ONE, 5, 0);
         assertEquals(2, result.folds());
         assertTrue(result.note().orElseThrow().startsWith("2 folds instead of 5"));
         assertEquals(1.0, result.metrics().auroc());
         assertMessage(
                 "1 refusals and 1 answers",
-                () -> CrossValidation.run(new float[][] {{1}, {2}}, new boolean[] {true, false}, 1, 2, 0));
-        assertMessage("1 folds", () -> CrossValidation.run(states, refused, 1, 1, 0));
+                () -> CrossValidation.run(new float[][] {{1}, {2}}, new boolean[] {true, false}, ONE, 2, 0));
+        assertMessage("1 folds", () -> CrossValidation.run(states, refused, ONE, 1, 0));
     }
 
     private static void assertMessage(String part, Runnable action) {

@@ -375,15 +375,14 @@ public final class CpuDevice implements Device {
     public void headDots(DeviceBuffer z, DeviceBuffer u, int tokens, int heads, int headSize, float[] out) {
         z.check("headDots", 0, (long) tokens * heads * headSize);
         u.check("headDots directions", 0, (long) heads * headSize);
-        headDots.run(team, CpuBuffer.of(z), CpuBuffer.of(u), tokens, heads, headSize, out);
+        headDots.run(team, CpuBuffer.of(z), CpuBuffer.of(u), tokens, heads, headSize, false, out);
     }
 
     @Override
-    public void dot(DeviceBuffer x, DeviceBuffer vector, int tokens, int width, float[] out) {
+    public void dot(DeviceBuffer x, DeviceBuffer vectors, int tokens, int width, int count, float[] out) {
         x.check("dot", 0, (long) tokens * width);
-        vector.check("dot vector", 0, width);
-        // One head as wide as the row.
-        headDots.run(team, CpuBuffer.of(x), CpuBuffer.of(vector), tokens, 1, width, out);
+        vectors.check("dot vectors", 0, (long) count * width);
+        headDots.run(team, CpuBuffer.of(x), CpuBuffer.of(vectors), tokens, count, width, true, out);
     }
 
     @Override

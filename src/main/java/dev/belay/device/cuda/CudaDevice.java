@@ -717,24 +717,24 @@ public final class CudaDevice implements Device {
     }
 
     @Override
-    public void dot(DeviceBuffer x, DeviceBuffer vector, int tokens, int width, float[] out) {
+    public void dot(DeviceBuffer x, DeviceBuffer vectors, int tokens, int width, int count, float[] out) {
         x.check("dot", 0, (long) tokens * width);
-        vector.check("dot vector", 0, width);
+        vectors.check("dot vectors", 0, (long) count * width);
         if (tokens == 0) {
             return;
         }
-        long bytes = (long) tokens * Float.BYTES;
+        long bytes = (long) tokens * count * Float.BYTES;
         long sums = scratch("products with the probe", bytes, false);
         CudaKernel kernel = kernel(KernelCatalog.PROBE_F32);
         kernel.pointer(CudaBuffer.of(x).address())
                 .pointer(0)
                 .f32(0)
-                .pointer(CudaBuffer.of(vector).address())
-                .i32(1)
+                .pointer(CudaBuffer.of(vectors).address())
+                .i32(count)
                 .i32(width)
                 .pointer(sums);
         queue.launch(kernel, KernelCatalog.probeShape(tokens, width));
-        MemorySegment.copy(staging.fetch(sums, bytes), JAVA_FLOAT, 0, out, 0, tokens);
+        MemorySegment.copy(staging.fetch(sums, bytes), JAVA_FLOAT, 0, out, 0, tokens * count);
     }
 
     @Override

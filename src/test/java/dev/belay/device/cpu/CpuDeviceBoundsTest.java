@@ -100,8 +100,9 @@ class CpuDeviceBoundsTest {
         refuses(
                 outside("ablationStart norms", 32, 0),
                 () -> device.ablationStart(large, large, small, 4, 8, 2, large, 0));
-        refuses(outside("dot", 32, 0), () -> device.dot(small, large, 4, 8, new float[4]));
-        refuses(outside("dot vector", 32, 0), () -> device.dot(large, small, 1, 32, new float[1]));
+        refuses(outside("dot", 32, 0), () -> device.dot(small, large, 4, 8, 1, new float[4]));
+        refuses(outside("dot vectors", 32, 0), () -> device.dot(large, small, 1, 32, 1, new float[1]));
+        refuses(outside("dot vectors", 32, 0), () -> device.dot(large, small, 1, 8, 4, new float[4]));
     }
 
     @Test

@@ -167,14 +167,18 @@ class RowOpsTest {
     void dotIsExactUpToTheLastRounding(int width) {
         for (int tokens : TOKENS) {
             float[] x = OpData.outliers(9, tokens, width);
-            float[] vector = OpData.normal(10, width);
-            Expected expected = new MatrixReference(x, width, 0, vector, width, 0, 0).times(tokens, 1, width, null);
-            float[] actual = new float[tokens];
-            try (CpuBuffer in = OpData.upload(device, "x", x);
-                    CpuBuffer v = OpData.upload(device, "vector", vector)) {
-                device.dot(in, v, tokens, width, actual);
+            for (int count : new int[] {1, 3}) {
+                float[] vectors = OpData.normal(10, count * width);
+                Expected expected =
+                        new MatrixReference(x, width, 0, vectors, width, 0, 0).times(tokens, count, width, null);
+                float[] actual = new float[tokens * count];
+                try (CpuBuffer in = OpData.upload(device, "x", x);
+                        CpuBuffer v = OpData.upload(device, "vectors", vectors)) {
+                    device.dot(in, v, tokens, width, count, actual);
+                }
+                String what = "dot of " + tokens + " with " + count;
+                Closeness.assertClose(Expected.of(expected.values()), actual, 0, UNIT, count, what);
             }
-            Closeness.assertClose(Expected.of(expected.values()), actual, 0, UNIT, 1, "dot of " + tokens);
         }
     }
 
