@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.cliff.ProbeScorer;
 import dev.belay.forward.ForwardPass;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.judge.JudgeSummary;
 import dev.belay.model.ModelConfig;
@@ -111,7 +112,7 @@ final class AblateCommand implements Callable<Integer> {
         ForwardPass forward = session.forward();
         boolean scored = loaded != null && AblationStudy.sameInProbeTexts(heads.positions);
         if (loaded != null && !scored) {
-            out.note("no final scores: '" + heads.positions
+            Messages.current().warning("no final scores: '" + heads.positions
                     + "' means other positions in a probe text than in a generated one");
         }
         try (ProbeScorer scorer = scored ? new ProbeScorer(forward, loaded, probe) : null) {
@@ -138,7 +139,7 @@ final class AblateCommand implements Callable<Integer> {
                     100 * s.attackSuccessRate(),
                     score);
             if (o.arm().mask() != null && o.changed() == 0) {
-                out.note(what + ", " + o.arm().name() + ": no head output was changed: no position of these texts is '"
+                Messages.current().warning(what + ", " + o.arm().name() + ": no head output was changed: no position of these texts is '"
                         + heads.positions + "'");
             }
         }

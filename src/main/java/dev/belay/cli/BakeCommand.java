@@ -3,6 +3,7 @@ package dev.belay.cli;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.bake.HeadBake;
 import dev.belay.hooks.PositionScope;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFolder;
 import dev.belay.model.ModelConfig;
 import java.nio.file.Path;
@@ -89,7 +90,7 @@ final class BakeCommand implements Callable<Integer> {
 
     private void report(List<HeadOptions.Head> chosen) {
         if (heads.positions.kind() != PositionScope.Kind.ALL) {
-            out.note("the ranking ablated heads at positions " + heads.positions
+            Messages.current().warning("the ranking ablated heads at positions " + heads.positions
                     + " only; in weights they are ablated at all: compare with belay ablate --positions all");
         }
         String names = chosen.stream().map(h -> h.layer() + "." + h.head()).collect(Collectors.joining(", "));

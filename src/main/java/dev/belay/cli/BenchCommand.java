@@ -7,8 +7,8 @@ import dev.belay.bench.OperationBench;
 import dev.belay.bench.TemporaryModel;
 import dev.belay.device.DType;
 import dev.belay.device.Device;
-import dev.belay.device.Devices;
 import dev.belay.hooks.PositionScope;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.io.Resources;
 import dev.belay.model.Model;
@@ -94,7 +94,7 @@ final class BenchCommand implements Callable<Integer> {
             OutputFile.check(output);
         }
         try (Resources opened = new Resources()) {
-            Device device = opened.own(Devices.open(on.name, on.dtype(DType.BF16)));
+            Device device = opened.own(on.open(on.dtype(DType.BF16)));
             Model model = opened.own(model(opened, device));
             BenchReport report = new BenchReport(out, model, shape, seconds);
             measure(model, report);
@@ -157,7 +157,7 @@ final class BenchCommand implements Callable<Integer> {
             for (OperationBench.Case of : cases) {
                 double least = bench.leastSeconds(of, peaks);
                 if (least > seconds) {
-                    out.note(String.format("left out, with --seconds %s: operations on %s", seconds, of));
+                    Messages.current().warning(String.format("left out, with --seconds %s: operations on %s", seconds, of));
                 } else {
                     report.operations(bench.run(of, seconds / cases.size()));
                 }

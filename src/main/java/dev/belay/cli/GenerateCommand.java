@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
 import dev.belay.forward.ForwardPass;
 import dev.belay.hooks.HeadMask;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.model.ModelConfig;
 import dev.belay.run.Run;
@@ -103,7 +104,7 @@ final class GenerateCommand implements Callable<Integer> {
                     "%d heads scaled by %s at positions %s: %d head outputs changed",
                     mask.size(), heads.gamma, heads.positions, changed);
             if (changed == 0) {
-                out.note("no head output was changed: no position of these texts is '" + heads.positions + "'");
+                Messages.current().warning("no head output was changed: no position of these texts is '" + heads.positions + "'");
             }
         }
         out.say("written to %s", output);

@@ -9,6 +9,7 @@ import dev.belay.device.DevicePeaks;
 import dev.belay.device.Work;
 import dev.belay.forward.ForwardPass;
 import dev.belay.hooks.PositionScope;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.model.ModelConfig;
 import dev.belay.probe.LinearProbe;
@@ -106,10 +107,10 @@ final class HeadsCommand implements Callable<Integer> {
     /** Says which options do not matter. */
     private void remarks() {
         if (sweep.steps != null && method != Method.greedy) {
-            out.note("--steps does not matter to --method " + method);
+            Messages.current().notice("--steps does not matter to --method " + method);
         }
         if (method == Method.direct && (sweep.renormalize || !sweep.positions.equals(PositionScope.ALL))) {
-            out.note("--method direct reads the last position and ablates nothing:"
+            Messages.current().notice("--method direct reads the last position and ablates nothing:"
                     + " --positions and --renormalize do not matter");
         }
     }

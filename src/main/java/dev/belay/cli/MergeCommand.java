@@ -32,7 +32,6 @@ final class MergeCommand implements Callable<Integer> {
     public Integer call() {
         List<String> arguments = ShardMerge.journal(shards, output);
         arguments.addAll(List.of("--resume", "--assemble", "-o", output.toString()));
-        return RootCommand.run(
-                spec.commandLine().getOut(), spec.commandLine().getErr(), arguments.toArray(String[]::new));
+        return RootCommand.run(spec.commandLine().getOut(), arguments.toArray(String[]::new));
     }
 }

@@ -1,6 +1,7 @@
 package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
@@ -85,9 +86,9 @@ final class ProbeTrainCommand implements Callable<Integer> {
                     "%d-fold cross-validation: %s",
                     trained.validation().folds(),
                     ProbeTraining.words(trained.validation().metrics()));
-            trained.validation().note().ifPresent(out::note);
-            ProbeTraining.checkLabels(out, refused, positives, true);
-            ProbeTraining.checkLabels(out, complied, negatives, false);
+            trained.validation().note().ifPresent(Messages.current()::warning);
+            ProbeTraining.checkLabels(refused, positives, true);
+            ProbeTraining.checkLabels(complied, negatives, false);
             out.say("written to %s", output);
             ObjectNode result = trained.json();
             result.put("output", output.toString());

@@ -31,6 +31,8 @@ class RunOptions {
             "--limit",
             "--steps",
             "--labels",
+            "--quiet",
+            "--log-format",
             "--help",
             "--version");
 
@@ -72,7 +74,7 @@ class RunOptions {
                 options.put(option.longestName(), text(value));
             }
         }
-        List<String> arguments = spec.commandLine().getParent().getParseResult().originalArgs();
+        List<String> arguments = spec.commandLine().getParent().getParseResult().expandedArgs();
         arguments.forEach(header.putArray("arguments")::add);
         return header;
     }

@@ -7,6 +7,7 @@ import dev.belay.cliff.DataSelection;
 import dev.belay.cliff.RefusalTrace;
 import dev.belay.cliff.TopCount;
 import dev.belay.cliff.TrainingFormat;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.probe.LinearProbe;
 import dev.belay.run.Run;
@@ -91,7 +92,7 @@ final class SelectCommand implements Callable<Integer> {
             }
             List<DataSelection.Candidate> candidates = candidates(traces, rank);
             if (!candidates.isEmpty() && candidates.size() < traces.size()) {
-                out.note(
+                Messages.current().warning(
                         (traces.size() - candidates.size()) + " of " + traces.size()
                                 + " transcripts have no thinking, so no misalignment score; left out (--rank final would rank them)");
             }
