@@ -26,7 +26,8 @@ import picocli.CommandLine.Option;
 @Command(
         name = "ablate",
         mixinStandardHelpOptions = true,
-        description = "Generates with and without the top heads and reports refusal and attack success.")
+        description = "Generates with and without the top heads and reports refusal and attack success.",
+        footer = {"", "Example: belay ablate models/tiny-cliff --heads heads.json --top 3 \\", "           --data models/tiny-cliff/data/attacks.jsonl -o ablation.json"})
 final class AblateCommand implements Callable<Integer> {
     @Mixin
     private TextModelOptions options;

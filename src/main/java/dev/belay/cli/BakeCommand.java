@@ -25,7 +25,8 @@ import picocli.CommandLine.Parameters;
         description = {
             "Writes a copy of a model in which heads are ablated at every position, for any engine to serve.",
             "Only their columns of the output projections differ; or the same change is written as a LoRA adapter."
-        })
+        },
+        footer = {"", "Example: belay bake models/tiny-cliff --heads heads.json --top 3 -o repaired"})
 final class BakeCommand implements Callable<Integer> {
     /** What to write. */
     enum Form {

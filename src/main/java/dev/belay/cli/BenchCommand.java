@@ -27,13 +27,14 @@ import picocli.CommandLine.Parameters;
         name = "bench",
         mixinStandardHelpOptions = true,
         description = {
-            "Measures a device: first its peaks (the fastest large product, reading and copying memory), then",
+            "Measures how fast a device is: first its peaks (products, reading and copying memory), then",
             "  ops      single operations of a forward pass, in the sizes of the model",
             "  prefill  passes over 4 prompts of 96, 128, 160 and 128 tokens",
             "  decode   continuing 1 and 8 texts of 128 tokens by 64",
             "  sweep    causal sweeps over the 4 prompts, at all positions and at the last 5",
             "each with its share of the peak that bounds it. Weights are random unless MODEL is given."
-        })
+        },
+        footer = {"", "Example: belay bench models/tiny-cliff --only prefill,decode --seconds 2"})
 final class BenchCommand implements Callable<Integer> {
     enum Part {
         ops,

@@ -12,6 +12,8 @@ import picocli.CommandLine.Model.CommandSpec;
 final class CommandHelp {
     static final int WIDTH = 100;
 
+    private static final int LONGEST_OPTION = 21;
+
     private static final String INDENT = " ".repeat("Usage: ".length());
 
     private CommandHelp() {}
@@ -25,10 +27,8 @@ final class CommandHelp {
 
     /** Sets the form of a command's help. */
     static void shape(CommandSpec command) {
-        command.usageMessage().width(WIDTH);
-        if (command.subcommands().isEmpty()) {
-            command.usageMessage().customSynopsis(synopsis(command));
-        }
+        command.usageMessage().width(WIDTH).longOptionsMaxWidth(LONGEST_OPTION);
+        command.usageMessage().customSynopsis(synopsis(command));
     }
 
     private static String[] synopsis(CommandSpec command) {
@@ -61,6 +61,9 @@ final class CommandHelp {
                 .filter(option -> option.required() && option.group() == null)
                 .forEach(option -> words.add(option.longestName() + "=" + option.paramLabel()));
         words.add("[OPTIONS]");
+        if (!command.subcommands().isEmpty()) {
+            words.add("COMMAND");
+        }
         return words;
     }
 }

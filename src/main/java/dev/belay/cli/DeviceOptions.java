@@ -20,7 +20,7 @@ final class DeviceOptions {
             names = "--dtype",
             paramLabel = "TYPE",
             converter = Converters.NumberType.class,
-            description = "number type of matrix products: bf16 or f32 (default bf16; demo and verify: f32)")
+            description = "matrix products in bf16 or f32 (default bf16; demo and verify: f32)")
     DType dtype;
 
     /** Opens the device; says on stderr which one {@code auto} is, and why. */

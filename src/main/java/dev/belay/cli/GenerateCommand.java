@@ -21,7 +21,8 @@ import picocli.CommandLine.Option;
 @Command(
         name = "generate",
         mixinStandardHelpOptions = true,
-        description = "Continues prompts and writes transcripts, with or without ablated heads.")
+        description = "Continues prompts and writes transcripts, with or without ablated heads.",
+        footer = {"", "Example: belay generate models/tiny-cliff --data models/tiny-cliff/data/attacks.jsonl \\", "           -o answers.jsonl"})
 final class GenerateCommand implements Callable<Integer> {
     @Mixin
     private TextModelOptions options;

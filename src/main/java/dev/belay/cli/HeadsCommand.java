@@ -33,7 +33,8 @@ import picocli.CommandLine.Option;
             "  direct   each head's output along the probe's direction, last position",
             "  causal   mean final score with each head ablated in turn",
             "  greedy   heads chosen one by one, sweeping all remaining heads each time"
-        })
+        },
+        footer = {"", "Example: belay heads models/tiny-cliff --probe probe.safetensors --method causal \\", "           --data models/tiny-cliff/data/attacks.jsonl -o heads.json"})
 final class HeadsCommand implements Callable<Integer> {
     enum Method {
         direct,

@@ -17,7 +17,8 @@ import picocli.CommandLine.Spec;
         description = {
             "Puts the outputs of a run with --shard 1/N to N/N together: the same as without --shard, bit for bit.",
             "Run it where the shards ran: model, probe and data must be found under the same names."
-        })
+        },
+        footer = {"", "Example: belay merge part1.jsonl part2.jsonl part3.jsonl -o traces.jsonl"})
 final class MergeCommand implements Callable<Integer> {
     @Parameters(arity = "1..*", paramLabel = "SHARD", description = "outputs of all shards, in any order")
     private List<Path> shards;

@@ -20,7 +20,7 @@ final class MessageOptions {
             names = "--log-format",
             paramLabel = "FORM",
             scope = ScopeType.INHERIT,
-            description = "form of messages on stderr: text (default), or json, one object a line")
+            description = "messages on stderr: text (default), or json, one object a line")
     private void format(Messages.Format format) {
         if (format == Messages.Format.json) {
             Messages.current().json();

@@ -17,7 +17,7 @@ class ModelOptions {
             paramLabel = "MODEL",
             converter = Converters.ModelFolder.class,
             description =
-                    "model folder: config.json, safetensors, tokenizer.json; or hub:owner/name[@revision] in the local cache")
+                    "model folder, or hub:owner/name[@revision] in the local cache")
     Path folder;
 
     @Mixin
@@ -29,13 +29,13 @@ class ModelOptions {
             defaultValue = "" + BATCH_TOKENS,
             converter = Converters.Positive.class,
             description =
-                    "tokens in one batch (default ${DEFAULT-VALUE}); bounds memory: a longer text is computed in pieces")
+                    "tokens in one batch, which bounds memory (default ${DEFAULT-VALUE})")
     int batchTokens = BATCH_TOKENS;
 
     @Option(
             names = "--profile",
             paramLabel = "F.json",
-            description = "write the time, FLOPs and bytes of every operation to a Chrome trace for Perfetto")
+            description = "write time, FLOPs and bytes of every operation as a Perfetto trace")
     Path profile;
 
     /**

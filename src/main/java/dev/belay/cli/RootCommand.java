@@ -19,7 +19,11 @@ import picocli.CommandLine.UnmatchedArgumentException;
         mixinStandardHelpOptions = true,
         versionProvider = RootCommand.Version.class,
         description = "Finds and mends refusal cliffs in reasoning language models.",
-        footer = {"", "Start with: belay demo", "Help on a command: belay COMMAND --help"})
+        footer = {
+            "",
+            "Help on a command: belay COMMAND --help. @FILE stands for arguments in a file.",
+            "Example: belay demo"
+        })
 final class RootCommand implements Runnable {
     /** What a shell reports of a command that Ctrl-C ended. */
     private static final int STOPPED = 130;

@@ -39,13 +39,13 @@ class RunOptions {
     @Spec(Spec.Target.MIXEE)
     private CommandSpec spec;
 
-    @Option(names = "--resume", description = "go on with a run that ended early, or extend one with --keep-progress")
+    @Option(names = "--resume", description = "go on with a run that ended early or was kept by --keep-progress")
     private boolean resume;
 
     @Option(
             names = "--keep-progress",
             description =
-                    "leave OUTPUT.progress when the run is complete, so that --resume can extend it by more texts")
+                    "keep OUTPUT.progress: --resume can then extend the finished run")
     private boolean keep;
 
     @Option(names = "--assemble", hidden = true, description = "compute nothing: everything must be in OUTPUT.progress")

@@ -25,7 +25,8 @@ import picocli.CommandLine.Option;
 @Command(
         name = "select",
         mixinStandardHelpOptions = true,
-        description = "Keeps the training examples with the deepest cliffs (Cliff-as-a-Judge).")
+        description = "Keeps the training examples with the deepest cliffs (Cliff-as-a-Judge).",
+        footer = {"", "Example: belay select models/tiny-cliff --probe probe.safetensors --top 1.7%% \\", "           --data models/tiny-cliff/data/pool.jsonl -o selected.jsonl"})
 final class SelectCommand implements Callable<Integer> {
     @Mixin
     private TextModelOptions options;

@@ -10,13 +10,13 @@ final class TextModelOptions extends ModelOptions {
             paramLabel = "OPEN,CLOSE",
             converter = Converters.Markers.class,
             description =
-                    "what encloses the thinking, with \\\\n for line feeds, or none (default: what the model's template says)")
+                    "what encloses thinking, or none; \\n = line feed (default: the template's)")
     private ThinkingMarkers markers;
 
     @Option(
             names = "--parse-special",
             description =
-                    "take the names of special tokens in prompts and thinking as those tokens, not as ordinary text")
+                    "names of special tokens in prompts and thinking are those tokens")
     private boolean parseSpecial;
 
     @Override
