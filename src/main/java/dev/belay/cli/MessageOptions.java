@@ -1,11 +1,24 @@
 package dev.belay.cli;
 
 import dev.belay.io.Messages;
+import picocli.CommandLine;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ScopeType;
 
 /** What appears on stderr, for every command: what is asked for holds from the moment when it is parsed. */
 final class MessageOptions {
+    /** Looks for these options in a command line that cannot be understood: they may be behind what is wrong. */
+    static void find(String... args) {
+        CommandLine line = new CommandLine(new MessageOptions());
+        line.setUnmatchedArgumentsAllowed(true).setCaseInsensitiveEnumValuesAllowed(true);
+        try {
+            line.parseArgs(args);
+        } catch (CommandLine.PicocliException e) {
+            // One of these is what is wrong; text says so.
+            return;
+        }
+    }
+
     @Option(
             names = "--quiet",
             scope = ScopeType.INHERIT,

@@ -4,6 +4,8 @@ import dev.belay.BelayException;
 import dev.belay.io.Messages;
 import dev.belay.run.StoppedException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -41,7 +43,10 @@ final class RootCommand implements Runnable {
         line.setParameterExceptionHandler(RootCommand::usage);
         line.setExecutionExceptionHandler((e, command, parsed) -> failure(e, command));
         try {
+            checkFiles(line, args);
             return line.execute(args);
+        } catch (ParameterException e) {
+            return usage(e, args);
         } catch (OutOfMemoryError | LinkageError e) {
             return failure(e, line);
         }
@@ -92,6 +97,20 @@ final class RootCommand implements Runnable {
                 .orElse(all);
     }
 
+    /** What picocli would take for an argument as it is, or fail to read. */
+    private static void checkFiles(CommandLine line, String... args) {
+        for (String arg : args) {
+            if (arg.startsWith("@") && !arg.startsWith("@@")) {
+                Path file = Path.of(arg.substring(1));
+                if (Files.isDirectory(file) || !Files.isReadable(file)) {
+                    throw new ParameterException(
+                            line,
+                            arg + ": there is no file " + file + " to read arguments from; an argument that begins with @ is written @" + arg);
+                }
+            }
+        }
+    }
+
     private static void prepare(CommandLine line) {
         line.getCommandSpec().versionProvider(new Version());
         CommandHelp.shape(line.getCommandSpec());
@@ -104,9 +123,8 @@ final class RootCommand implements Runnable {
         throw new ParameterException(spec.commandLine(), "a command is missing");
     }
 
-    /** The options may be behind what is wrong. */
     private static int usage(ParameterException e, String[] args) {
-        new CommandLine(new MessageOptions()).setUnmatchedArgumentsAllowed(true).parseArgs(args);
+        MessageOptions.find(args);
         return usage(what(e), e.getCommandLine());
     }
 
