@@ -42,7 +42,8 @@ final class CommandHelp {
             line.append(' ').append(word);
         }
         lines.add(line.toString());
-        return lines.toArray(String[]::new);
+        // A percent sign would be the beginning of a format.
+        return lines.stream().map(text -> text.replace("%", "%%")).toArray(String[]::new);
     }
 
     private static List<String> words(CommandSpec command) {

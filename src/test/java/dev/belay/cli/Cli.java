@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** Runs command lines inside the test and keeps what they print. */
@@ -28,6 +29,9 @@ final class Cli {
     static final Path LLAMA31 = Golden.path("families/llama31-rope");
 
     private static final ObjectMapper JSON = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+
+    /** Messages that come or not, depending on the time a job takes. */
+    private static final Pattern PROGRESS = Pattern.compile("(?m)^belay: .*: \\d+ of \\d+, \\d+ s left\\R");
 
     private Cli() {}
 
@@ -117,7 +121,7 @@ final class Cli {
         String[] all = Stream.concat(args.stream(), Stream.of(more).map(Object::toString))
                 .toArray(String[]::new);
         int code = Belay.run(new PrintWriter(out), new PrintWriter(err), all);
-        return new Result(List.of(all), code, out.toString(), err.toString());
+        return new Result(List.of(all), code, out.toString(), PROGRESS.matcher(err.toString()).replaceAll(""));
     }
 
     static JsonNode parse(String text) {
