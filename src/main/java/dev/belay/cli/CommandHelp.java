@@ -18,11 +18,9 @@ final class CommandHelp {
 
     private CommandHelp() {}
 
-    /** Colors on a terminal that has some, unless NO_COLOR is set (see no-color.org). */
+    /** Colors on a terminal that has some. That there are none with NO_COLOR (see no-color.org) or in a pipe, picocli knows. */
     static Help.ColorScheme colors() {
-        String none = System.getenv("NO_COLOR");
-        boolean plain = (none != null && !none.isEmpty()) || Messages.dumb(System.getenv("TERM"));
-        return Help.defaultColorScheme(plain ? Help.Ansi.OFF : Help.Ansi.AUTO);
+        return Help.defaultColorScheme(Messages.dumb(System.getenv("TERM")) ? Help.Ansi.OFF : Help.Ansi.AUTO);
     }
 
     /** Sets the form of a command's help. */
