@@ -21,7 +21,7 @@ import picocli.CommandLine.Option;
             "It trains the probe, traces attacks, ranks heads three ways, ablates three of them against a random control, "
                     + "judges, and selects training examples."
         },
-        footer = {"", "Example: belay demo --out runs/demo"})
+        footer = {"", "Example: belay demo"})
 final class DemoCommand implements Callable<Integer> {
     @Mixin
     private DeviceOptions on;
