@@ -91,8 +91,9 @@ final class BakeCommand implements Callable<Integer> {
 
     private void report(List<HeadOptions.Head> chosen) {
         if (heads.positions.kind() != PositionScope.Kind.ALL) {
-            Messages.current().warning("the ranking ablated heads at positions " + heads.positions
-                    + " only; in weights they are ablated at all: compare with belay ablate --positions all");
+            Messages.current()
+                    .warning("the ranking ablated heads at positions " + heads.positions
+                            + " only; in weights they are ablated at all: compare with belay ablate --positions all");
         }
         String names = chosen.stream().map(h -> h.layer() + "." + h.head()).collect(Collectors.joining(", "));
         out.say("%d heads (layer.head) times %s: %s", chosen.size(), heads.gamma, names);

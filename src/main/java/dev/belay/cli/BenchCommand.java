@@ -158,7 +158,8 @@ final class BenchCommand implements Callable<Integer> {
             for (OperationBench.Case of : cases) {
                 double least = bench.leastSeconds(of, peaks);
                 if (least > seconds) {
-                    Messages.current().warning(String.format("left out, with --seconds %s: operations on %s", seconds, of));
+                    Messages.current()
+                            .warning(String.format("left out, with --seconds %s: operations on %s", seconds, of));
                 } else {
                     report.operations(bench.run(of, seconds / cases.size()));
                 }

@@ -22,7 +22,11 @@ import picocli.CommandLine.Option;
         name = "generate",
         mixinStandardHelpOptions = true,
         description = "Continues prompts and writes transcripts, with or without ablated heads.",
-        footer = {"", "Example: belay generate models/tiny-cliff --data models/tiny-cliff/data/attacks.jsonl \\", "           -o answers.jsonl"})
+        footer = {
+            "",
+            "Example: belay generate models/tiny-cliff --data models/tiny-cliff/data/attacks.jsonl \\",
+            "           -o answers.jsonl"
+        })
 final class GenerateCommand implements Callable<Integer> {
     @Mixin
     private TextModelOptions options;
@@ -105,7 +109,8 @@ final class GenerateCommand implements Callable<Integer> {
                     "%d heads scaled by %s at positions %s: %d head outputs changed",
                     mask.size(), heads.gamma, heads.positions, changed);
             if (changed == 0) {
-                Messages.current().warning("no head output was changed: no position of these texts is '" + heads.positions + "'");
+                Messages.current()
+                        .warning("no head output was changed: no position of these texts is '" + heads.positions + "'");
             }
         }
         out.say("written to %s", output);

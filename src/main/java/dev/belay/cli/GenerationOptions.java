@@ -19,8 +19,7 @@ final class GenerationOptions {
             names = "--thinking",
             paramLabel = "HOW",
             defaultValue = "regenerate",
-            description =
-                    "regenerate (default); keep: only a new response; none: closed at once")
+            description = "regenerate (default); keep: only a new response; none: closed at once")
     Thinking thinking;
 
     @Option(

@@ -34,7 +34,11 @@ import picocli.CommandLine.Option;
             "  causal   mean final score with each head ablated in turn",
             "  greedy   heads chosen one by one, sweeping all remaining heads each time"
         },
-        footer = {"", "Example: belay heads models/tiny-cliff --probe probe.safetensors --method causal \\", "           --data models/tiny-cliff/data/attacks.jsonl -o heads.json"})
+        footer = {
+            "",
+            "Example: belay heads models/tiny-cliff --probe probe.safetensors --method causal \\",
+            "           --data models/tiny-cliff/data/attacks.jsonl -o heads.json"
+        })
 final class HeadsCommand implements Callable<Integer> {
     enum Method {
         direct,
@@ -111,8 +115,9 @@ final class HeadsCommand implements Callable<Integer> {
             Messages.current().notice("--steps does not matter to --method " + method);
         }
         if (method == Method.direct && (sweep.renormalize || !sweep.positions.equals(PositionScope.ALL))) {
-            Messages.current().notice("--method direct reads the last position and ablates nothing:"
-                    + " --positions and --renormalize do not matter");
+            Messages.current()
+                    .notice("--method direct reads the last position and ablates nothing:"
+                            + " --positions and --renormalize do not matter");
         }
     }
 

@@ -16,8 +16,7 @@ class ModelOptions {
             index = "0",
             paramLabel = "MODEL",
             converter = Converters.ModelFolder.class,
-            description =
-                    "model folder, or hub:owner/name[@revision] in the local cache")
+            description = "model folder, or hub:owner/name[@revision] in the local cache")
     Path folder;
 
     @Mixin
@@ -28,8 +27,7 @@ class ModelOptions {
             paramLabel = "N",
             defaultValue = "" + BATCH_TOKENS,
             converter = Converters.Positive.class,
-            description =
-                    "tokens in one batch, which bounds memory (default ${DEFAULT-VALUE})")
+            description = "tokens in one batch, which bounds memory (default ${DEFAULT-VALUE})")
     int batchTokens = BATCH_TOKENS;
 
     @Option(

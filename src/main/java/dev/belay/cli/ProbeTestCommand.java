@@ -23,7 +23,11 @@ import picocli.CommandLine.Option;
             "Measures a refusal probe on transcripts.",
             "A transcript counts as class 1 if the refusal phrases find its response to refuse."
         },
-        footer = {"", "Example: belay probe test models/tiny-cliff --probe probe.safetensors \\", "           --data models/tiny-cliff/data/refused.jsonl"})
+        footer = {
+            "",
+            "Example: belay probe test models/tiny-cliff --probe probe.safetensors \\",
+            "           --data models/tiny-cliff/data/refused.jsonl"
+        })
 final class ProbeTestCommand implements Callable<Integer> {
     @Mixin
     private TextModelOptions options;

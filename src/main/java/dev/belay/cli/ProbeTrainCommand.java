@@ -17,7 +17,11 @@ import picocli.CommandLine.Option;
         name = "train",
         mixinStandardHelpOptions = true,
         description = "Fits a refusal probe: logistic regression on H[layer] at the last position.",
-        footer = {"", "Example: belay probe train models/tiny-cliff --refused models/tiny-cliff/data/refused.jsonl \\", "           --complied models/tiny-cliff/data/complied.jsonl -o probe.safetensors"})
+        footer = {
+            "",
+            "Example: belay probe train models/tiny-cliff --refused models/tiny-cliff/data/refused.jsonl \\",
+            "           --complied models/tiny-cliff/data/complied.jsonl -o probe.safetensors"
+        })
 final class ProbeTrainCommand implements Callable<Integer> {
     @Mixin
     private TextModelOptions options;

@@ -47,8 +47,9 @@ final class ProbeTraining {
         long refused = verdicts.stream().filter(Verdict::refused).count();
         long fitting = refuses ? refused : verdicts.size() - refused;
         if (2 * fitting < verdicts.size()) {
-            Messages.current().warning(file + ": by their responses only " + fitting + " of " + verdicts.size() + " transcripts "
-                    + (refuses ? "refuse" : "answer") + "; is this the right file?");
+            Messages.current()
+                    .warning(file + ": by their responses only " + fitting + " of " + verdicts.size() + " transcripts "
+                            + (refuses ? "refuse" : "answer") + "; is this the right file?");
         }
     }
 

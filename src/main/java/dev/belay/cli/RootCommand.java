@@ -105,7 +105,8 @@ final class RootCommand implements Runnable {
                 if (Files.isDirectory(file) || !Files.isReadable(file)) {
                     throw new ParameterException(
                             line,
-                            arg + ": there is no file " + file + " to read arguments from; an argument that begins with @ is written @" + arg);
+                            arg + ": there is no file " + file
+                                    + " to read arguments from; an argument that begins with @ is written @" + arg);
                 }
             }
         }

@@ -42,10 +42,7 @@ class RunOptions {
     @Option(names = "--resume", description = "go on with a run that ended early or was kept by --keep-progress")
     private boolean resume;
 
-    @Option(
-            names = "--keep-progress",
-            description =
-                    "keep OUTPUT.progress: --resume can then extend the finished run")
+    @Option(names = "--keep-progress", description = "keep OUTPUT.progress: --resume can then extend the finished run")
     private boolean keep;
 
     @Option(names = "--assemble", hidden = true, description = "compute nothing: everything must be in OUTPUT.progress")

@@ -26,7 +26,11 @@ import picocli.CommandLine.Option;
         name = "select",
         mixinStandardHelpOptions = true,
         description = "Keeps the training examples with the deepest cliffs (Cliff-as-a-Judge).",
-        footer = {"", "Example: belay select models/tiny-cliff --probe probe.safetensors --top 1.7%% \\", "           --data models/tiny-cliff/data/pool.jsonl -o selected.jsonl"})
+        footer = {
+            "",
+            "Example: belay select models/tiny-cliff --probe probe.safetensors --top 1.7%% \\",
+            "           --data models/tiny-cliff/data/pool.jsonl -o selected.jsonl"
+        })
 final class SelectCommand implements Callable<Integer> {
     @Mixin
     private TextModelOptions options;
@@ -93,9 +97,10 @@ final class SelectCommand implements Callable<Integer> {
             }
             List<DataSelection.Candidate> candidates = candidates(traces, rank);
             if (!candidates.isEmpty() && candidates.size() < traces.size()) {
-                Messages.current().warning(
-                        (traces.size() - candidates.size()) + " of " + traces.size()
-                                + " transcripts have no thinking, so no misalignment score; left out (--rank final would rank them)");
+                Messages.current()
+                        .warning(
+                                (traces.size() - candidates.size()) + " of " + traces.size()
+                                        + " transcripts have no thinking, so no misalignment score; left out (--rank final would rank them)");
             }
             if (candidates.isEmpty()) {
                 throw new BelayException(

@@ -9,14 +9,10 @@ final class TextModelOptions extends ModelOptions {
             names = "--thinking-markers",
             paramLabel = "OPEN,CLOSE",
             converter = Converters.Markers.class,
-            description =
-                    "what encloses thinking, or none; \\n = line feed (default: the template's)")
+            description = "what encloses thinking, or none; \\n = line feed (default: the template's)")
     private ThinkingMarkers markers;
 
-    @Option(
-            names = "--parse-special",
-            description =
-                    "names of special tokens in prompts and thinking are those tokens")
+    @Option(names = "--parse-special", description = "names of special tokens in prompts and thinking are those tokens")
     private boolean parseSpecial;
 
     @Override

@@ -44,7 +44,8 @@ class ArgumentFileTest {
         Path one = Cli.one(folder);
         Path traced = folder.resolve("t");
         Path probe = Cli.probe(folder, 256, 1);
-        Cli.run("trace ? --data ? --probe ? -o ? @" + markers, Cli.TINY, one, probe, traced).ok();
+        Cli.run("trace ? --data ? --probe ? -o ? @" + markers, Cli.TINY, one, probe, traced)
+                .ok();
         byte[] found = Cli.bytes(traced);
         Cli.run("trace ? --data ? --probe ? -o ? --thinking-markers ?", Cli.TINY, one, probe, traced, "[T]\\n,[/T]\\n")
                 .ok();
@@ -58,8 +59,10 @@ class ArgumentFileTest {
         Path args = file("args", "--batch-tokens 3\n--positions all");
         Path first = folder.resolve("first");
         Path second = folder.resolve("second");
-        Cli.run("capture ? --ids ? -o ? --shard 1/2 @" + args, Cli.LLAMA, ids, first).ok();
-        Cli.run("capture ? --ids ? -o ? --shard 2/2 @" + args, Cli.LLAMA, ids, second).ok();
+        Cli.run("capture ? --ids ? -o ? --shard 1/2 @" + args, Cli.LLAMA, ids, first)
+                .ok();
+        Cli.run("capture ? --ids ? -o ? --shard 2/2 @" + args, Cli.LLAMA, ids, second)
+                .ok();
         Path whole = folder.resolve("whole");
         Cli.run("capture ? --ids ? -o ? @" + args, Cli.LLAMA, ids, whole).ok();
         Cli.delete(args);

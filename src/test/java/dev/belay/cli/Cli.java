@@ -121,7 +121,11 @@ final class Cli {
         String[] all = Stream.concat(args.stream(), Stream.of(more).map(Object::toString))
                 .toArray(String[]::new);
         int code = Belay.run(new PrintWriter(out), new PrintWriter(err), all);
-        return new Result(List.of(all), code, out.toString(), PROGRESS.matcher(err.toString()).replaceAll(""));
+        return new Result(
+                List.of(all),
+                code,
+                out.toString(),
+                PROGRESS.matcher(err.toString()).replaceAll(""));
     }
 
     static JsonNode parse(String text) {

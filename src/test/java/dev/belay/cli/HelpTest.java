@@ -26,9 +26,7 @@ class HelpTest {
     }
 
     private static void collect(CommandLine command, List<String> names) {
-        names.add(command.getCommandSpec()
-                .qualifiedName()
-                .replaceFirst("^belay ?", ""));
+        names.add(command.getCommandSpec().qualifiedName().replaceFirst("^belay ?", ""));
         command.getSubcommands().values().forEach(inner -> collect(inner, names));
     }
 
@@ -63,8 +61,7 @@ class HelpTest {
     void endsWithAnExampleThatCanBeParsed(String command) {
         List<String> arguments = example(command);
         assertTrue(String.join(" ", arguments).startsWith(command), arguments::toString);
-        CommandLine.ParseResult parsed =
-                RootCommand.withAllCommands().parseArgs(arguments.toArray(String[]::new));
+        CommandLine.ParseResult parsed = RootCommand.withAllCommands().parseArgs(arguments.toArray(String[]::new));
         while (parsed.hasSubcommand()) {
             parsed = parsed.subcommand();
         }
@@ -87,7 +84,9 @@ class HelpTest {
     @Test
     void theFirstHelpNamesEveryCommand() {
         String help = Cli.run("--help").ok();
-        List<String> names = commands().filter(name -> !name.isEmpty() && !name.contains(" ")).toList();
+        List<String> names = commands()
+                .filter(name -> !name.isEmpty() && !name.contains(" "))
+                .toList();
         assertTrue(names.size() > 19, names::toString);
         for (String name : names) {
             assertTrue(help.contains("\n  " + name + " "), name);

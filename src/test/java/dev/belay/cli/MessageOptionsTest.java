@@ -20,7 +20,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** {@code --quiet} and {@code --log-format}, before and after the command's name. */
 class MessageOptionsTest {
     private static final String CAPTURE = "capture ? --ids ? -o ?";
-    private static final String GENERATE = "generate ? --ids ? -o ? --heads ? --top 1 --positions closing --max-new-tokens 2";
+    private static final String GENERATE =
+            "generate ? --ids ? -o ? --heads ? --top 1 --positions closing --max-new-tokens 2";
 
     @TempDir
     Path folder;
@@ -80,7 +81,12 @@ class MessageOptionsTest {
         Cli.Result result = Cli.run("--log-format=json " + GENERATE + " --device auto", Cli.LLAMA, ids, out, heads);
         assertEquals(0, result.code(), result::toString);
         assertEquals("warning", levels(result).getLast());
-        assertEquals("notice", levels(result).stream().filter(l -> !l.equals("progress")).findFirst().orElseThrow());
+        assertEquals(
+                "notice",
+                levels(result).stream()
+                        .filter(l -> !l.equals("progress"))
+                        .findFirst()
+                        .orElseThrow());
     }
 
     @ParameterizedTest
@@ -127,7 +133,8 @@ class MessageOptionsTest {
         assertEquals(0, loud.code(), loud::toString);
         assertTrue(levels(loud).contains("progress"), loud::toString);
         Cli.run("merge ? ? -o ?", parts.get(0), parts.get(1), merged).ok();
-        Cli.run("merge ? ? -o ? --quiet --log-format json", parts.get(0), parts.get(1), merged).ok();
+        Cli.run("merge ? ? -o ? --quiet --log-format json", parts.get(0), parts.get(1), merged)
+                .ok();
         Cli.run(CAPTURE + " --batch-tokens 3", Cli.LLAMA, ids, out).ok();
         assertArrayEquals(Cli.bytes(out), Cli.bytes(merged));
     }
@@ -145,8 +152,10 @@ class MessageOptionsTest {
                 .start();
         assertTrue(process.waitFor(2, TimeUnit.MINUTES));
         assertEquals(0, process.exitValue(), Cli.text(err));
-        List<String> said =
-                Cli.text(err).lines().filter(line -> line.startsWith("belay: on ")).toList();
+        List<String> said = Cli.text(err)
+                .lines()
+                .filter(line -> line.startsWith("belay: on "))
+                .toList();
         assertEquals(quiet ? 0 : 1, said.size(), Cli.text(err));
         if (!quiet) {
             assertTrue(said.getFirst().startsWith("belay: on cpu: no GPU can be used: "), said::toString);

@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import dev.belay.gguf.GgufConversionTest;
 import dev.belay.forward.Golden;
+import dev.belay.gguf.GgufConversionTest;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.Socket;
@@ -71,7 +71,8 @@ class NoNetworkTest {
                 unshare = command;
             }
         }
-        assumeTrue(unshare != null, "this machine lets nobody make a network namespace: neither unshare -n nor -rn works");
+        assumeTrue(
+                unshare != null, "this machine lets nobody make a network namespace: neither unshare -n nor -rn works");
         model(Files.createDirectories(folder.resolve("models/tiny-cliff")));
         Path snapshot = folder.resolve("home/hub/models--belay--tiny/snapshots/" + "0".repeat(40));
         Files.createDirectories(snapshot.getParent());
@@ -108,7 +109,10 @@ class NoNetworkTest {
         Path printed = folder.resolve("printed");
         List<String> whole = new ArrayList<>(unshare);
         whole.addAll(List.of(
-                "bash", "-c", "\"$@\"; code=$?; cat /proc/self/net/{dev,snmp,snmp6} >\"$0\"; exit $code", counters + ""));
+                "bash",
+                "-c",
+                "\"$@\"; code=$?; cat /proc/self/net/{dev,snmp,snmp6} >\"$0\"; exit $code",
+                counters + ""));
         whole.addAll(command);
         ProcessBuilder builder = new ProcessBuilder(whole)
                 .directory(folder.toFile())
@@ -190,7 +194,8 @@ class NoNetworkTest {
 
     /** Makes what a merge puts together. */
     private static void parts(List<String> merge) throws IOException, InterruptedException {
-        List<String> parts = merge.stream().filter(word -> word.startsWith("part")).toList();
+        List<String> parts =
+                merge.stream().filter(word -> word.startsWith("part")).toList();
         for (int i = 0; i < parts.size(); i++) {
             List<String> trace = new ArrayList<>(HelpTest.example("trace"));
             trace.set(trace.indexOf("-o") + 1, parts.get(i));

@@ -23,8 +23,7 @@ class TerminalTest {
     @TempDir
     Path folder;
 
-    private String run(List<String> command, Map<String, String> environment)
-            throws IOException, InterruptedException {
+    private String run(List<String> command, Map<String, String> environment) throws IOException, InterruptedException {
         ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
         builder.environment().keySet().removeAll(List.of("NO_COLOR", "TERM", "CLICOLOR", "CLICOLOR_FORCE"));
         builder.environment().putAll(environment);
@@ -52,8 +51,8 @@ class TerminalTest {
 
     @Test
     void noColorAndDumbTerminalsHaveNone() throws IOException, InterruptedException {
-        for (Map<String, String> environment : List.of(
-                Map.of("TERM", "xterm", "NO_COLOR", "1"), Map.of("TERM", "dumb"), Map.<String, String>of())) {
+        for (Map<String, String> environment :
+                List.of(Map.of("TERM", "xterm", "NO_COLOR", "1"), Map.of("TERM", "dumb"), Map.<String, String>of())) {
             String help = onTerminal(HELP, environment);
             assertTrue(help.contains("Usage: belay select "), help);
             assertFalse(help.contains(ESCAPE), environment::toString);

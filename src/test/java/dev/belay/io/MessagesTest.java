@@ -57,7 +57,8 @@ class MessagesTest {
         terminal.error("two\nlines \"quoted\"", new IllegalStateException("deep"));
         List<String> lines = printed.toString().lines().toList();
         List<String> levels = List.of("progress", "notice", "warning", "error", "error");
-        List<String> texts = List.of("sweeping", "on cpu", "nothing was changed", "no such file", "two\nlines \"quoted\"");
+        List<String> texts =
+                List.of("sweeping", "on cpu", "nothing was changed", "no such file", "two\nlines \"quoted\"");
         assertEquals(levels.size(), lines.size(), printed::toString);
         for (int i = 0; i < lines.size(); i++) {
             JsonNode json = new ObjectMapper().readTree(lines.get(i));
@@ -95,12 +96,10 @@ class MessagesTest {
 
     @Test
     void aCommandsMessagesAreThoseOfItsThread() {
-        assertEquals(
-                7,
-                plain.during(() -> {
-                    Messages.current().notice("inside");
-                    return 7;
-                }));
+        assertEquals(7, plain.during(() -> {
+            Messages.current().notice("inside");
+            return 7;
+        }));
         assertEquals("belay: inside\n", printed.toString());
     }
 
