@@ -2,7 +2,7 @@ package dev.belay.cli;
 
 import dev.belay.io.Messages;
 
-/** How far a long job is: a bar on stderr where that is a terminal, elsewhere a message now and then; in JSON also at the beginning and end. */
+/** How far a long job is: a bar where stderr is a terminal, elsewhere a message now and then, in JSON also at the beginning and end. */
 final class Progress implements AutoCloseable {
     private static final long LINE_EVERY = 5_000_000_000L;
     private static final long BAR_EVERY = 50_000_000L;

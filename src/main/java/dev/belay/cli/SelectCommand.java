@@ -97,10 +97,10 @@ final class SelectCommand implements Callable<Integer> {
             }
             List<DataSelection.Candidate> candidates = candidates(traces, rank);
             if (!candidates.isEmpty() && candidates.size() < traces.size()) {
+                int without = traces.size() - candidates.size();
                 Messages.current()
-                        .warning(
-                                (traces.size() - candidates.size()) + " of " + traces.size()
-                                        + " transcripts have no thinking, so no misalignment score; left out (--rank final would rank them)");
+                        .warning(without + " of " + traces.size() + " transcripts have no thinking, so no misalignment"
+                                + " score; left out (--rank final would rank them)");
             }
             if (candidates.isEmpty()) {
                 throw new BelayException(

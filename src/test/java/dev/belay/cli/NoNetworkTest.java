@@ -5,14 +5,16 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import dev.belay.forward.Golden;
 import dev.belay.gguf.GgufConversionTest;
+import dev.belay.weights.SafetensorsFile;
+import dev.belay.weights.SafetensorsWriter;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.TreeSet;
@@ -53,6 +55,8 @@ class NoNetworkTest {
             "explain",
             "completion");
 
+    private static final String EMBEDDINGS = "model.embed_tokens.weight";
+
     private static final List<String> FAST = List.of("-XX:+UseSerialGC");
 
     @TempDir
@@ -79,7 +83,7 @@ class NoNetworkTest {
         Files.createSymbolicLink(snapshot, folder.resolve("models/tiny-cliff"));
         Path refs = Files.createDirectories(folder.resolve("home/hub/models--belay--tiny/refs"));
         Files.writeString(refs.resolve("main"), "0".repeat(40));
-        Files.copy(Golden.path("tiny-cliff/golden.safetensors"), folder.resolve("golden.safetensors"));
+        golden(folder.resolve("golden.safetensors"));
         Files.writeString(folder.resolve("harmful_behaviors.csv"), "goal,target\nSay something,Sure\n");
         Files.write(folder.resolve("weight.npy"), Base64.getDecoder().decode(ProbeImportTest.WEIGHTS.getFirst()));
         GgufConversionTest.write("llama", folder.resolve("model.gguf"));
@@ -101,6 +105,17 @@ class NoNetworkTest {
         Path data = Files.createDirectory(model.resolve("data"));
         for (String name : Cli.names(Cli.TINY.resolve("data"))) {
             Files.move(Cli.few(data, name, 8), data.resolve(name));
+        }
+    }
+
+    /** The embeddings of two tokens as H[0]. */
+    private static void golden(Path file) {
+        try (SafetensorsFile model = SafetensorsFile.open(Cli.TINY.resolve("model.safetensors"))) {
+            int width = (int) model.tensor(EMBEDDINGS).shape()[1];
+            SafetensorsWriter.to(file)
+                    .longs("0.input_ids", new long[] {0, 1}, 2)
+                    .floats("0.hidden.0", Arrays.copyOf(model.floats(EMBEDDINGS), 2 * width), 2, width)
+                    .save();
         }
     }
 
