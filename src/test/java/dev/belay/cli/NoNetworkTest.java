@@ -39,6 +39,7 @@ class NoNetworkTest {
             "probe train",
             "probe test",
             "trace",
+            "merge",
             "heads",
             "ablate",
             "generate",
@@ -51,7 +52,6 @@ class NoNetworkTest {
             "import",
             "probe import",
             "convert",
-            "merge",
             "explain",
             "completion");
 

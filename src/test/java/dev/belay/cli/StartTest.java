@@ -67,10 +67,8 @@ class StartTest {
                 folder.resolve("r.jsonl"), "{\"id\":\"a\",\"prompt\":\"b\",\"response\":\"Sorry, no.\"}\n");
         assertEquals(Cli.run("judge ?", responses).ok(), launch("", "judge ?", responses));
         // What computes is known as such behind options, too.
-        Path ids = Files.writeString(folder.resolve("ids.json"), "[[1, 2, 3]]");
-        Path out = folder.resolve("states");
-        String line = "--quiet capture ? --ids ? -o ?";
-        assertEquals(Cli.run(line, Cli.LLAMA, ids, out).ok(), launch("", line, Cli.LLAMA, ids, out));
+        String modules = launch("--show-module-resolution", "--quiet judge ?", responses);
+        assertTrue(modules.contains("root jdk.incubator.vector"), modules);
     }
 
     @Test
