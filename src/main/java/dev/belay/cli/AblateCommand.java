@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.cliff.ProbeScorer;
 import dev.belay.forward.ForwardPass;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.judge.JudgeSummary;
 import dev.belay.model.ModelConfig;
@@ -25,7 +26,12 @@ import picocli.CommandLine.Option;
 @Command(
         name = "ablate",
         mixinStandardHelpOptions = true,
-        description = "Generates with and without the top heads and reports refusal and attack success.")
+        description = "Generates with and without the top heads and reports refusal and attack success.",
+        footer = {
+            "",
+            "Example: belay ablate models/tiny-cliff --heads heads.json --top 3 \\",
+            "           --data models/tiny-cliff/data/attacks.jsonl -o ablation.json"
+        })
 final class AblateCommand implements Callable<Integer> {
     @Mixin
     private TextModelOptions options;
@@ -111,8 +117,9 @@ final class AblateCommand implements Callable<Integer> {
         ForwardPass forward = session.forward();
         boolean scored = loaded != null && AblationStudy.sameInProbeTexts(heads.positions);
         if (loaded != null && !scored) {
-            out.note("no final scores: '" + heads.positions
-                    + "' means other positions in a probe text than in a generated one");
+            Messages.current()
+                    .warning("no final scores: '" + heads.positions
+                            + "' means other positions in a probe text than in a generated one");
         }
         try (ProbeScorer scorer = scored ? new ProbeScorer(forward, loaded, probe) : null) {
             AblationStudy study = new AblationStudy(session, generation);
@@ -138,8 +145,10 @@ final class AblateCommand implements Callable<Integer> {
                     100 * s.attackSuccessRate(),
                     score);
             if (o.arm().mask() != null && o.changed() == 0) {
-                out.note(what + ", " + o.arm().name() + ": no head output was changed: no position of these texts is '"
-                        + heads.positions + "'");
+                Messages.current()
+                        .warning(what + ", " + o.arm().name()
+                                + ": no head output was changed: no position of these texts is '" + heads.positions
+                                + "'");
             }
         }
         result.set(what, AblationStudy.json(outcomes));

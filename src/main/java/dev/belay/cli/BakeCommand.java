@@ -3,6 +3,7 @@ package dev.belay.cli;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.bake.HeadBake;
 import dev.belay.hooks.PositionScope;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFolder;
 import dev.belay.model.ModelConfig;
 import java.nio.file.Path;
@@ -24,7 +25,8 @@ import picocli.CommandLine.Parameters;
         description = {
             "Writes a copy of a model in which heads are ablated at every position, for any engine to serve.",
             "Only their columns of the output projections differ; or the same change is written as a LoRA adapter."
-        })
+        },
+        footer = {"", "Example: belay bake models/tiny-cliff --heads heads.json --top 3 -o repaired"})
 final class BakeCommand implements Callable<Integer> {
     /** What to write. */
     enum Form {
@@ -89,8 +91,9 @@ final class BakeCommand implements Callable<Integer> {
 
     private void report(List<HeadOptions.Head> chosen) {
         if (heads.positions.kind() != PositionScope.Kind.ALL) {
-            out.note("the ranking ablated heads at positions " + heads.positions
-                    + " only; in weights they are ablated at all: compare with belay ablate --positions all");
+            Messages.current()
+                    .warning("the ranking ablated heads at positions " + heads.positions
+                            + " only; in weights they are ablated at all: compare with belay ablate --positions all");
         }
         String names = chosen.stream().map(h -> h.layer() + "." + h.head()).collect(Collectors.joining(", "));
         out.say("%d heads (layer.head) times %s: %s", chosen.size(), heads.gamma, names);

@@ -1,5 +1,6 @@
 package dev.belay.cli;
 
+import dev.belay.io.Messages;
 import java.io.PrintWriter;
 
 /**
@@ -20,12 +21,12 @@ public final class Belay {
         return run(new PrintWriter(System.out, true), new PrintWriter(System.err, true), args);
     }
 
-    /** Runs a command line that prints to the given writers; progress still goes to stderr. */
+    /** Runs a command line that prints to the given writers. */
     static int run(PrintWriter out, PrintWriter err, String... args) {
-        int code = InfoCommand.shows(args, out) ? 0 : RootCommand.run(out, err, args);
+        Messages messages = Messages.to(err);
+        int code = InfoCommand.shows(args, out) ? 0 : messages.during(() -> RootCommand.run(out, args));
         if (out.checkError() && code == 0) {
-            err.println("belay: cannot write the result to stdout: it is closed or full");
-            err.flush();
+            messages.error("cannot write the result to stdout: it is closed or full");
             return 1;
         }
         return code;

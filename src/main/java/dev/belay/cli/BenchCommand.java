@@ -7,8 +7,8 @@ import dev.belay.bench.OperationBench;
 import dev.belay.bench.TemporaryModel;
 import dev.belay.device.DType;
 import dev.belay.device.Device;
-import dev.belay.device.Devices;
 import dev.belay.hooks.PositionScope;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.io.Resources;
 import dev.belay.model.Model;
@@ -27,13 +27,14 @@ import picocli.CommandLine.Parameters;
         name = "bench",
         mixinStandardHelpOptions = true,
         description = {
-            "Measures a device: first its peaks (the fastest large product, reading and copying memory), then",
+            "Measures how fast a device is: first its peaks (products, reading and copying memory), then",
             "  ops      single operations of a forward pass, in the sizes of the model",
             "  prefill  passes over 4 prompts of 96, 128, 160 and 128 tokens",
             "  decode   continuing 1 and 8 texts of 128 tokens by 64",
             "  sweep    causal sweeps over the 4 prompts, at all positions and at the last 5",
             "each with its share of the peak that bounds it. Weights are random unless MODEL is given."
-        })
+        },
+        footer = {"", "Example: belay bench models/tiny-cliff --only prefill,decode --seconds 2"})
 final class BenchCommand implements Callable<Integer> {
     enum Part {
         ops,
@@ -94,7 +95,7 @@ final class BenchCommand implements Callable<Integer> {
             OutputFile.check(output);
         }
         try (Resources opened = new Resources()) {
-            Device device = opened.own(Devices.open(on.name, on.dtype(DType.BF16)));
+            Device device = opened.own(on.open(on.dtype(DType.BF16)));
             Model model = opened.own(model(opened, device));
             BenchReport report = new BenchReport(out, model, shape, seconds);
             measure(model, report);
@@ -157,7 +158,8 @@ final class BenchCommand implements Callable<Integer> {
             for (OperationBench.Case of : cases) {
                 double least = bench.leastSeconds(of, peaks);
                 if (least > seconds) {
-                    out.note(String.format("left out, with --seconds %s: operations on %s", seconds, of));
+                    Messages.current()
+                            .warning(String.format("left out, with --seconds %s: operations on %s", seconds, of));
                 } else {
                     report.operations(bench.run(of, seconds / cases.size()));
                 }

@@ -35,7 +35,12 @@ import picocli.CommandLine.Option;
 @Command(
         name = "capture",
         mixinStandardHelpOptions = true,
-        description = "Writes hidden states H[i] of texts to a safetensors file.")
+        description = "Writes hidden states H[i] of texts to a safetensors file.",
+        footer = {
+            "",
+            "Example: belay capture models/tiny-cliff --data models/tiny-cliff/data/attacks.jsonl --layers all \\",
+            "           --positions closing -o states.safetensors"
+        })
 final class CaptureCommand implements Callable<Integer> {
     @Mixin
     private TextModelOptions options;

@@ -26,10 +26,13 @@ import picocli.CommandLine.Parameters;
         name = "compare",
         mixinStandardHelpOptions = true,
         description =
-                "Compares two models, before and after a fine-tune or a bake, on the same transcripts: plateau, final score, "
-                        + "cliff, attack success, refusal of harmless prompts. Intervals are 95 %% by bootstrap over transcripts "
-                        + "(none where all are alike); p is two-sided, by sign-flip permutation for scores and McNemar's exact "
-                        + "test for shares.")
+                "Compares two models on the same transcripts: plateau, final score, cliff, attack success, refusal of harmless "
+                        + "prompts; with 95 %% intervals by bootstrap and p of paired tests (docs/evaluation.md).",
+        footer = {
+            "",
+            "Example: belay compare models/tiny-cliff repaired --probe probe.safetensors \\",
+            "           --data models/tiny-cliff/data/attacks.jsonl -o comparison.json"
+        })
 final class CompareCommand implements Callable<Integer> {
     @Mixin
     private TextModelOptions options;
@@ -57,7 +60,7 @@ final class CompareCommand implements Callable<Integer> {
             names = "--data",
             paramLabel = "F.jsonl",
             required = true,
-            description = "transcripts of attacks; those with \"harmful\": false are harmless prompts")
+            description = "attacks; those with \"harmful\": false are harmless prompts")
     private Path data;
 
     @Option(names = "--benign", paramLabel = "F.jsonl", description = "more transcripts of harmless prompts")

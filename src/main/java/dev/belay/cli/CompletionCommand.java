@@ -17,8 +17,11 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         description = {
             "Prints a script with which a shell completes commands and options.",
-            "bash: source <(belay completion bash)   zsh: source <(belay completion zsh)   fish: belay completion fish | source"
-        })
+            "bash: source <(belay completion bash)",
+            "zsh:  source <(belay completion zsh)",
+            "fish: belay completion fish | source"
+        },
+        footer = {"", "Example: belay completion fish"})
 final class CompletionCommand implements Callable<Integer> {
     /** Shells. */
     enum Shell {

@@ -17,7 +17,8 @@ import picocli.CommandLine.Parameters;
         description = {
             "Makes a model folder of a GGUF file: config.json, tokenizer, and weights as bfloat16.",
             "Llama, Qwen2 and Qwen3 in F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K."
-        })
+        },
+        footer = {"", "Example: belay convert model.gguf -o model"})
 final class ConvertCommand implements Callable<Integer> {
     @Parameters(index = "0", paramLabel = "MODEL.gguf", description = "the file")
     private Path file;

@@ -20,7 +20,8 @@ import picocli.CommandLine.Option;
             "Runs the whole method on the embedded model tiny-cliff.",
             "It trains the probe, traces attacks, ranks heads three ways, ablates three of them against a random control, "
                     + "judges, and selects training examples."
-        })
+        },
+        footer = {"", "Example: belay demo"})
 final class DemoCommand implements Callable<Integer> {
     @Mixin
     private DeviceOptions on;
@@ -36,7 +37,7 @@ final class DemoCommand implements Callable<Integer> {
     @Option(
             names = "--profile",
             paramLabel = "F.json",
-            description = "write the time, FLOPs and bytes of every operation to a Chrome trace for Perfetto")
+            description = "write time, FLOPs and bytes of every operation as a Perfetto trace")
     private Path profile;
 
     @Option(

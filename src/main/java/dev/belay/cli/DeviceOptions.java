@@ -1,6 +1,9 @@
 package dev.belay.cli;
 
 import dev.belay.device.DType;
+import dev.belay.device.Device;
+import dev.belay.device.Devices;
+import dev.belay.io.Messages;
 import picocli.CommandLine.Option;
 
 /** On which device, and in which numbers. */
@@ -17,8 +20,16 @@ final class DeviceOptions {
             names = "--dtype",
             paramLabel = "TYPE",
             converter = Converters.NumberType.class,
-            description = "number type of matrix products: bf16 or f32 (default bf16; demo and verify: f32)")
+            description = "matrix products in bf16 or f32 (default bf16; demo and verify: f32)")
     DType dtype;
+
+    /** Opens the device; says on stderr which one {@code auto} is, and why. */
+    Device open(DType dtype) {
+        if (name.equals("auto")) {
+            Messages.current().notice("on " + Devices.automaticReason());
+        }
+        return Devices.open(name, dtype);
+    }
 
     /** The number type asked for, or {@code otherwise}. */
     DType dtype(DType otherwise) {

@@ -20,10 +20,11 @@ import picocli.CommandLine.Mixin;
         name = "doctor",
         mixinStandardHelpOptions = true,
         description = {
-            "Says what Belay can use on this machine, and of the rest why not: Java, the CPU, the CUDA driver, GPUs, "
-                    + "cuBLASLt, the kernels in the jar, and what --device auto takes.",
+            "Says what Belay can use on this machine, and of the rest why not:",
+            "Java, the CPU, the CUDA driver, GPUs, cuBLASLt, the kernels in the jar, and what --device auto takes.",
             "Exit code 0 if the CPU can be used."
-        })
+        },
+        footer = {"", "Example: belay doctor"})
 final class DoctorCommand implements Callable<Integer> {
     @Mixin
     private Output out;

@@ -9,6 +9,7 @@ import dev.belay.forward.ForwardPass;
 import dev.belay.forward.LogLikelihoods;
 import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.PositionScope;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.model.ModelConfig;
 import dev.belay.run.Run;
@@ -35,6 +36,11 @@ import picocli.CommandLine.Option;
                     + "choice has the largest sum of log-probabilities of its tokens; acc_norm: after division by the choice's "
                     + "characters; acc_bytes: by its bytes of UTF-8. Each with its standard error and 95 %% interval (Wilson); "
                     + "p: McNemar's exact test."
+        },
+        footer = {
+            "",
+            "Example: belay eval models/tiny-cliff --task questions.jsonl \\",
+            "           --heads heads.json --top 3 -o scores.json"
         })
 final class EvalCommand implements Callable<Integer> {
     private static final int SHOTS = 5;
@@ -110,7 +116,7 @@ final class EvalCommand implements Callable<Integer> {
             questions.forEach(tokens::add);
         }
         if (tokens.shortened() > 0) {
-            out.note(tokens.shortened() + " questions are longer than the "
+            Messages.current().warning(tokens.shortened() + " questions are longer than the "
                     + options.config().positions()
                     + " positions of the model and lose their beginning, as in lm-evaluation-harness");
         }

@@ -17,7 +17,8 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "explain",
         mixinStandardHelpOptions = true,
-        description = "Prints the definition that Belay uses of a term: belay explain cliff; or of all.")
+        description = "Prints the definition that Belay uses of a term: belay explain cliff; or of all.",
+        footer = {"", "Example: belay explain cliff"})
 final class ExplainCommand implements Callable<Integer> {
     /** The rows of the table in README.md: name and definition. */
     private static final String DEFINITIONS = "definitions.md";

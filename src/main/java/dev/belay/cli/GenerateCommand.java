@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
 import dev.belay.forward.ForwardPass;
 import dev.belay.hooks.HeadMask;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.model.ModelConfig;
 import dev.belay.run.Run;
@@ -20,7 +21,12 @@ import picocli.CommandLine.Option;
 @Command(
         name = "generate",
         mixinStandardHelpOptions = true,
-        description = "Continues prompts and writes transcripts, with or without ablated heads.")
+        description = "Continues prompts and writes transcripts, with or without ablated heads.",
+        footer = {
+            "",
+            "Example: belay generate models/tiny-cliff --data models/tiny-cliff/data/attacks.jsonl \\",
+            "           -o answers.jsonl"
+        })
 final class GenerateCommand implements Callable<Integer> {
     @Mixin
     private TextModelOptions options;
@@ -103,7 +109,8 @@ final class GenerateCommand implements Callable<Integer> {
                     "%d heads scaled by %s at positions %s: %d head outputs changed",
                     mask.size(), heads.gamma, heads.positions, changed);
             if (changed == 0) {
-                out.note("no head output was changed: no position of these texts is '" + heads.positions + "'");
+                Messages.current()
+                        .warning("no head output was changed: no position of these texts is '" + heads.positions + "'");
             }
         }
         out.say("written to %s", output);

@@ -19,16 +19,14 @@ final class GenerationOptions {
             names = "--thinking",
             paramLabel = "HOW",
             defaultValue = "regenerate",
-            description =
-                    "regenerate (default): from the prompt; keep: the given thinking stays, only the response is new; "
-                            + "none: the thinking is closed at once")
+            description = "regenerate (default); keep: only a new response; none: closed at once")
     Thinking thinking;
 
     @Option(
             names = "--max-new-tokens",
             paramLabel = "N",
             converter = Converters.Positive.class,
-            description = "most tokens to add (default: the model's generation_config.json, else 1024)")
+            description = "most tokens to add (default: generation_config.json, else 1024)")
     Integer maxNewTokens;
 
     @Option(

@@ -24,17 +24,15 @@ final class HeadOptions {
             names = "--top",
             paramLabel = "N|P%",
             converter = Converters.Top.class,
-            description = "how many of them: a number, or a percentage of all heads rounded up (default 3%%)")
+            description = "how many: a number, or a share of all heads rounded up (default 3%%)")
     TopCount top;
 
     @Option(
             names = "--positions",
             paramLabel = "SCOPE",
             converter = Converters.Scope.class,
-            description = {
-                "where they are ablated: all, closing, generated or last:k",
-                "(the last k of the text given to the model; default: where the ranking ablated them, else all)"
-            })
+            description = "where they are ablated: all, closing, generated or last:k (of the text given to the model; "
+                    + "default: where the ranking ablated them, else all)")
     PositionScope positions;
 
     @Option(

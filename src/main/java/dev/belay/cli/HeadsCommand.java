@@ -10,6 +10,7 @@ import dev.belay.device.DevicePeaks;
 import dev.belay.device.Work;
 import dev.belay.forward.ForwardPass;
 import dev.belay.hooks.PositionScope;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.model.ModelConfig;
 import dev.belay.probe.LinearProbe;
@@ -33,6 +34,11 @@ import picocli.CommandLine.Option;
             "  direct   each head's output along the probe's direction, last position",
             "  causal   mean final score with each head ablated in turn",
             "  greedy   heads chosen one by one, sweeping all remaining heads each time"
+        },
+        footer = {
+            "",
+            "Example: belay heads models/tiny-cliff --probe probe.safetensors --method causal \\",
+            "           --data models/tiny-cliff/data/attacks.jsonl -o heads.json"
         })
 final class HeadsCommand implements Callable<Integer> {
     enum Method {
@@ -116,11 +122,12 @@ final class HeadsCommand implements Callable<Integer> {
     /** Says which options do not matter. */
     private void remarks() {
         if (sweep.steps != null && method != Method.greedy) {
-            out.note("--steps does not matter to --method " + method);
+            Messages.current().notice("--steps does not matter to --method " + method);
         }
         if (method == Method.direct && (sweep.renormalize || !sweep.positions.equals(PositionScope.ALL))) {
-            out.note("--method direct reads the last position and ablates nothing:"
-                    + " --positions and --renormalize do not matter");
+            Messages.current()
+                    .notice("--method direct reads the last position and ablates nothing:"
+                            + " --positions and --renormalize do not matter");
         }
     }
 

@@ -22,7 +22,8 @@ import picocli.CommandLine.Parameters;
             "Turns a published file of prompts (.csv, .tsv, .jsonl, .json, .parquet) into transcripts.",
             "Known by their columns: AdvBench, HarmBench, JailbreakBench, StrongREJECT, SORRY-Bench, XSTest, WildJailbreak, UltraChat, "
                     + "and the JSON of the refusal cliff's authors."
-        })
+        },
+        footer = {"", "Example: belay import harmful_behaviors.csv -o attacks.jsonl"})
 final class ImportCommand implements Callable<Integer> {
     /** Which prompts to take. */
     enum Only {

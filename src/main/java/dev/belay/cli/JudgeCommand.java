@@ -37,7 +37,8 @@ import picocli.CommandLine.Parameters;
         description = {
             "Judges responses, one by one and in total: by refusal phrases, or with --guard by a model such as Llama Guard 3.",
             "--device, --dtype and --batch-tokens are for the guard."
-        })
+        },
+        footer = {"", "Example: belay judge models/tiny-cliff/data/benign.jsonl"})
 final class JudgeCommand implements Callable<Integer> {
     @Parameters(index = "0", paramLabel = "R.jsonl", description = "transcripts with responses")
     private Path data;

@@ -17,7 +17,8 @@ import picocli.CommandLine.Spec;
         description = {
             "Puts the outputs of a run with --shard 1/N to N/N together: the same as without --shard, bit for bit.",
             "Run it where the shards ran: model, probe and data must be found under the same names."
-        })
+        },
+        footer = {"", "Example: belay merge part1.jsonl part2.jsonl part3.jsonl -o traces.jsonl"})
 final class MergeCommand implements Callable<Integer> {
     @Parameters(arity = "1..*", paramLabel = "SHARD", description = "outputs of all shards, in any order")
     private List<Path> shards;
@@ -32,7 +33,6 @@ final class MergeCommand implements Callable<Integer> {
     public Integer call() {
         List<String> arguments = ShardMerge.journal(shards, output);
         arguments.addAll(List.of("--resume", "--assemble", "-o", output.toString()));
-        return RootCommand.run(
-                spec.commandLine().getOut(), spec.commandLine().getErr(), arguments.toArray(String[]::new));
+        return RootCommand.run(spec.commandLine().getOut(), arguments.toArray(String[]::new));
     }
 }

@@ -16,8 +16,7 @@ class ModelOptions {
             index = "0",
             paramLabel = "MODEL",
             converter = Converters.ModelFolder.class,
-            description =
-                    "model folder: config.json, safetensors, tokenizer.json; or hub:owner/name[@revision] in the local cache")
+            description = "model folder, or hub:owner/name[@revision] in the local cache")
     Path folder;
 
     @Mixin
@@ -28,14 +27,13 @@ class ModelOptions {
             paramLabel = "N",
             defaultValue = "" + BATCH_TOKENS,
             converter = Converters.Positive.class,
-            description =
-                    "tokens in one batch (default ${DEFAULT-VALUE}); bounds memory: a longer text is computed in pieces")
+            description = "tokens in one batch, which bounds memory (default ${DEFAULT-VALUE})")
     int batchTokens = BATCH_TOKENS;
 
     @Option(
             names = "--profile",
             paramLabel = "F.json",
-            description = "write the time, FLOPs and bytes of every operation to a Chrome trace for Perfetto")
+            description = "write time, FLOPs and bytes of every operation as a Perfetto trace")
     Path profile;
 
     /**

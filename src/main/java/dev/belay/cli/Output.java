@@ -136,10 +136,4 @@ final class Output {
         say("a part of the run, %d texts, is in %s; belay merge puts the parts together", texts, file);
         result(object().put("output", file.toString()).put("texts", texts));
     }
-
-    /** Prints a remark on stderr. */
-    void note(String message) {
-        spec.commandLine().getErr().println("belay: " + message);
-        spec.commandLine().getErr().flush();
-    }
 }

@@ -19,9 +19,13 @@ import picocli.CommandLine.Option;
         name = "plan",
         mixinStandardHelpOptions = true,
         description = {
-            "Predicts the FLOPs, bytes, memory and seconds of a run, without running it or loading the weights.",
-            "The device's peaks are measured first, which takes a moment. The seconds are those of a run that keeps",
-            "to the peaks: it takes at least as long."
+            "Predicts the FLOPs, bytes, memory and seconds of a run, without running it.",
+            "The weights are not loaded. The device's peaks are measured first, which takes a moment.",
+            "The seconds are those of a run that keeps to the peaks: it takes at least as long."
+        },
+        footer = {
+            "",
+            "Example: belay plan models/tiny-cliff --data models/tiny-cliff/data/attacks.jsonl --method causal"
         })
 final class PlanCommand implements Callable<Integer> {
     enum Method {
@@ -55,8 +59,7 @@ final class PlanCommand implements Callable<Integer> {
             names = "--max-new-tokens",
             paramLabel = "N",
             converter = Converters.Positive.class,
-            description =
-                    "generate: tokens added to each text (default: the model's generation_config.json, else 1024)")
+            description = "generate: tokens to add (default: generation_config.json, else 1024)")
     private Integer maxNewTokens;
 
     @Mixin

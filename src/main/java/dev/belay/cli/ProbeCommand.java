@@ -10,7 +10,8 @@ import picocli.CommandLine.Spec;
         name = "probe",
         mixinStandardHelpOptions = true,
         description = "Trains, tests and imports refusal probes.",
-        subcommands = {ProbeTrainCommand.class, ProbeTestCommand.class, ProbeImportCommand.class})
+        subcommands = {ProbeTrainCommand.class, ProbeTestCommand.class, ProbeImportCommand.class},
+        footer = {"", "Example: belay probe train --help"})
 final class ProbeCommand implements Runnable {
     @Spec
     private CommandSpec spec;

@@ -16,7 +16,8 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "import",
         mixinStandardHelpOptions = true,
-        description = "Makes a refusal probe of a weight and a bias that another program fitted.")
+        description = "Makes a refusal probe of a weight and a bias that another program fitted.",
+        footer = {"", "Example: belay probe import weight.npy --bias -0.5 --layer 20 -o probe.safetensors"})
 final class ProbeImportCommand implements Callable<Integer> {
     @Parameters(
             index = "0",

@@ -27,6 +27,11 @@ import picocli.CommandLine.Option;
             "Measures a refusal probe on transcripts.",
             "A transcript counts as class 1 if the refusal phrases find its response to refuse.",
             "Of a probe with several directions the first one scores; each is measured."
+        },
+        footer = {
+            "",
+            "Example: belay probe test models/tiny-cliff --probe probe.safetensors \\",
+            "           --data models/tiny-cliff/data/refused.jsonl"
         })
 final class ProbeTestCommand implements Callable<Integer> {
     @Mixin

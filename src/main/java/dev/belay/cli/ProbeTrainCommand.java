@@ -1,6 +1,7 @@
 package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.probe.ProbeKind;
 import dev.belay.probe.ProbeMethod;
@@ -17,7 +18,12 @@ import picocli.CommandLine.Option;
 @Command(
         name = "train",
         mixinStandardHelpOptions = true,
-        description = "Fits a refusal probe on H[layer] at the last position.")
+        description = "Fits a refusal probe on H[layer] at the last position.",
+        footer = {
+            "",
+            "Example: belay probe train models/tiny-cliff --refused models/tiny-cliff/data/refused.jsonl \\",
+            "           --complied models/tiny-cliff/data/complied.jsonl -o probe.safetensors"
+        })
 final class ProbeTrainCommand implements Callable<Integer> {
     /** Directions of a nullspace probe, if nothing else is said. */
     private static final int DIRECTIONS = 4;
@@ -113,9 +119,9 @@ final class ProbeTrainCommand implements Callable<Integer> {
                     trained.validation().folds(),
                     ProbeTraining.words(trained.validation().metrics()));
             ProbeTraining.sayDirections(out, trained.validation().directions());
-            trained.validation().note().ifPresent(out::note);
-            ProbeTraining.checkLabels(out, refused, positives, true);
-            ProbeTraining.checkLabels(out, complied, negatives, false);
+            trained.validation().note().ifPresent(Messages.current()::warning);
+            ProbeTraining.checkLabels(refused, positives, true);
+            ProbeTraining.checkLabels(complied, negatives, false);
             out.say("written to %s", output);
             ObjectNode result = trained.json();
             result.put("output", output.toString());

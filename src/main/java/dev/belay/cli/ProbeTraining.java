@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
 import dev.belay.cliff.ProbeStates;
 import dev.belay.forward.ForwardPass;
+import dev.belay.io.Messages;
 import dev.belay.judge.RefusalPhrases;
 import dev.belay.judge.Verdict;
 import dev.belay.probe.CrossValidation;
@@ -62,14 +63,15 @@ final class ProbeTraining {
     }
 
     /** Says so where the refusal phrases do not find in the responses what the file is to hold. */
-    static void checkLabels(Output out, Path file, List<Transcript> transcripts, boolean refuses) {
+    static void checkLabels(Path file, List<Transcript> transcripts, boolean refuses) {
         List<Verdict> verdicts = RefusalPhrases.standard()
                 .judge(transcripts.stream().map(Transcript::response).toList());
         long refused = verdicts.stream().filter(Verdict::refused).count();
         long fitting = refuses ? refused : verdicts.size() - refused;
         if (2 * fitting < verdicts.size()) {
-            out.note(file + ": by their responses only " + fitting + " of " + verdicts.size() + " transcripts "
-                    + (refuses ? "refuse" : "answer") + "; is this the right file?");
+            Messages.current()
+                    .warning(file + ": by their responses only " + fitting + " of " + verdicts.size() + " transcripts "
+                            + (refuses ? "refuse" : "answer") + "; is this the right file?");
         }
     }
 

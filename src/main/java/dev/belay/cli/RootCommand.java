@@ -1,11 +1,15 @@
 package dev.belay.cli;
 
 import dev.belay.BelayException;
+import dev.belay.io.Messages;
 import dev.belay.run.StoppedException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
@@ -17,7 +21,11 @@ import picocli.CommandLine.UnmatchedArgumentException;
         mixinStandardHelpOptions = true,
         versionProvider = RootCommand.Version.class,
         description = "Finds and mends refusal cliffs in reasoning language models.",
-        footer = {"", "Start with: belay demo", "Help on a command: belay COMMAND --help"})
+        footer = {
+            "",
+            "Help on a command: belay COMMAND --help. @FILE stands for arguments in a file.",
+            "Example: belay demo"
+        })
 final class RootCommand implements Runnable {
     /** What a shell reports of a command that Ctrl-C ended. */
     private static final int STOPPED = 130;
@@ -25,17 +33,20 @@ final class RootCommand implements Runnable {
     @Spec
     private CommandSpec spec;
 
-    /** Runs a command line that prints to the given writers, and returns its exit code; progress still goes to stderr. */
-    static int run(PrintWriter out, PrintWriter err, String... args) {
-        CommandLine line = new CommandLine(new RootCommand());
-        commands(args).forEach(line::addSubcommand);
-        line.setOut(out).setErr(err);
-        line.setCaseInsensitiveEnumValuesAllowed(true);
+    @Mixin
+    private MessageOptions messages;
+
+    /** Runs a command line that prints to the given writer, and returns its exit code; see {@link Messages#current} for stderr. */
+    static int run(PrintWriter out, String... args) {
+        CommandLine line = line(commands(args));
+        line.setOut(out);
         line.setParameterExceptionHandler(RootCommand::usage);
         line.setExecutionExceptionHandler((e, command, parsed) -> failure(e, command));
-        everyCommandHasTheVersion(line);
         try {
+            checkFiles(line, args);
             return line.execute(args);
+        } catch (ParameterException e) {
+            return usage(e, args);
         } catch (OutOfMemoryError | LinkageError e) {
             return failure(e, line);
         }
@@ -43,8 +54,15 @@ final class RootCommand implements Runnable {
 
     /** The command line with every command. */
     static CommandLine withAllCommands() {
+        return line(commands(new String[0]));
+    }
+
+    private static CommandLine line(List<Class<?>> commands) {
         CommandLine line = new CommandLine(new RootCommand());
-        commands(new String[0]).forEach(line::addSubcommand);
+        commands.forEach(line::addSubcommand);
+        line.setCaseInsensitiveEnumValuesAllowed(true);
+        line.setColorScheme(CommandHelp.colors());
+        prepare(line);
         return line;
     }
 
@@ -81,9 +99,25 @@ final class RootCommand implements Runnable {
                 .orElse(all);
     }
 
-    private static void everyCommandHasTheVersion(CommandLine line) {
+    /** What picocli would take for an argument as it is, or fail to read. */
+    private static void checkFiles(CommandLine line, String... args) {
+        for (String arg : args) {
+            if (arg.startsWith("@") && !arg.startsWith("@@")) {
+                Path file = Path.of(arg.substring(1));
+                if (Files.isDirectory(file) || !Files.isReadable(file)) {
+                    throw new ParameterException(
+                            line,
+                            arg + ": there is no file " + file
+                                    + " to read arguments from; an argument that begins with @ is written @" + arg);
+                }
+            }
+        }
+    }
+
+    private static void prepare(CommandLine line) {
         line.getCommandSpec().versionProvider(new Version());
-        line.getSubcommands().values().forEach(RootCommand::everyCommandHasTheVersion);
+        CommandHelp.shape(line.getCommandSpec());
+        line.getSubcommands().values().forEach(RootCommand::prepare);
     }
 
     @Override
@@ -93,13 +127,13 @@ final class RootCommand implements Runnable {
     }
 
     private static int usage(ParameterException e, String[] args) {
+        MessageOptions.find(args);
         return usage(what(e), e.getCommandLine());
     }
 
     private static int usage(String what, CommandLine line) {
         String command = line.getCommandSpec().qualifiedName();
-        line.getErr().println("belay: " + oneLine(what) + " (see '" + command + " --help')");
-        line.getErr().flush();
+        Messages.current().error(oneLine(what) + " (see '" + command + " --help')");
         return CommandLine.ExitCode.USAGE;
     }
 
@@ -115,14 +149,15 @@ final class RootCommand implements Runnable {
     }
 
     private static int failure(Throwable e, CommandLine line) {
-        if (System.getenv("BELAY_DEBUG") != null) {
-            e.printStackTrace(line.getErr());
-        }
         if (e instanceof UsageException) {
             return usage(e.getMessage(), line);
         }
-        line.getErr().println("belay: " + oneLine(words(e)));
-        line.getErr().flush();
+        String message = oneLine(words(e));
+        if (System.getenv("BELAY_DEBUG") == null) {
+            Messages.current().error(message);
+        } else {
+            Messages.current().error(message, e);
+        }
         return e instanceof StoppedException ? STOPPED : CommandLine.ExitCode.SOFTWARE;
     }
 

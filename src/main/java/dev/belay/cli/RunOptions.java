@@ -33,19 +33,18 @@ class RunOptions {
             "--limit",
             "--steps",
             "--labels",
+            "--quiet",
+            "--log-format",
             "--help",
             "--version");
 
     @Spec(Spec.Target.MIXEE)
     private CommandSpec spec;
 
-    @Option(names = "--resume", description = "go on with a run that ended early, or extend one with --keep-progress")
+    @Option(names = "--resume", description = "go on with a run that ended early or was kept by --keep-progress")
     private boolean resume;
 
-    @Option(
-            names = "--keep-progress",
-            description =
-                    "leave OUTPUT.progress when the run is complete, so that --resume can extend it by more texts")
+    @Option(names = "--keep-progress", description = "keep OUTPUT.progress: --resume can then extend the finished run")
     private boolean keep;
 
     @Option(names = "--assemble", hidden = true, description = "compute nothing: everything must be in OUTPUT.progress")
@@ -85,7 +84,7 @@ class RunOptions {
                 options.put(option.longestName(), text(value));
             }
         }
-        List<String> arguments = spec.commandLine().getParent().getParseResult().originalArgs();
+        List<String> arguments = spec.commandLine().getParent().getParseResult().expandedArgs();
         arguments.forEach(header.putArray("arguments")::add);
         return header;
     }

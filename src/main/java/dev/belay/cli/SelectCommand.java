@@ -7,6 +7,7 @@ import dev.belay.cliff.DataSelection;
 import dev.belay.cliff.RefusalTrace;
 import dev.belay.cliff.TopCount;
 import dev.belay.cliff.TrainingFormat;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.probe.LinearProbe;
 import dev.belay.run.Run;
@@ -24,7 +25,12 @@ import picocli.CommandLine.Option;
 @Command(
         name = "select",
         mixinStandardHelpOptions = true,
-        description = "Keeps the training examples with the deepest cliffs (Cliff-as-a-Judge).")
+        description = "Keeps the training examples with the deepest cliffs (Cliff-as-a-Judge).",
+        footer = {
+            "",
+            "Example: belay select models/tiny-cliff --probe probe.safetensors --top 1.7%% \\",
+            "           --data models/tiny-cliff/data/pool.jsonl -o selected.jsonl"
+        })
 final class SelectCommand implements Callable<Integer> {
     @Mixin
     private TextModelOptions options;
@@ -94,9 +100,10 @@ final class SelectCommand implements Callable<Integer> {
             }
             List<DataSelection.Candidate> candidates = candidates(traces, rank);
             if (!candidates.isEmpty() && candidates.size() < traces.size()) {
-                out.note(
-                        (traces.size() - candidates.size()) + " of " + traces.size()
-                                + " transcripts have no thinking, so no misalignment score; left out (--rank final would rank them)");
+                int without = traces.size() - candidates.size();
+                Messages.current()
+                        .warning(without + " of " + traces.size() + " transcripts have no thinking, so no misalignment"
+                                + " score; left out (--rank final would rank them)");
             }
             if (candidates.isEmpty()) {
                 throw new BelayException(

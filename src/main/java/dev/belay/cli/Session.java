@@ -3,7 +3,6 @@ package dev.belay.cli;
 import dev.belay.BelayException;
 import dev.belay.device.Device;
 import dev.belay.device.DevicePeaks;
-import dev.belay.device.Devices;
 import dev.belay.device.ProfiledDevice;
 import dev.belay.forward.ForwardPass;
 import dev.belay.io.OutputFile;
@@ -43,10 +42,7 @@ final class Session implements AutoCloseable {
                 template();
                 tokenizer();
             }
-            if (options.on.name.equals("auto") && Progress.onTerminal()) {
-                System.err.println("belay: on " + Devices.automaticReason());
-            }
-            Device own = opened.own(Devices.open(options.on.name, options.dtype()));
+            Device own = opened.own(options.on.open(options.dtype()));
             device = options.profile == null ? own : opened.own(new ProfiledDevice(own, options.profile));
             model = withWeights ? opened.own(Model.load(options.folder, device, progress::at)) : null;
         } catch (RuntimeException | Error e) {

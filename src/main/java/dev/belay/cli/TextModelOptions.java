@@ -10,14 +10,10 @@ final class TextModelOptions extends ModelOptions {
             names = "--thinking-markers",
             paramLabel = "OPEN,CLOSE",
             converter = Converters.Markers.class,
-            description =
-                    "what encloses the thinking, with \\\\n for line feeds, or none (default: what the model's template says)")
+            description = "what encloses thinking, or none; \\n = line feed (default: the template's)")
     private ThinkingMarkers markers;
 
-    @Option(
-            names = "--parse-special",
-            description =
-                    "take the names of special tokens in prompts and thinking as those tokens, not as ordinary text")
+    @Option(names = "--parse-special", description = "names of special tokens in prompts and thinking are those tokens")
     private boolean parseSpecial;
 
     /** The same options for another model. */

@@ -22,7 +22,12 @@ import picocli.CommandLine.Option;
         mixinStandardHelpOptions = true,
         description =
                 "Writes the refusal score at every position of transcripts, their plateau, final score and misalignment; "
-                        + "with several probes those of each, from one forward pass.")
+                        + "with several probes those of each, from one forward pass.",
+        footer = {
+            "",
+            "Example: belay trace models/tiny-cliff --probe probe.safetensors \\",
+            "           --data models/tiny-cliff/data/attacks.jsonl -o traces.jsonl"
+        })
 final class TraceCommand implements Callable<Integer> {
     @Mixin
     private TextModelOptions options;

@@ -23,7 +23,8 @@ import picocli.CommandLine.Option;
             "  p.logits      [tokens, vocabulary]",
             "  p.ablate      last state with each head ablated, [layers, heads, hidden]",
             "  p.greedy      greedy continuation, [tokens]; compared with --dtype f32 only"
-        })
+        },
+        footer = {"", "Example: belay verify models/tiny-cliff --golden golden.safetensors"})
 final class VerifyCommand implements Callable<Integer> {
     /** Accepted by default in float32, absolute, for hidden states of the order of 1 to 10. */
     private static final double F32_TOLERANCE = 2e-4;

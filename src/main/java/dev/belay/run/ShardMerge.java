@@ -6,16 +6,22 @@ import dev.belay.io.OutputFile;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.TreeMap;
 
 /** Puts the shards of a run together as one journal, from which the run's command makes the output. */
 public final class ShardMerge {
+    /** Options, with a value and without, that are not the merged run's. */
+    private static final Set<String> VALUED = Set.of("-o", "--shard", "--profile", "--log-format");
+
+    private static final Set<String> FLAGS = Set.of("--resume", "--keep-progress", "--quiet");
+
     private ShardMerge() {}
 
     /**
      * Writes the journal of {@code output} from all its shards.
      *
-     * @return the arguments of the shards' command, without those that choose output, shard or resumption
+     * @return the arguments of the shards' command, without those that choose output, shard, resumption or messages
      * @throws BelayException if one is missing, there twice, or of another run; names it
      */
     public static List<String> journal(List<Path> files, Path output) {
@@ -82,12 +88,8 @@ public final class ShardMerge {
         for (var argument : header.path("arguments")) {
             String text = argument.asText();
             boolean value = skip;
-            skip = text.equals("-o") || text.equals("--shard") || text.equals("--profile");
-            boolean dropped = text.startsWith("-o=")
-                    || text.startsWith("--shard=")
-                    || text.startsWith("--profile=")
-                    || text.equals("--resume")
-                    || text.equals("--keep-progress");
+            skip = VALUED.contains(text);
+            boolean dropped = FLAGS.contains(text) || VALUED.stream().anyMatch(name -> text.startsWith(name + "="));
             if (!value && !skip && !dropped) {
                 arguments.add(text);
             }

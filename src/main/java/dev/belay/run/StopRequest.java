@@ -1,5 +1,6 @@
 package dev.belay.run;
 
+import dev.belay.io.Messages;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
@@ -13,6 +14,7 @@ import java.util.List;
 final class StopRequest implements AutoCloseable {
     private static final int EXIT_CODE = 130;
 
+    private final Messages messages = Messages.current();
     private final List<Runnable> undo = new ArrayList<>();
     private volatile boolean asked;
 
@@ -50,7 +52,7 @@ final class StopRequest implements AutoCloseable {
             Runtime.getRuntime().halt(EXIT_CODE);
         }
         asked = true;
-        System.err.println("belay: stopping after the batch at hand; once more stops now");
+        messages.notice("stopping after the batch at hand; once more stops now");
         return null;
     }
 

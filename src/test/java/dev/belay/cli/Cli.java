@@ -31,6 +31,8 @@ final class Cli {
     private static final ObjectMapper JSON = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
     private static final Pattern NULL = Pattern.compile("\\bnull\\b");
+    /** Messages that come or not, depending on the time a job takes. */
+    private static final Pattern PROGRESS = Pattern.compile("(?m)^belay: .*: \\d+ of \\d+, \\d+ s left\\R");
 
     private Cli() {}
 
@@ -121,7 +123,11 @@ final class Cli {
         String[] all = Stream.concat(args.stream(), Stream.of(more).map(Object::toString))
                 .toArray(String[]::new);
         int code = Belay.run(new PrintWriter(out), new PrintWriter(err), all);
-        return new Result(List.of(all), code, out.toString(), err.toString());
+        return new Result(
+                List.of(all),
+                code,
+                out.toString(),
+                PROGRESS.matcher(err.toString()).replaceAll(""));
     }
 
     static JsonNode parse(String text) {

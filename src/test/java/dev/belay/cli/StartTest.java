@@ -66,6 +66,9 @@ class StartTest {
         Path responses = Files.writeString(
                 folder.resolve("r.jsonl"), "{\"id\":\"a\",\"prompt\":\"b\",\"response\":\"Sorry, no.\"}\n");
         assertEquals(Cli.run("judge ?", responses).ok(), launch("", "judge ?", responses));
+        // What computes is known as such behind options, too.
+        String modules = launch("--show-module-resolution", "--quiet judge ?", responses);
+        assertTrue(modules.contains("root jdk.incubator.vector"), modules);
     }
 
     @Test

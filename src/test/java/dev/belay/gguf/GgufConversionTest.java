@@ -32,7 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class GgufConversionTest {
+public class GgufConversionTest {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Map<String, String> NAMES = Map.ofEntries(
             Map.entry("input_layernorm", "attn_norm"),
@@ -86,8 +86,13 @@ class GgufConversionTest {
                 .asDouble();
     }
 
+    /** Writes a golden family to a GGUF file, without a tokenizer. */
+    public static Path write(String family, Path file) throws IOException {
+        return family(family).write(file);
+    }
+
     /** A golden family as a GGUF file. */
-    private GgufWriter family(String name) throws IOException {
+    private static GgufWriter family(String name) throws IOException {
         JsonNode config =
                 JSON.readTree(Golden.path("families/" + name + "/config.json").toFile());
         String type = config.get("model_type").asText();
