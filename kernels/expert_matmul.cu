@@ -5,12 +5,12 @@
 //             the same type [E * rows, columns], experts, offsets and pairs as router.cu and expert_groups.cu make them, out f32 [P, rows].
 //             Any sizes; the matvec kernels take up to 8 tokens, so that an expert has as many pairs at most.
 // Numbers     Those of matmul.cu: a pair's row has the bits that the product of its expert alone gives.
-// Geometry    The tiles and threads of matmul.cu. matmul: grid (token tiles, row tiles), where the number of token tiles is a bound that
-//             the host knows, (P + min(E, P) (size - 1)) / size: each block counts the tiles of the experts before it off `offsets`, and
-//             those beyond the last end at once. matvec: grid (row groups, P): the block of an expert's first pair computes all of its
-//             pairs, the others end at once.
-// Memory      As matmul.cu. Of a the rows of the expert's pairs are read where they are. An expert's weights are read once for each of
-//             its token tiles, those of an expert without pairs never.
+// Geometry    The tiles and threads of matmul.cu. expert_matmul: grid (token tiles, row tiles), where the number of token tiles is a
+//             bound that the host knows, (P + min(E, P) (size - 1)) / size: each block counts the tiles of the experts before it off
+//             `offsets`, and those beyond the last end at once. expert_matvec: grid (row groups, P): the block of an expert's first pair
+//             computes all of its pairs, the others end at once.
+// Memory      As matmul.cu. An expert's weights are read once for each of its token tiles, those of an expert without pairs never. Rows
+//             of a are read where they are; with top > 0 expert_matvec multiplies those of all tokens and keeps what is the expert's.
 #include "matmul.cuh"
 
 namespace expert_matmul {
