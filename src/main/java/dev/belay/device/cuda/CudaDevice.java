@@ -38,6 +38,7 @@ public final class CudaDevice implements Device {
     private final DType dtype;
     private final Resources owned = new Resources();
     private final CudaContext context;
+    private final int multiprocessors;
     private final CudaModule module;
     private final CudaPool pool;
     private final CudaQueue queue;
@@ -58,6 +59,7 @@ public final class CudaDevice implements Device {
         this.dtype = dtype;
         context = owned.own(opened);
         try {
+            multiprocessors = context.attribute(CudaDriver.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT());
             module = owned.own(context.loadKernels());
             pool = owned.own(new CudaPool(context));
             queue = owned.own(new CudaQueue());
@@ -109,7 +111,7 @@ public final class CudaDevice implements Device {
 
     /** Multiprocessors of the GPU. */
     int multiprocessors() {
-        return context.attribute(CudaDriver.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT());
+        return multiprocessors;
     }
 
     /** The stream and what went to it. */
