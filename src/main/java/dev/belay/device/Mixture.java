@@ -35,7 +35,8 @@ public final class Mixture {
         long gateUpRows = 2L * experts() * inner();
         long downRows = (long) experts() * hidden();
         if (gateUp.rows() != gateUpRows || gateUp.columns() != hidden() || down.rows() != downRows) {
-            throw new DeviceException("mixture of " + router + ", " + gateUp + " and " + down + ": they do not fit together");
+            throw new DeviceException(
+                    "mixture of " + router + ", " + gateUp + " and " + down + ": they do not fit together");
         }
         if (top < 1 || top > experts()) {
             throw new DeviceException("mixture of " + router + " with " + top + " experts a token");

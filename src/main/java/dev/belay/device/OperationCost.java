@@ -127,7 +127,8 @@ public record OperationCost(double flops, double bytes) {
         int inner = mixture.inner();
         int pairs = tokens * mixture.top();
         double reached = experts * (1 - Math.pow(1 - (double) mixture.top() / experts, tokens));
-        OperationCost routing = new OperationCost(2.0 * tokens * experts, ((double) tokens * experts + 2 * pairs) * F32);
+        OperationCost routing =
+                new OperationCost(2.0 * tokens * experts, ((double) tokens * experts + 2 * pairs) * F32);
         OperationCost weights = new OperationCost(0, Math.rint(reached * expertBytes));
         OperationCost combination = new OperationCost(2.0 * pairs * hidden, (pairs + 2.0 * tokens) * hidden * F32);
         return routing.plus(weights)

@@ -224,9 +224,10 @@ class CostModelTest {
         double flops = 2 * tokens * hidden * experts.count() + 2 * tokens * experts.count();
         flops += pairs * (2 * 3 * inner * hidden + 5 * inner + 2 * hidden);
         double missed = Math.pow(1 - (double) experts.top() / experts.count(), tokens);
-        double weights = experts.count() * hidden
-                + Math.rint(4 * experts.count() * (1 - missed) * 3 * inner * hidden) / 4;
-        // Inputs and logits of the router, its choice; inputs and results of gate and up, of the activation, of down, and of the sum.
+        double weights =
+                experts.count() * hidden + Math.rint(4 * experts.count() * (1 - missed) * 3 * inner * hidden) / 4;
+        // Inputs and logits of the router, its choice; inputs and results of gate and up, of the activation, of down,
+        // and of the sum.
         long numbers = tokens * (hidden + 2 * experts.count()) + 2 * pairs;
         numbers += pairs * (hidden + 2 * inner + 3 * inner + inner + hidden + hidden) + 2 * tokens * hidden;
         return new Counted(flops, 4 * (weights + numbers));

@@ -75,7 +75,8 @@ class MixtureTest {
                                     name,
                                     TensorType.F32,
                                     arena.allocateFrom(
-                                            ValueLayout.JAVA_FLOAT, Arrays.copyOfRange(values, p * each, (p + 1) * each)),
+                                            ValueLayout.JAVA_FLOAT,
+                                            Arrays.copyOfRange(values, p * each, (p + 1) * each)),
                                     each / columns,
                                     columns))
                             .toList());
@@ -185,7 +186,8 @@ class MixtureTest {
         for (DType dtype : DType.values()) {
             try (Device device = TestDevices.open(dtype)) {
                 float[] actual = run(device, shape, tokens);
-                // A unit for each term of the sums, of the first products, whose errors reach the scale twice over, and of the
+                // A unit for each term of the sums, of the first products, whose errors reach the scale twice over, and
+                // of the
                 // second; in bfloat16 what lies between rounds to 8 bits besides.
                 double tolerance = (4.0 * hidden + 2.0 * inner + 2.0 * experts + 40) * Closeness.UNIT
                         + (dtype == DType.BF16 ? 0x1p-8 : 0);
@@ -210,8 +212,7 @@ class MixtureTest {
                 DeviceMatrix gateUp = Shape.matrix(device, arena, "gate and up", new float[64 * 16], 64, 16);
                 DeviceMatrix down = Shape.matrix(device, arena, "down", new float[64 * 8], 64, 8)) {
             new Mixture(router, gateUp, down, 4, true);
-            DeviceException e =
-                    assertThrows(DeviceException.class, () -> new Mixture(router, down, gateUp, 2, true));
+            DeviceException e = assertThrows(DeviceException.class, () -> new Mixture(router, down, gateUp, 2, true));
             assertTrue(e.getMessage().contains("down [64, 8]"), e.getMessage());
             e = assertThrows(DeviceException.class, () -> new Mixture(router, gateUp, down, 5, true));
             assertEquals("mixture of router [4, 16] with 5 experts a token", e.getMessage());

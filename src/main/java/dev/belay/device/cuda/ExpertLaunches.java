@@ -1,6 +1,5 @@
 package dev.belay.device.cuda;
 
-import dev.belay.device.DType;
 import dev.belay.device.Mixture;
 
 /**
@@ -101,8 +100,8 @@ final class ExpertLaunches {
             CudaBuffer out) {
         int top = mixture.top();
         int pairs = tokens * top;
-        KernelSignature signature =
-                KernelCatalog.expertProductOf(weights.type(), tokens, pairs, mixture.experts(), rows, device.multiprocessors());
+        KernelSignature signature = KernelCatalog.expertProductOf(
+                weights.type(), tokens, pairs, mixture.experts(), rows, device.multiprocessors());
         CudaKernel kernel = device.kernel(signature);
         kernel.pointer(a.address())
                 .i32(weights.columns())

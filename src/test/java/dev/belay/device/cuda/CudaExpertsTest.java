@@ -106,14 +106,16 @@ class CudaExpertsTest {
                 int[] experts = chosen(row, top);
                 assertArrayEquals(
                         experts, Arrays.copyOfRange(actual.experts(), t * top, (t + 1) * top), "experts of token " + t);
-                double largest = IntStream.range(0, count).mapToDouble(e -> row[e]).max().orElseThrow();
+                double largest =
+                        IntStream.range(0, count).mapToDouble(e -> row[e]).max().orElseThrow();
                 IntStream of = normalized ? Arrays.stream(experts) : IntStream.range(0, count);
                 double sum = of.mapToDouble(e -> Math.exp(row[e] - largest)).sum();
                 for (int k = 0; k < top; k++) {
                     shares[t * top + k] = Math.exp(row[experts[k]] - largest) / sum;
                 }
             }
-            // expf is off by 1 ulp, which is 2 units, in the dividend and in each term of the sum; a lane adds a term of every 32
+            // expf is off by 1 ulp, which is 2 units, in the dividend and in each term of the sum; a lane adds a term
+            // of every 32
             // experts, five more sums add the lanes, and the quotient rounds. Differences of halves are exact.
             double tolerance = (2 + 2 + Math.ceilDiv(count, 32) + 5 + 1) * UNIT;
             Closeness.assertClose(Expected.of(shares), actual.shares(), 0, tolerance, top, "shares, " + normalized);
@@ -231,8 +233,8 @@ class CudaExpertsTest {
                 int expert = expertOf[groups.pairs()[p]];
                 for (int r = 0; r < rows; r++) {
                     for (int c = 0; c < columns; c++) {
-                        double term = (double) a[source(groups, p) * columns + c]
-                                * w[(expert * rows + r) * columns + c];
+                        double term =
+                                (double) a[source(groups, p) * columns + c] * w[(expert * rows + r) * columns + c];
                         values[p * rows + r] += term;
                         scale[p * rows + r] += Math.abs(term);
                     }
@@ -337,8 +339,7 @@ class CudaExpertsTest {
         for (int i = 0; i < count; i++) {
             System.arraycopy(all, product.source(groups, begin + i) * columns, rowsOfA, i * columns, columns);
         }
-        float[] weights = Arrays.copyOfRange(
-                product.weights(), expert * rows * columns, (expert + 1) * rows * columns);
+        float[] weights = Arrays.copyOfRange(product.weights(), expert * rows * columns, (expert + 1) * rows * columns);
         KernelSignature alone = alone(kernel);
         LaunchShape shape = alone.sharedBytes() > 0
                 ? KernelCatalog.matmulShape(alone, count, rows)
@@ -372,7 +373,8 @@ class CudaExpertsTest {
             int pairs = sizes[0] * sizes[2];
             for (KernelSignature kernel : products(DType.BF16, sizes[0])) {
                 int tile = kernel == KernelCatalog.EXPERT_MATMUL_BF16_F32 ? 128 : 64;
-                // The most tiles: one pair for each expert but one, which has the others, or some full tiles and one pair more.
+                // The most tiles: one pair for each expert but one, which has the others, or some full tiles and one
+                // pair more.
                 int reached = Math.min(sizes[1], pairs);
                 int most = reached + (pairs - reached) / tile;
                 LaunchShape shape = KernelCatalog.expertProductShape(kernel, sizes[0], pairs, sizes[1], 1);

@@ -320,7 +320,8 @@ record KernelWorkload(
                 ((2L + TOP) * numbers + 2L * expertOf.length) * 4,
                 List.of(
                         new Numbers("in", TOP * numbers * 4),
-                        new Integers("places", ExpertGroups.of(expertOf, EXPERTS).places()),
+                        new Integers(
+                                "places", ExpertGroups.of(expertOf, EXPERTS).places()),
                         new Numbers("shares", expertOf.length * 4L),
                         new I32(TOP),
                         new I32(EXPERT_WIDTH),
@@ -452,7 +453,10 @@ record KernelWorkload(
                 "R " + SAMPLED_ROWS + ", V " + VOCABULARY,
                 KernelCatalog.sampleShape(SAMPLED_ROWS),
                 (long) SAMPLED_ROWS * (VOCABULARY + 1) * 4,
-                List.of(logits(SAMPLED_ROWS, VOCABULARY), new I32(VOCABULARY), new Numbers("tokens", SAMPLED_ROWS * 4L)));
+                List.of(
+                        logits(SAMPLED_ROWS, VOCABULARY),
+                        new I32(VOCABULARY),
+                        new Numbers("tokens", SAMPLED_ROWS * 4L)));
     }
 
     /** Top-k and top-p both act. */
