@@ -25,9 +25,7 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "compare",
         mixinStandardHelpOptions = true,
-        description =
-                "Compares two models on the same transcripts: plateau, final score, cliff, attack success, refusal of harmless "
-                        + "prompts; with 95 %% intervals by bootstrap and p of paired tests (docs/evaluation.md).",
+        description = "Compares two models on the same transcripts, before and after a fine-tune or a bake.",
         footer = {
             "",
             "Example: belay compare models/tiny-cliff repaired --probe probe.safetensors \\",

@@ -62,6 +62,17 @@ public final class Bounds {
         }
     }
 
+    /** Inputs, outputs and the room between of {@link Device#mixture}, with {@code rows} rows of experts. */
+    public static void mixture(
+            DeviceBuffer normed, int tokens, Mixture mixture, MixtureSpace space, int rows, DeviceBuffer x) {
+        normed.check("mixture", 0, (long) tokens * mixture.hidden());
+        x.check("mixture residual", 0, (long) tokens * mixture.hidden());
+        space.logits().check("mixture logits", 0, (long) tokens * mixture.experts());
+        space.gateUp().check("mixture gate and up", 0, 2L * rows * mixture.inner());
+        space.activated().check("mixture activated", 0, (long) rows * mixture.inner());
+        space.outputs().check("mixture outputs", 0, (long) rows * mixture.hidden());
+    }
+
     /** Input, weights and outputs of {@link Device#project}. */
     public static void project(
             DeviceBuffer x,

@@ -183,17 +183,22 @@ abstract class CostedDevice implements Device {
     }
 
     @Override
-    public void scatter(DeviceBuffer in, int[] rows, float[] weights, int count, int width, DeviceBuffer out) {
-        OperationCost cost = OperationCost.scatter(count, width);
-        // The arrays are used again before what is captured is done again.
-        int[] to = Arrays.copyOf(rows, count);
-        float[] factors = Arrays.copyOf(weights, count);
-        run("scatter", count, cost, () -> device.scatter(in, to, factors, count, width, out));
+    public void mixture(DeviceBuffer normed, int tokens, Mixture mixture, MixtureSpace space, DeviceBuffer x) {
+        long expertBytes = device.matrixBytes(3L * mixture.inner() * mixture.hidden());
+        OperationCost cost = product(normed, tokens, mixture.router(), false)
+                .plus(OperationCost.mixture(normed, tokens, mixture, space, expertBytes));
+        run("mixture", mixture.router(), tokens, cost, () -> device.mixture(normed, tokens, mixture, space, x));
+    }
+
+    @Override
+    public int mixtureRows(int tokens, int top) {
+        return device.mixtureRows(tokens, top);
     }
 
     @Override
     public void gather(DeviceBuffer in, int[] indices, int count, int width, DeviceBuffer out) {
         OperationCost cost = OperationCost.gather(in, count, width);
+        // The array is used again before what is captured is done again.
         int[] from = Arrays.copyOf(indices, count);
         run("gather", count, cost, () -> device.gather(in, from, count, width, out));
     }

@@ -176,15 +176,23 @@ public interface Device extends AutoCloseable {
         matmul(space.activated(), down.columns(), 0, tokens, down, x, 0, true);
     }
 
+    /**
+     * x[t, :] += Σ share · down · (silu(gate) ∘ up) of the normed token over the k experts with the largest logits, of equal ones the
+     * first, in order of their number. Logits are products of the router and the normed token; an expert's share is its softmax, divided
+     * by the sum of the chosen where {@link Mixture#normalized}.
+     *
+     * @param normed [T, D], from {@link #allocateRounded}
+     * @param x residual stream [T, D]
+     */
+    void mixture(DeviceBuffer normed, int tokens, Mixture mixture, MixtureSpace space, DeviceBuffer x);
+
+    /** Rows of a {@link MixtureSpace} for as many tokens, each computed by {@code top} experts; here one expert computes at a time. */
+    default int mixtureRows(int tokens, int top) {
+        return tokens;
+    }
+
     /** x[t, :] += bias for T rows of x from element {@code offset} on. */
     void addBias(DeviceBuffer x, long offset, int tokens, int width, DeviceBuffer bias);
-
-    /**
-     * out[rows[i], :] += weights[i] · in[i, :] for {@code count} rows of {@code width}; no row may be there twice.
-     *
-     * @param in [count, width]
-     */
-    void scatter(DeviceBuffer in, int[] rows, float[] weights, int count, int width, DeviceBuffer out);
 
     /** out[i, :] = in[indices[i], :] for {@code count} rows of {@code width}; both buffers hold the same type of number. */
     void gather(DeviceBuffer in, int[] indices, int count, int width, DeviceBuffer out);

@@ -113,10 +113,29 @@ public record OperationCost(double flops, double bytes) {
         return new OperationCost(5 * numbers, numbers * (2 * gateUp.elementBytes() + out.elementBytes()));
     }
 
-    /** A product and a sum a number. */
-    static OperationCost scatter(int count, int width) {
-        double numbers = (double) count * width;
-        return new OperationCost(2 * numbers, 3 * numbers * F32);
+    /**
+     * The softmax and what the chosen experts do: products, swiglu, and a product and a sum for each number that a token gets. Which
+     * experts are chosen is not known before: of E, each as likely as the other, T tokens with k each reach E·(1 − (1 − k/E)ᵀ), whose
+     * weights are read once.
+     *
+     * @param expertBytes of the weights of one expert
+     */
+    static OperationCost mixture(
+            DeviceBuffer normed, int tokens, Mixture mixture, MixtureSpace space, long expertBytes) {
+        int experts = mixture.experts();
+        int hidden = mixture.hidden();
+        int inner = mixture.inner();
+        int pairs = tokens * mixture.top();
+        double reached = experts * (1 - Math.pow(1 - (double) mixture.top() / experts, tokens));
+        OperationCost routing =
+                new OperationCost(2.0 * tokens * experts, ((double) tokens * experts + 2 * pairs) * F32);
+        OperationCost weights = new OperationCost(0, Math.rint(reached * expertBytes));
+        OperationCost combination = new OperationCost(2.0 * pairs * hidden, (pairs + 2.0 * tokens) * hidden * F32);
+        return routing.plus(weights)
+                .plus(product(normed, pairs, 2 * inner, hidden, 0, false))
+                .plus(swiglu(space.gateUp(), pairs, inner, space.activated()))
+                .plus(product(space.activated(), pairs, hidden, inner, 0, false))
+                .plus(combination);
     }
 
     static OperationCost gather(DeviceBuffer in, int count, int width) {

@@ -33,7 +33,6 @@ public final class ForwardPass implements AutoCloseable {
     private final Device device;
     private final AttentionShape[] attention;
     private final RopeTables ropes;
-    private final ExpertRouter router;
     private Workspace work;
     private final HeadScaleTable scaleTable = new HeadScaleTable();
     private final TokenLayout readLayout = new TokenLayout();
@@ -67,7 +66,6 @@ public final class ForwardPass implements AutoCloseable {
         attention =
                 IntStream.range(0, config.layers()).mapToObj(config::attention).toArray(AttentionShape[]::new);
         ropes = new RopeTables(device, config);
-        router = new ExpertRouter(device, config.experts());
         try {
             work = workspace(maxTokens, least);
         } catch (RuntimeException | Error e) {
@@ -311,7 +309,7 @@ public final class ForwardPass implements AutoCloseable {
         ModelWeights.Layer w = weights.layer(l);
         if (w.mixture() != null) {
             device.rmsNorm(x, w.feedForwardNorm(), config.normEps(), tokens, config.hidden(), work.normed);
-            router.run(w.mixture(), work, tokens, x);
+            device.mixture(work.normed, tokens, w.mixture(), work.mixtureSpace, x);
             return;
         }
         if (w.gateUpBias() == null) {

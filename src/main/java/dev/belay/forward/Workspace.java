@@ -3,7 +3,9 @@ package dev.belay.forward;
 import dev.belay.device.Device;
 import dev.belay.device.DeviceBuffer;
 import dev.belay.device.FeedForwardSpace;
+import dev.belay.device.MixtureSpace;
 import dev.belay.device.ProjectionSpace;
+import dev.belay.model.Experts;
 import dev.belay.model.ModelConfig;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,13 +35,10 @@ final class Workspace implements AutoCloseable {
     final DeviceBuffer headOutputs;
     final DeviceBuffer gateUp;
     final DeviceBuffer activated;
-    /** Of mixtures of experts; null where there are none. */
-    final DeviceBuffer routerLogits;
-
-    final DeviceBuffer expertInputs;
-    final DeviceBuffer expertOutputs;
     final ProjectionSpace projectionSpace;
     final FeedForwardSpace feedForwardSpace;
+    /** Null where there are no experts. */
+    final MixtureSpace mixtureSpace;
 
     Workspace(Device device, ModelConfig c, int tokens) {
         this.device = device;
@@ -51,18 +50,23 @@ final class Workspace implements AutoCloseable {
             normed = rounded("normed", c.hidden());
             normedRead = rounded("normed at the tokens read", c.hidden());
             qkv = buffer("queries, keys and values", (c.heads() + 2 * c.kvHeads()) * c.headSize());
-            queries = device.allocateQueries("queries", (long) tokens * c.heads() * c.headSize());
-            owned.add(queries);
+            queries = owned(device.allocateQueries("queries", (long) tokens * c.heads() * c.headSize()));
             headOutputs = rounded("head outputs", c.heads() * c.headSize());
-            boolean mixed = c.experts() != null;
-            int inner = mixed ? Math.max(c.feedForward(), c.experts().feedForward()) : c.feedForward();
-            gateUp = buffer("gate and up", 2 * inner);
-            activated = rounded("activated", inner);
-            routerLogits = mixed ? buffer("router logits", c.experts().count()) : null;
-            expertInputs = mixed ? rounded("inputs of an expert", c.hidden()) : null;
-            expertOutputs = mixed ? buffer("outputs of an expert", c.hidden()) : null;
+            Experts experts = c.experts();
+            int rows = experts == null ? 0 : device.mixtureRows(tokens, experts.top());
+            long inner = experts == null ? 0 : (long) rows * experts.feedForward();
+            inner = Math.max(inner, (long) tokens * c.feedForward());
+            gateUp = owned(device.allocate("gate and up", 2 * inner));
+            activated = owned(device.allocateRounded("activated", inner));
             projectionSpace = new ProjectionSpace(normed, qkv);
             feedForwardSpace = new FeedForwardSpace(normed, gateUp, activated);
+            mixtureSpace = experts == null
+                    ? null
+                    : new MixtureSpace(
+                            buffer("router logits", experts.count()),
+                            gateUp,
+                            activated,
+                            owned(device.allocate("outputs of experts", (long) rows * c.hidden())));
         } catch (RuntimeException | Error e) {
             close();
             throw e;
@@ -70,13 +74,14 @@ final class Workspace implements AutoCloseable {
     }
 
     private DeviceBuffer buffer(String name, int width) {
-        DeviceBuffer buffer = device.allocate(name, (long) tokens * width);
-        owned.add(buffer);
-        return buffer;
+        return owned(device.allocate(name, (long) tokens * width));
     }
 
     private DeviceBuffer rounded(String name, int width) {
-        DeviceBuffer buffer = device.allocateRounded(name, (long) tokens * width);
+        return owned(device.allocateRounded(name, (long) tokens * width));
+    }
+
+    private DeviceBuffer owned(DeviceBuffer buffer) {
         owned.add(buffer);
         return buffer;
     }

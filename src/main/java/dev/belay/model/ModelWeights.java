@@ -6,6 +6,7 @@ import dev.belay.device.DeviceBuffer;
 import dev.belay.device.DeviceMatrix;
 import dev.belay.device.HeadTerms;
 import dev.belay.device.HostMatrix;
+import dev.belay.device.Mixture;
 import dev.belay.io.Resources;
 import dev.belay.weights.TensorInfo;
 import dev.belay.weights.TensorSource;
@@ -49,15 +50,6 @@ public final class ModelWeights implements AutoCloseable {
             DeviceMatrix down,
             DeviceBuffer downBias,
             Mixture mixture) {}
-
-    /**
-     * The weights of a mixture of experts.
-     *
-     * @param router [E, D]
-     * @param gateUp of each expert gate, then up, [2·F, D] with F of an expert
-     * @param down of each expert [D, F]
-     */
-    public record Mixture(DeviceMatrix router, List<DeviceMatrix> gateUp, List<DeviceMatrix> down) {}
 
     private final Resources owned = new Resources();
     private final TensorSource tensors;
@@ -130,14 +122,20 @@ public final class ModelWeights implements AutoCloseable {
     private Mixture mixture(ModelConfig c, String mlp) {
         Experts experts = c.experts();
         int f = experts.feedForward();
-        List<DeviceMatrix> gateUp = new ArrayList<>();
-        List<DeviceMatrix> down = new ArrayList<>();
+        List<HostMatrix> gateUp = new ArrayList<>();
+        List<HostMatrix> down = new ArrayList<>();
         for (int e = 0; e < experts.count(); e++) {
             String expert = mlp + "experts." + e + ".";
-            gateUp.add(matrix(f, c.hidden(), expert + "gate_proj.weight", expert + "up_proj.weight"));
-            down.add(matrix(c.hidden(), f, expert + "down_proj.weight"));
+            gateUp.add(hostMatrix(tensors, expert + "gate_proj.weight", f, c.hidden()));
+            gateUp.add(hostMatrix(tensors, expert + "up_proj.weight", f, c.hidden()));
+            down.add(hostMatrix(tensors, expert + "down_proj.weight", c.hidden(), f));
         }
-        return new Mixture(matrix(experts.count(), c.hidden(), mlp + "gate.weight"), gateUp, down);
+        return new Mixture(
+                matrix(experts.count(), c.hidden(), mlp + "gate.weight"),
+                stack(mlp + "experts.gate_up_proj.weight", gateUp),
+                stack(mlp + "experts.down_proj.weight", down),
+                experts.top(),
+                experts.normalized());
     }
 
     private HeadTerms heads(ModelConfig c, String attention, int queries, int keys) {

@@ -8,15 +8,21 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.belay.device.DType;
 import dev.belay.device.Device;
 import dev.belay.device.DevicePeaks;
+import dev.belay.device.DryDevice;
 import dev.belay.device.ProfiledDevice;
 import dev.belay.device.Sampling;
 import dev.belay.device.TestDevices;
 import dev.belay.device.Work;
+import dev.belay.forward.ForwardPass;
 import dev.belay.forward.Generator;
+import dev.belay.forward.Golden;
 import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.PositionScope;
 import dev.belay.hooks.TextSpan;
+import dev.belay.model.Experts;
 import dev.belay.model.JsonFile;
+import dev.belay.model.Model;
+import dev.belay.model.ModelConfig;
 import dev.belay.probe.LinearProbe;
 import dev.belay.text.ProbeText;
 import java.nio.file.Path;
@@ -28,6 +34,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the cost model says of work on tiny-cliff, against the profile of the same work really done, and against formulas. */
 class CostModelTest {
@@ -57,6 +64,10 @@ class CostModelTest {
                 TinyCliff tiny = new TinyCliff(new ProfiledDevice(device, file), batchTokens)) {
             work.accept(tiny);
         }
+        return counted(file);
+    }
+
+    private static Counted counted(Path file) {
         double flops = 0;
         double bytes = 0;
         for (JsonNode event : JsonFile.parse(file).get("traceEvents")) {
@@ -202,6 +213,71 @@ class CostModelTest {
                             sweep.run(List.of(text), sweep.emptyMask(), n -> {});
                         })
                         .flops());
+    }
+
+    /** The experts of as many tokens: the router, what the chosen compute, and the weights of those that evenly spread tokens reach. */
+    private static Counted mixture(ModelConfig c, long tokens) {
+        Experts experts = c.experts();
+        long hidden = c.hidden();
+        long inner = experts.feedForward();
+        long pairs = tokens * experts.top();
+        double flops = 2 * tokens * hidden * experts.count() + 2 * tokens * experts.count();
+        flops += pairs * (2 * 3 * inner * hidden + 5 * inner + 2 * hidden);
+        double missed = Math.pow(1 - (double) experts.top() / experts.count(), tokens);
+        double weights =
+                experts.count() * hidden + Math.rint(4 * experts.count() * (1 - missed) * 3 * inner * hidden) / 4;
+        // Inputs and logits of the router, its choice; inputs and results of gate and up, of the activation, of down,
+        // and of the sum.
+        long numbers = tokens * (hidden + 2 * experts.count()) + 2 * pairs;
+        numbers += pairs * (hidden + 2 * inner + 3 * inner + inner + hidden + hidden) + 2 * tokens * hidden;
+        return new Counted(flops, 4 * (weights + numbers));
+    }
+
+    /** One token reaches k experts of a layer, many reach all of them, though the device that counts routes all alike. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 5, 60})
+    void expertsAreThoseThatRoutingReaches(int tokens) {
+        Path moe = Golden.path("families/moe-mixed");
+        try (Device device = TestDevices.open(DType.F32);
+                DryDevice dry = new DryDevice(device, PEAKS);
+                Model model = Model.outline(moe, dry);
+                ForwardPass forward = new ForwardPass(model, 64)) {
+            ModelConfig c = model.config();
+            dry.work();
+            forward.feedForwardBlock(1, tokens);
+            Work plain = dry.work();
+            assertEquals(
+                    tokens * (4.0 * c.hidden() + 6.0 * c.hidden() * c.feedForward() + 5.0 * c.feedForward()),
+                    plain.flops());
+            forward.feedForwardBlock(2, tokens);
+            Work mixed = dry.work();
+            Counted expected = mixture(c, tokens);
+            double norm = 4.0 * tokens * c.hidden();
+            assertEquals(expected.flops() + norm, mixed.flops());
+            assertEquals(expected.bytes() + 4.0 * (2 * tokens + 1) * c.hidden(), mixed.bytes());
+        }
+    }
+
+    /** Prefill and decoding of a model with experts: the profile says the same. */
+    @Test
+    void generationWithExperts() {
+        Path moe = Golden.path("families/moe-mixed");
+        List<Generator.Prompt> prompts = new ArrayList<>();
+        for (int n : new int[] {9, 30, 17}) {
+            prompts.add(new Generator.Prompt(prompts.size(), new int[n], TextSpan.plain(n)));
+        }
+        Path file = folder.resolve("profile.json");
+        try (Device device = TestDevices.open(dtype);
+                ProfiledDevice profiled = new ProfiledDevice(device, file);
+                Model model = Model.load(moe, profiled, l -> {});
+                ForwardPass forward = new ForwardPass(model, 64)) {
+            new Generator(forward, null, Generator.Closing.NONE, Sampling.GREEDY, 7, true)
+                    .generate(prompts, (prompt, continuation) -> {});
+        }
+        try (Device device = TestDevices.open(dtype);
+                CostModel model = new CostModel(moe, device, PEAKS, 64, LinearProbe.LAST)) {
+            assertSame(counted(file), model.generate(prompts, 7));
+        }
     }
 
     /** No operation is faster than the slower of memory and products, so the time lies between the larger and the sum of both. */

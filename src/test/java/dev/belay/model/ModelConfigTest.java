@@ -275,4 +275,18 @@ class ModelConfigTest {
             assertFalse(message.contains("\n"), message);
         }
     }
+
+    /** A batch's activations of a token: five rows of 48, queries three times, keys and values twice, and the feed-forward block. */
+    @ParameterizedTest
+    @CsvSource({
+        // Gate, up and their product of two experts of 32 are less than those of the dense size, 80; two experts' rows,
+        // six logits.
+        "qwen3-moe, 902",
+        // Of three experts of 24 more than those of 64; three rows, five logits.
+        "moe-mixed, 925"
+    })
+    void theMemoryPlanCountsAllExpertsOfAToken(String family, int numbers) {
+        MemoryPlan plan = MemoryPlan.of(ModelConfig.read(Golden.path("families/" + family)), Float.BYTES, 10);
+        assertEquals(10L * numbers * Float.BYTES, plan.batch());
+    }
 }

@@ -12,6 +12,8 @@ import dev.belay.device.HeadScaleTable;
 import dev.belay.device.HeadTerms;
 import dev.belay.device.HostMatrix;
 import dev.belay.device.KeyValues;
+import dev.belay.device.Mixture;
+import dev.belay.device.MixtureSpace;
 import dev.belay.device.ProjectionSpace;
 import dev.belay.device.QkvPart;
 import dev.belay.device.Sampler;
@@ -36,7 +38,7 @@ public final class CpuDevice implements Device {
     private final Attention attention = new Attention();
     private final HeadScaling headScaling = new HeadScaling();
     private final SwiGlu swiGlu = new SwiGlu();
-    private final RowScatter rowScatter = new RowScatter();
+    private final ExpertLoop expertLoop = new ExpertLoop(this);
     private final BiasSum biasSum = new BiasSum();
     private final RowGather rowGather = new RowGather();
     private final AblationNorms ablationNorms = new AblationNorms();
@@ -295,12 +297,11 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public void scatter(DeviceBuffer in, int[] rows, float[] weights, int count, int width, DeviceBuffer out) {
-        in.check("scatter", 0, (long) count * width);
-        for (int i = 0; i < count; i++) {
-            out.check("scatter", (long) rows[i] * width, width);
+    public void mixture(DeviceBuffer normed, int tokens, Mixture mixture, MixtureSpace space, DeviceBuffer x) {
+        Bounds.mixture(normed, tokens, mixture, space, mixtureRows(tokens, mixture.top()), x);
+        if (tokens > 0) {
+            expertLoop.run(team, normed, tokens, mixture, space, CpuBuffer.of(x));
         }
-        rowScatter.run(team, CpuBuffer.of(in), rows, weights, count, width, CpuBuffer.of(out));
     }
 
     @Override
@@ -392,6 +393,7 @@ public final class CpuDevice implements Device {
         dnnl.close();
         fusedFeedForward.close();
         fusedProjection.close();
+        expertLoop.close();
         if (rounded != null) {
             rounded.close();
         }

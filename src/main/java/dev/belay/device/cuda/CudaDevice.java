@@ -3,6 +3,7 @@ package dev.belay.device.cuda;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
+import dev.belay.bindings.cuda.CudaDriver;
 import dev.belay.device.AttentionShape;
 import dev.belay.device.Bounds;
 import dev.belay.device.DType;
@@ -16,6 +17,8 @@ import dev.belay.device.HeadScaleTable;
 import dev.belay.device.HeadTerms;
 import dev.belay.device.HostMatrix;
 import dev.belay.device.KeyValues;
+import dev.belay.device.Mixture;
+import dev.belay.device.MixtureSpace;
 import dev.belay.device.QkvPart;
 import dev.belay.device.Sampling;
 import dev.belay.device.TokenLayout;
@@ -36,6 +39,7 @@ public final class CudaDevice implements Device {
     private final DType dtype;
     private final Resources owned = new Resources();
     private final CudaContext context;
+    private final int multiprocessors;
     private final CudaModule module;
     private final CudaPool pool;
     private final CudaQueue queue;
@@ -43,6 +47,7 @@ public final class CudaDevice implements Device {
     private final CudaUploader uploader;
     private final CudaProducts products;
     private final Map<KernelSignature, CudaKernel> kernels = new HashMap<>();
+    private final ExpertLaunches expertLaunches = new ExpertLaunches(this);
     private final LayoutMirror[] mirrors = new LayoutMirror[MIRRORS];
     private final Map<String, CudaPool.Block> scratch = new HashMap<>();
     private int nextMirror;
@@ -55,6 +60,7 @@ public final class CudaDevice implements Device {
         this.dtype = dtype;
         context = owned.own(opened);
         try {
+            multiprocessors = context.attribute(CudaDriver.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT());
             module = owned.own(context.loadKernels());
             pool = owned.own(new CudaPool(context));
             queue = owned.own(new CudaQueue());
@@ -104,6 +110,11 @@ public final class CudaDevice implements Device {
         mostPartialSums = bytes;
     }
 
+    /** Multiprocessors of the GPU. */
+    int multiprocessors() {
+        return multiprocessors;
+    }
+
     /** The stream and what went to it. */
     CudaQueue queue() {
         return queue;
@@ -148,7 +159,8 @@ public final class CudaDevice implements Device {
         return matrix;
     }
 
-    private CudaKernel kernel(KernelSignature signature) {
+    /** A kernel, ready for its arguments. */
+    CudaKernel kernel(KernelSignature signature) {
         CudaKernel kernel = kernels.get(signature);
         if (kernel == null) {
             kernel = module.kernel(signature);
@@ -182,7 +194,7 @@ public final class CudaDevice implements Device {
     }
 
     /** Memory between operations or within one; its content is good until the next use of the same name. */
-    private long scratch(String name, long bytes, boolean zero) {
+    long scratch(String name, long bytes, boolean zero) {
         CudaPool.Block block = scratch.get(name);
         if (block == null || block.bytes() < bytes) {
             if (block != null) {
@@ -321,7 +333,7 @@ public final class CudaDevice implements Device {
         CudaBuffer cuda = CudaBuffer.of(buffer);
         if (cuda.type() != dtype) {
             throw new DeviceException("buffer '" + cuda.name() + "' holds "
-                    + cuda.type().label() + ", but attention on this device takes " + dtype.label()
+                    + cuda.type().label() + ", but this operation takes " + dtype.label()
                     + ": allocate it with allocateRounded");
         }
         return cuda;
@@ -523,24 +535,27 @@ public final class CudaDevice implements Device {
     }
 
     @Override
-    public void scatter(DeviceBuffer in, int[] rows, float[] weights, int count, int width, DeviceBuffer out) {
-        in.check("scatter", 0, (long) count * width);
-        for (int i = 0; i < count; i++) {
-            out.check("scatter", (long) rows[i] * width, width);
-        }
-        if (count == 0) {
+    public void mixture(DeviceBuffer normed, int tokens, Mixture mixture, MixtureSpace space, DeviceBuffer x) {
+        Bounds.mixture(normed, tokens, mixture, space, mixtureRows(tokens, mixture.top()), x);
+        if (tokens == 0) {
             return;
         }
-        staging.room(2L * count * Integer.BYTES + 256);
-        long places = staging.ints(rows, count);
-        long factors = staging.floats(weights, count);
-        CudaKernel kernel = kernel(KernelCatalog.SCATTER_F32);
-        kernel.pointer(CudaBuffer.of(in).address())
-                .pointer(places)
-                .pointer(factors)
-                .i32(width)
-                .pointer(CudaBuffer.of(out).address());
-        queue.launch(kernel, KernelCatalog.addBiasShape(count, width));
+        matmul(normed, mixture.hidden(), 0, tokens, mixture.router(), space.logits(), 0, false);
+        expertLaunches.run(
+                CudaBuffer.of(space.logits()),
+                rounded(normed),
+                tokens,
+                mixture,
+                CudaBuffer.of(space.gateUp()),
+                rounded(space.activated()),
+                CudaBuffer.of(space.outputs()),
+                CudaBuffer.of(x));
+    }
+
+    /** All experts compute at a time. */
+    @Override
+    public int mixtureRows(int tokens, int top) {
+        return Math.multiplyExact(tokens, top);
     }
 
     @Override

@@ -37,6 +37,8 @@ final class KernelCatalog {
     private static final int MATMUL_TILE = 128;
     private static final int MATMUL_SMALL_TILE = 64;
     private static final int MATVEC_THREADS = 256;
+    private static final int ROUTER_THREADS = 128;
+    private static final int EXPERT_GROUPS_PER_THREAD = 4;
     /** Keys of the smallest range that a block of decoding attention takes, and the most ranges of a token. */
     static final int DECODE_RANGE = 256;
 
@@ -75,15 +77,36 @@ final class KernelCatalog {
     static final KernelSignature ABLATION_NORMS_F32 = ablationNorms("belay_ablation_norms_f32");
     static final KernelSignature ABLATION_NORMS_BF16 = ablationNorms("belay_ablation_norms_bf16");
     static final KernelSignature ABLATION_START_F32 = ablationStart("belay_ablation_start_f32");
-    static final KernelSignature SCATTER_F32 = add(
-            "belay_scatter_f32",
+    static final KernelSignature ROUTER_F32 = add(
+            "belay_router_f32",
+            ROUTER_THREADS,
+            0,
+            pointer("logits"),
+            i32("tokens"),
+            i32("count"),
+            i32("top"),
+            i32("normalized"),
+            pointer("experts"),
+            pointer("shares"));
+    static final KernelSignature EXPERT_GROUPS = add(
+            "belay_expert_groups",
+            MAX_THREADS,
+            0,
+            pointer("experts"),
+            i32("count"),
+            pointer("offsets"),
+            pointer("pairs"),
+            pointer("places"));
+    static final KernelSignature COMBINE_F32 = add(
+            "belay_combine_f32",
             ABLATION_START_THREADS,
             0,
             pointer("in"),
-            pointer("rows"),
-            pointer("weights"),
+            pointer("places"),
+            pointer("shares"),
+            i32("top"),
             i32("width"),
-            pointer("out"));
+            pointer("x"));
     static final KernelSignature ADD_BIAS_F32 =
             add("belay_add_bias_f32", ABLATION_START_THREADS, 0, pointer("x"), pointer("bias"), i32("width"));
     static final KernelSignature PROBE_F32 = probe("belay_probe_f32");
@@ -118,6 +141,17 @@ final class KernelCatalog {
     static final KernelSignature MATMUL_SMALL_F32 = matmul("belay_matmul_small_f32", MATMUL_SMALL_TILE, 64);
     static final KernelSignature MATVEC_BF16_F32 = matrixProduct("belay_matvec_bf16_f32", MATVEC_THREADS, 0);
     static final KernelSignature MATVEC_F32 = matrixProduct("belay_matvec_f32", MATVEC_THREADS, 0);
+    static final KernelSignature EXPERT_MATMUL_BF16_F32 =
+            expertProduct("belay_expert_matmul_bf16_f32", 256, tileBytes(MATMUL_TILE));
+    static final KernelSignature EXPERT_MATMUL_SMALL_BF16_F32 =
+            expertProduct("belay_expert_matmul_small_bf16_f32", 128, tileBytes(MATMUL_SMALL_TILE));
+    static final KernelSignature EXPERT_MATMUL_F32 =
+            expertProduct("belay_expert_matmul_f32", 256, tileBytes(MATMUL_TILE));
+    static final KernelSignature EXPERT_MATMUL_SMALL_F32 =
+            expertProduct("belay_expert_matmul_small_f32", 64, tileBytes(MATMUL_SMALL_TILE));
+    static final KernelSignature EXPERT_MATVEC_BF16_F32 =
+            expertProduct("belay_expert_matvec_bf16_f32", MATVEC_THREADS, 0);
+    static final KernelSignature EXPERT_MATVEC_F32 = expertProduct("belay_expert_matvec_f32", MATVEC_THREADS, 0);
     static final KernelSignature ATTENTION_DECODE_F32 = attentionDecode("belay_attention_decode_f32");
     static final KernelSignature ATTENTION_DECODE_BF16 = attentionDecode("belay_attention_decode_bf16");
 
@@ -188,7 +222,7 @@ final class KernelCatalog {
         return LaunchShape.split(rows, Math.ceilDiv(width * 4L, VECTOR_BYTES), ABLATION_START_THREADS);
     }
 
-    /** Geometry of add_bias over rows [T, D], and of scatter. */
+    /** Geometry of add_bias over rows [T, D], and of combine. */
     static LaunchShape addBiasShape(int tokens, int width) {
         return LaunchShape.split(tokens, Math.ceilDiv(width * 4L, VECTOR_BYTES), ABLATION_START_THREADS);
     }
@@ -290,6 +324,40 @@ final class KernelCatalog {
     static LaunchShape matvecShape(int tokens, int rows) {
         int block = tokens <= 2 ? 16 : tokens <= 4 ? 32 : 64;
         return new LaunchShape(Math.ceilDiv(rows, block), 1, MATVEC_THREADS);
+    }
+
+    /** Geometry of router over logits [T, E]. */
+    static LaunchShape routerShape(int tokens) {
+        return new LaunchShape(Math.ceilDiv(tokens, ROUTER_THREADS / WARP), 1, ROUTER_THREADS);
+    }
+
+    /** Geometry of expert_groups of {@code pairs} pairs of a token and one of its experts. */
+    static LaunchShape expertGroupsShape(int experts, int pairs) {
+        return LaunchShape.rows(experts, pairs, EXPERT_GROUPS_PER_THREAD);
+    }
+
+    /** The kernel for the products of experts; large tiles where an expert fills more than a small one on average. */
+    static KernelSignature expertProductOf(
+            DType type, int tokens, int pairs, int experts, int rows, int multiprocessors) {
+        if (tokens <= MATVEC_TOKENS) {
+            return type == DType.BF16 ? EXPERT_MATVEC_BF16_F32 : EXPERT_MATVEC_F32;
+        }
+        long blocks = (long) Math.ceilDiv(pairs, MATMUL_TILE) * Math.ceilDiv(rows, MATMUL_TILE);
+        if (pairs > (long) experts * MATMUL_SMALL_TILE && blocks >= multiprocessors) {
+            return type == DType.BF16 ? EXPERT_MATMUL_BF16_F32 : EXPERT_MATMUL_F32;
+        }
+        return type == DType.BF16 ? EXPERT_MATMUL_SMALL_BF16_F32 : EXPERT_MATMUL_SMALL_F32;
+    }
+
+    /** Geometry of an expert_matmul or expert_matvec kernel to [pairs, rows]; the latter for T at most {@link #MATVEC_TOKENS}. */
+    static LaunchShape expertProductShape(KernelSignature kernel, int tokens, int pairs, int experts, int rows) {
+        if (kernel == EXPERT_MATVEC_BF16_F32 || kernel == EXPERT_MATVEC_F32) {
+            return new LaunchShape(matvecShape(tokens, rows).gridX(), pairs, MATVEC_THREADS);
+        }
+        int tile = kernel == EXPERT_MATMUL_BF16_F32 || kernel == EXPERT_MATMUL_F32 ? MATMUL_TILE : MATMUL_SMALL_TILE;
+        // Every expert with pairs has one tile that may be partly filled.
+        long tiles = (pairs + Math.min(experts, pairs) * (tile - 1L)) / tile;
+        return new LaunchShape(Math.toIntExact(tiles), Math.ceilDiv(rows, tile), kernel.maxThreads());
     }
 
     private static KernelSignature rmsNorm(String name) {
@@ -488,9 +556,32 @@ final class KernelCatalog {
         return (ATTENTION_QUERIES + 4 * keys) * (headSize + 8) * Short.BYTES;
     }
 
-    /** Four stages of 64 bytes of each row of two tiles; matmul::Tile in matmul.cu. */
+    /** Four stages of 64 bytes of each row of two tiles; matmul::Tile in matmul.cuh. */
+    private static int tileBytes(int tile) {
+        return 4 * 2 * tile * 64;
+    }
+
     private static KernelSignature matmul(String name, int tile, int threads) {
-        return matrixProduct(name, threads, 4 * 2 * tile * 64);
+        return matrixProduct(name, threads, tileBytes(tile));
+    }
+
+    private static KernelSignature expertProduct(String name, int threads, int sharedBytes) {
+        return add(
+                name,
+                threads,
+                sharedBytes,
+                pointer("a"),
+                i32("aStride"),
+                pointer("weights"),
+                pointer("experts"),
+                pointer("offsets"),
+                pointer("pairs"),
+                i32("top"),
+                pointer("out"),
+                i32("tokens"),
+                i32("rows"),
+                i32("columns"),
+                i32("count"));
     }
 
     private static KernelSignature matrixProduct(String name, int threads, int sharedBytes) {

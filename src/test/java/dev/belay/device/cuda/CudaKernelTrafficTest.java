@@ -59,7 +59,10 @@ class CudaKernelTrafficTest {
                         "sample_",
                         "attention_hd",
                         "attention_any",
-                        "matmul")
+                        "matmul",
+                        "router",
+                        "expert_groups",
+                        "expert_matmul")
                 .anyMatch(part -> kernel.startsWith("belay_" + part));
     }
 

@@ -9,7 +9,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * The add_bias kernel, one sum, and the scatter kernel, one fma, to the bit. What each (T, D, numbers skipped at the start) hits:
+ * The add_bias kernel, one sum, and the combine kernel, an fma an expert, to the bit. What each (T, D, numbers skipped at the start) hits:
  *
  * <pre>
  *   (1, 1, 0), (3, 31, 0), (2, 33, 0)   one number an access
@@ -61,44 +61,46 @@ class CudaRowSumsTest {
         }
     }
 
-    /** Row i of n goes to row 2(n - 1 - i) of 2n; the rows between stay. */
+    /** Each token has 1 to 9 rows, which lie anywhere. */
     @ParameterizedTest
     @CsvSource({
-        "1, 1, 0",
-        "3, 31, 0",
-        "2, 33, 0",
-        "2, 513, 0",
-        "5, 4, 0",
-        "3, 128, 0",
-        "2, 896, 0",
-        "3, 4096, 0",
-        "2, 896, 1"
+        "1, 1, 1, 0",
+        "3, 31, 2, 0",
+        "2, 33, 8, 0",
+        "2, 513, 3, 0",
+        "5, 4, 4, 0",
+        "3, 128, 5, 0",
+        "2, 896, 9, 0",
+        "3, 4096, 2, 0",
+        "2, 896, 3, 1"
     })
-    void addsRowsToThoseThatAreNamed(int count, int width, int skip) {
-        float[] in = OpData.outliers(3, count, width);
-        float[] before = OpData.outliers(4, 2 * count, width);
-        float[] weights = OpData.normal(5, count);
-        int[] rows = new int[count];
+    void addsTheRowsOfATokenInTheirOrder(int tokens, int width, int top, int skip) {
+        int pairs = tokens * top;
+        float[] in = OpData.outliers(3, pairs, width);
+        float[] before = OpData.outliers(4, tokens, width);
+        float[] shares = OpData.normal(5, pairs);
+        int[] places = new int[pairs];
         float[] expected = before.clone();
-        for (int r = 0; r < count; r++) {
-            rows[r] = 2 * (count - 1 - r);
+        for (int p = 0; p < pairs; p++) {
+            places[p] = pairs - 1 - p;
             for (int i = 0; i < width; i++) {
-                int place = rows[r] * width + i;
-                expected[place] = Math.fma(in[r * width + i], weights[r], before[place]);
+                int target = p / top * width + i;
+                expected[target] = Math.fma(in[places[p] * width + i], shares[p], expected[target]);
             }
         }
         try (TestArray given = kernels.floats("in", in, skip);
-                CudaMemory places = kernels.ints("rows", rows);
-                TestArray factors = kernels.floats("weights", weights);
-                TestArray out = kernels.floats("out", before, skip)) {
-            CudaKernel kernel = kernels.kernel(KernelCatalog.SCATTER_F32);
+                CudaMemory rows = kernels.ints("places", places);
+                TestArray factors = kernels.floats("shares", shares);
+                TestArray x = kernels.floats("x", before, skip)) {
+            CudaKernel kernel = kernels.kernel(KernelCatalog.COMBINE_F32);
             kernel.pointer(given.address())
-                    .pointer(places.address())
+                    .pointer(rows.address())
                     .pointer(factors.address())
+                    .i32(top)
                     .i32(width)
-                    .pointer(out.address());
-            kernels.run(kernel, KernelCatalog.addBiasShape(count, width));
-            float[] actual = out.values();
+                    .pointer(x.address());
+            kernels.run(kernel, KernelCatalog.addBiasShape(tokens, width));
+            float[] actual = x.values();
             for (int i = 0; i < expected.length; i++) {
                 assertEquals(expected[i], actual[i], "number " + i);
             }

@@ -53,7 +53,7 @@ final class KernelReport {
             each output once. `distinct` are the sectors moved, each once a launch: what the device's memory delivers if the L2 cache (40
             MB on an A100, 50 on an H100, 72 on an RTX 4090) holds what other warps ask for again. That is a norm's weight, a bias, the
             probe's and attribution's vectors (16 to 131 KB), the logits of a row that is sampled (513 KB, read again for each digit), the
-            keys and values of a text (2 MB here), and the tiles of a product. `bank passes` are passes over the banks of shared memory
+            keys and values of a text (2 MB here), the tiles of a product, and a router's logits and choice. `bank passes` are passes over the banks of shared memory
             relative to those without conflicts; `parting` is the share of branches at which the lanes of a warp part.
 
             Where bank passes are over 1: the copies of keys and values of heads of 32, 80 and 96 (rows of 4, 10 and 12 units of 16 bytes, so

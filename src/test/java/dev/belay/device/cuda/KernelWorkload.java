@@ -9,7 +9,7 @@ import java.util.List;
 
 /**
  * One launch of each kernel in the widths of Llama-3.1-8B: hidden size 4096, 32 heads and 8 key/value heads of 128, feed-forward
- * 14336.
+ * 14336; and of Qwen3-30B-A3B where there are experts: hidden size 2048, 128 experts of 768, of which a token has 8.
  *
  * @param work the shapes in words
  * @param minimumBytes every input read once and every output written once
@@ -27,6 +27,10 @@ record KernelWorkload(
     private static final int SAMPLED_ROWS = 4;
     private static final int VOCABULARY = 128256;
     private static final int PROBES = 8;
+    private static final int EXPERTS = 128;
+    private static final int TOP = 8;
+    private static final int EXPERT_WIDTH = 2048;
+    private static final int EXPERT_INNER = 768;
     private static final int DECODE_ROWS = 8;
     private static final int DECODE_KEYS = 1024;
     /** A byte that makes small float32 and bf16 numbers, 0.01. */
@@ -71,7 +75,9 @@ record KernelWorkload(
         all.add(ablationNorms(KernelCatalog.ABLATION_NORMS_F32, 4));
         all.add(ablationNorms(KernelCatalog.ABLATION_NORMS_BF16, 2));
         all.add(ablationStart());
-        all.add(scatter());
+        all.add(router());
+        all.add(expertGroups());
+        all.add(combine());
         all.add(addBias());
         all.add(probe());
         all.add(attribution(KernelCatalog.ATTRIBUTION_F32, 4));
@@ -89,6 +95,12 @@ record KernelWorkload(
         all.add(product(KernelCatalog.MATMUL_SMALL_F32, 64, WIDTH, 2048, 4));
         all.add(product(KernelCatalog.MATVEC_BF16_F32, 8, FEED_FORWARD, WIDTH, 2));
         all.add(product(KernelCatalog.MATVEC_F32, 8, FEED_FORWARD, WIDTH, 4));
+        all.add(experts(KernelCatalog.EXPERT_MATMUL_BF16_F32, 256, 4, 2, 1024, 1024, 2));
+        all.add(experts(KernelCatalog.EXPERT_MATMUL_SMALL_BF16_F32, 64, 8, 2, 1024, 1024, 2));
+        all.add(experts(KernelCatalog.EXPERT_MATMUL_F32, 256, 4, 2, 1024, 1024, 4));
+        all.add(experts(KernelCatalog.EXPERT_MATMUL_SMALL_F32, 64, 8, 2, 1024, 1024, 4));
+        all.add(experts(KernelCatalog.EXPERT_MATVEC_BF16_F32, 2, EXPERTS, TOP, 2 * EXPERT_INNER, EXPERT_WIDTH, 2));
+        all.add(experts(KernelCatalog.EXPERT_MATVEC_F32, 2, EXPERTS, TOP, 2 * EXPERT_INNER, EXPERT_WIDTH, 4));
         all.add(attentionDecode(KernelCatalog.ATTENTION_DECODE_F32, 4));
         all.add(attentionDecode(KernelCatalog.ATTENTION_DECODE_BF16, 2));
         return all;
@@ -285,19 +297,84 @@ record KernelWorkload(
                         new Numbers("out", HEADS * numbers * 4)));
     }
 
-    private static KernelWorkload scatter() {
-        long numbers = (long) TOKENS * WIDTH;
+    private static KernelWorkload router() {
+        long pairs = (long) TOKENS * TOP;
         return new KernelWorkload(
-                KernelCatalog.SCATTER_F32,
-                TOKENS + " rows, D " + WIDTH,
-                KernelCatalog.addBiasShape(TOKENS, WIDTH),
-                3 * numbers * 4 + TOKENS * 8L,
+                KernelCatalog.ROUTER_F32,
+                "T " + TOKENS + ", E " + EXPERTS + ", k " + TOP + ", normalised",
+                KernelCatalog.routerShape(TOKENS),
+                ((long) TOKENS * EXPERTS + 2 * pairs) * 4,
                 List.of(
-                        new Numbers("in", numbers * 4),
-                        new Integers("rows", ascending(TOKENS)),
-                        new Numbers("weights", TOKENS * 4L),
-                        new I32(WIDTH),
-                        new Numbers("out", numbers * 4)));
+                        logits(TOKENS, EXPERTS),
+                        new I32(TOKENS),
+                        new I32(EXPERTS),
+                        new I32(TOP),
+                        new I32(1),
+                        new Numbers("experts", pairs * 4),
+                        new Numbers("shares", pairs * 4)));
+    }
+
+    private static KernelWorkload expertGroups() {
+        int[] expertOf = ExpertGroups.even(TOKENS, EXPERTS, TOP);
+        return new KernelWorkload(
+                KernelCatalog.EXPERT_GROUPS,
+                "T " + TOKENS + ", E " + EXPERTS + ", k " + TOP,
+                KernelCatalog.expertGroupsShape(EXPERTS, expertOf.length),
+                (3L * expertOf.length + EXPERTS + 1) * 4,
+                List.of(
+                        new Integers("experts", expertOf),
+                        new I32(expertOf.length),
+                        new Numbers("offsets", (EXPERTS + 1) * 4L),
+                        new Numbers("pairs", expertOf.length * 4L),
+                        new Numbers("places", expertOf.length * 4L)));
+    }
+
+    private static KernelWorkload combine() {
+        int[] expertOf = ExpertGroups.even(TOKENS, EXPERTS, TOP);
+        long numbers = (long) TOKENS * EXPERT_WIDTH;
+        return new KernelWorkload(
+                KernelCatalog.COMBINE_F32,
+                "T " + TOKENS + ", k " + TOP + ", D " + EXPERT_WIDTH,
+                KernelCatalog.addBiasShape(TOKENS, EXPERT_WIDTH),
+                ((2L + TOP) * numbers + 2L * expertOf.length) * 4,
+                List.of(
+                        new Numbers("in", TOP * numbers * 4),
+                        new Integers(
+                                "places", ExpertGroups.of(expertOf, EXPERTS).places()),
+                        new Numbers("shares", expertOf.length * 4L),
+                        new I32(TOP),
+                        new I32(EXPERT_WIDTH),
+                        new Numbers("x", numbers * 4)));
+    }
+
+    /** From rows of tokens, as gate and up are computed. */
+    private static KernelWorkload experts(
+            KernelSignature kernel, int tokens, int experts, int top, int rows, int columns, int bytes) {
+        int[] expertOf = ExpertGroups.even(tokens, experts, top);
+        ExpertGroups groups = ExpertGroups.of(expertOf, experts);
+        int pairs = expertOf.length;
+        long a = (long) tokens * columns * bytes;
+        long each = (long) rows * columns * bytes;
+        long out = (long) pairs * rows * 4;
+        long reached = Arrays.stream(expertOf).distinct().count();
+        return new KernelWorkload(
+                kernel,
+                "T " + tokens + ", E " + experts + ", k " + top + ", rows " + rows + ", columns " + columns,
+                KernelCatalog.expertProductShape(kernel, tokens, pairs, experts, rows),
+                a + reached * each + out + (experts + 1L + pairs) * 4,
+                List.of(
+                        new Numbers("a", a),
+                        new I32(columns),
+                        new Numbers("weights", experts * each),
+                        new Integers("experts", expertOf),
+                        new Integers("offsets", groups.offsets()),
+                        new Integers("pairs", groups.pairs()),
+                        new I32(top),
+                        new Numbers("out", out),
+                        new I32(tokens),
+                        new I32(rows),
+                        new I32(columns),
+                        new I32(experts)));
     }
 
     private static KernelWorkload addBias() {
@@ -395,7 +472,10 @@ record KernelWorkload(
                 "R " + SAMPLED_ROWS + ", V " + VOCABULARY,
                 KernelCatalog.sampleShape(SAMPLED_ROWS),
                 (long) SAMPLED_ROWS * (VOCABULARY + 1) * 4,
-                List.of(logits(), new I32(VOCABULARY), new Numbers("tokens", SAMPLED_ROWS * 4L)));
+                List.of(
+                        logits(SAMPLED_ROWS, VOCABULARY),
+                        new I32(VOCABULARY),
+                        new Numbers("tokens", SAMPLED_ROWS * 4L)));
     }
 
     /** Top-k and top-p both act. */
@@ -406,7 +486,7 @@ record KernelWorkload(
                 KernelCatalog.sampleShape(SAMPLED_ROWS),
                 (long) SAMPLED_ROWS * (VOCABULARY + 3) * 4,
                 List.of(
-                        logits(),
+                        logits(SAMPLED_ROWS, VOCABULARY),
                         new I32(VOCABULARY),
                         new F32(1),
                         new I32(50),
@@ -418,10 +498,10 @@ record KernelWorkload(
     }
 
     /** Between -10 and 10, hardly two equal, in no order. */
-    private static Integers logits() {
-        int[] logits = new int[SAMPLED_ROWS * VOCABULARY];
+    private static Integers logits(int rows, int width) {
+        int[] logits = new int[rows * width];
         for (int i = 0; i < logits.length; i++) {
-            int token = i % VOCABULARY;
+            int token = i % width;
             logits[i] = Float.floatToIntBits((float) (10 * Math.sin(token * 2.4)));
         }
         return new Integers("logits", logits);
