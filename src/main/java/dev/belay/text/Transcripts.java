@@ -87,11 +87,26 @@ public final class Transcripts {
             node = fields;
         }
         try {
-            return JSON.writeValueAsString(node);
+            return escaped(JSON.writeValueAsString(node));
         } catch (JsonProcessingException e) {
             throw new BelayException(
                     "cannot write transcript " + transcript.id() + " as JSON: " + e.getOriginalMessage(), e);
         }
+    }
+
+    /** Writes surrogates without a partner, which JSON can hold but UTF-8 cannot, as JSON's escapes. */
+    private static String escaped(String json) {
+        StringBuilder out = null;
+        for (int i = json.length() - 1; i >= 0; i--) {
+            char c = json.charAt(i);
+            if (Character.isLowSurrogate(c) && i > 0 && Character.isHighSurrogate(json.charAt(i - 1))) {
+                i--;
+            } else if (Character.isSurrogate(c)) {
+                out = out == null ? new StringBuilder(json) : out;
+                out.replace(i, i + 1, String.format("\\u%04x", (int) c));
+            }
+        }
+        return out == null ? json : out.toString();
     }
 
     private void add(String text) {

@@ -16,7 +16,7 @@ import java.util.function.Supplier;
 final class JsonEdits {
     private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
     private static final int MOST_EDITS = 12;
-    private static final int DEEP = 600;
+    private static final int DEEP = 400;
     private static final int LONG = 5000;
 
     /** Values that readers stumble over. */
