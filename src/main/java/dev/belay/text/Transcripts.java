@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.cfg.JsonNodeFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
+import dev.belay.io.JsonText;
 import dev.belay.io.OutputFile;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -87,26 +88,11 @@ public final class Transcripts {
             node = fields;
         }
         try {
-            return escaped(JSON.writeValueAsString(node));
+            return JsonText.encodable(JSON.writeValueAsString(node));
         } catch (JsonProcessingException e) {
             throw new BelayException(
                     "cannot write transcript " + transcript.id() + " as JSON: " + e.getOriginalMessage(), e);
         }
-    }
-
-    /** Writes surrogates without a partner, which JSON can hold but UTF-8 cannot, as JSON's escapes. */
-    private static String escaped(String json) {
-        StringBuilder out = null;
-        for (int i = json.length() - 1; i >= 0; i--) {
-            char c = json.charAt(i);
-            if (Character.isLowSurrogate(c) && i > 0 && Character.isHighSurrogate(json.charAt(i - 1))) {
-                i--;
-            } else if (Character.isSurrogate(c)) {
-                out = out == null ? new StringBuilder(json) : out;
-                out.replace(i, i + 1, String.format("\\u%04x", (int) c));
-            }
-        }
-        return out == null ? json : out.toString();
     }
 
     private void add(String text) {

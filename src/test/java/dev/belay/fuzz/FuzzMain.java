@@ -22,9 +22,21 @@ public final class FuzzMain {
         return Path.of(System.getProperty("belay.fuzz." + name));
     }
 
+    /** Has the reader read every kept file, so that its classes are there and instrumented before the clock runs. */
+    public static void fuzzerInitialize() throws IOException {
+        FuzzTarget target = target();
+        for (Path seed : target.seeds(CORPUS)) {
+            target.run(WORK, target.content(seed));
+        }
+    }
+
+    private static FuzzTarget target() {
+        return FuzzTarget.named(System.getProperty("belay.fuzz.target")).getFirst();
+    }
+
     /** Runs one input. */
     public static void fuzzerTestOneInput(byte[] input) throws IOException {
-        FuzzTarget target = FuzzTarget.named(System.getProperty("belay.fuzz.target")).getFirst();
+        FuzzTarget target = target();
         byte[] content = target.expand(input, CORPUS);
         try {
             target.run(WORK, content);
