@@ -15,7 +15,8 @@ public class BelayException extends RuntimeException {
     private static final int END = 400;
 
     /** Ends of lines, whatever moves a terminal's cursor, and what turns the direction of writing. */
-    private static final Pattern NO_TEXT = Pattern.compile("[\\p{Cntrl}\\u0080-\\u009f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069]");
+    private static final Pattern NO_TEXT =
+            Pattern.compile("[\\p{Cntrl}\\u0080-\\u009f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069]");
 
     public BelayException(String message) {
         super(line(message));

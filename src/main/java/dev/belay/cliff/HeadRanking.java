@@ -149,8 +149,8 @@ public record HeadRanking(
         List<Entry> ranking = new ArrayList<>();
         for (JsonNode e : entries) {
             if (!isIndex(e.path("layer")) || !isIndex(e.path("head"))) {
-                throw new BelayException(
-                        file + ": entry " + ranking.size() + " of 'ranking' needs integers 'layer' and 'head' from 0 on");
+                throw new BelayException(file + ": entry " + ranking.size()
+                        + " of 'ranking' needs integers 'layer' and 'head' from 0 on");
             }
             for (String key : List.of("score", "effect")) {
                 if (e.hasNonNull(key) && !e.get(key).isNumber()) {

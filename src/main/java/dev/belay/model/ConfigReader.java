@@ -184,7 +184,10 @@ final class ConfigReader {
             boolean turns = rotated == null || rotated.get(l) != 0;
             boolean mixture = experts != null && !dense.contains(l) && (l + 1) % step == 0;
             String type = types == null ? null : types.get(l);
-            kinds.add(new LayerKind(window(l, type, turns), turns ? ropes.computeIfAbsent(String.valueOf(type), _ -> rope(type, headSize)) : null, mixture));
+            kinds.add(new LayerKind(
+                    window(l, type, turns),
+                    turns ? ropes.computeIfAbsent(String.valueOf(type), _ -> rope(type, headSize)) : null,
+                    mixture));
         }
         checkRopes(kinds);
         return List.copyOf(kinds);

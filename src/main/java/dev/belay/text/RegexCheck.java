@@ -259,7 +259,9 @@ final class RegexCheck {
                 least = 0;
                 most = 1;
             } else {
-                Matcher braces = Pattern.compile("\\{(\\d{0,6})(,?)(\\d{0,6})}").matcher(regex).region(at, regex.length());
+                Matcher braces = Pattern.compile("\\{(\\d{0,6})(,?)(\\d{0,6})}")
+                        .matcher(regex)
+                        .region(at, regex.length());
                 if (!braces.lookingAt()) {
                     return part;
                 }

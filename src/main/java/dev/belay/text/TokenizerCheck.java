@@ -161,7 +161,8 @@ final class TokenizerCheck {
         if (json.currentToken() == JsonToken.START_ARRAY) {
             while (json.nextToken() != JsonToken.END_ARRAY) {
                 JsonNode piece = json.readValueAsTree();
-                if (piece.path(0).asText().isEmpty() || !Double.isFinite(piece.path(1).asDouble(Double.NaN))) {
+                if (piece.path(0).asText().isEmpty()
+                        || !Double.isFinite(piece.path(1).asDouble(Double.NaN))) {
                     throw bad("its vocabulary has the piece " + piece + ", which is no text with a number");
                 }
                 id(tokens++);
@@ -198,7 +199,8 @@ final class TokenizerCheck {
         switch (name) {
             case "type" -> {
                 if (!MODELS.contains(value.asText())) {
-                    throw bad("its model is of the kind " + value + "; " + MODELS.stream().sorted().toList() + " are known");
+                    throw bad("its model is of the kind " + value + "; "
+                            + MODELS.stream().sorted().toList() + " are known");
                 }
             }
             case "dropout" -> {
@@ -256,9 +258,18 @@ final class TokenizerCheck {
             throw bad("its " + name + " strips the ends of tokens ('stop'), which is not supported");
         }
         if (!name.equals("decoder")) {
-            long makes = node.path("content").asText().length() + node.path("prepend").asText().length() + 1L;
-            growth = Math.min(growth, MOST_GROWTH + 1) * Math.min(makes, MOST_GROWTH + 1);
+            growth = Math.min(growth, MOST_GROWTH + 1) * Math.min(growth(node), MOST_GROWTH + 1);
         }
+    }
+
+    /** Most characters that a normalizer makes of one: an expression may match nothing, and so between all characters. */
+    private static long growth(JsonNode node) {
+        int content = node.path("content").asText().length();
+        int replaced = node.path("pattern").path("String").asText().length();
+        if (replaced > 0) {
+            return Math.max(1, Math.ceilDiv(content, replaced));
+        }
+        return 1L + content + node.path("prepend").asText().length();
     }
 
     /** Refuses what the library's reader of JSON refuses, as not all of its parts take that well. */

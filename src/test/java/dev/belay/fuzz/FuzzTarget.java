@@ -124,7 +124,10 @@ enum FuzzTarget {
 
     /** The file that an input stands for: itself, or a base with its edits. */
     byte[] expand(byte[] input, Path corpus) {
-        boolean edits = form != Form.BYTES && input.length > 1 && input[0] == EDITS && !bases(corpus).isEmpty();
+        boolean edits = form != Form.BYTES
+                && input.length > 1
+                && input[0] == EDITS
+                && !bases(corpus).isEmpty();
         if (!edits) {
             return input;
         }
@@ -143,7 +146,8 @@ enum FuzzTarget {
             case LINES -> lines(JsonEdits.apply(parsedLines(base), input, 2));
             case GGUF -> GgufBytes.of(JsonEdits.apply(JSON.readTree(base), input, 2));
             case TENSORS -> {
-                int length = (int) ByteBuffer.wrap(base).order(ByteOrder.LITTLE_ENDIAN).getLong();
+                int length = (int)
+                        ByteBuffer.wrap(base).order(ByteOrder.LITTLE_ENDIAN).getLong();
                 byte[] header = JSON.writeValueAsBytes(JsonEdits.apply(JSON.readTree(base, 8, length), input, 2));
                 int data = base.length - 8 - length;
                 yield ByteBuffer.allocate(8 + header.length + data)

@@ -39,7 +39,8 @@ final class GgufBytes {
             tensor.path("shape").forEach(axis -> int64(out, axis.asLong()));
             int32(out, tensor.path("type").asInt());
             int64(out, tensor.path("offset").asLong());
-            data = Math.max(data, tensor.path("offset").asInt() + tensor.path("bytes").asInt());
+            data = Math.max(
+                    data, tensor.path("offset").asInt() + tensor.path("bytes").asInt());
         }
         out.writeBytes(new byte[(32 - out.size() % 32) % 32]);
         byte[] numbers = new byte[Math.clamp(data, 0, MOST_DATA)];
@@ -66,7 +67,8 @@ final class GgufBytes {
     private static void scalar(ByteArrayOutputStream out, int type, JsonNode value) {
         switch (type) {
             case 0, 1, 7 -> out.write(value.isBoolean() ? value.asBoolean() ? 1 : 0 : value.asInt());
-            case 2, 3 -> out.writeBytes(buffer(2).putShort((short) value.asInt()).array());
+            case 2, 3 ->
+                out.writeBytes(buffer(2).putShort((short) value.asInt()).array());
             case 4, 5 -> int32(out, (int) value.asLong());
             case 6 -> int32(out, Float.floatToIntBits((float) value.asDouble()));
             case 8 -> string(out, value.asText());

@@ -100,7 +100,8 @@ final class JsonEdits {
         switch (action) {
             case 0, 1, 2, 3 -> place.set(VALUES.get(how % VALUES.size()).get());
             case 4 -> place.remove();
-            case 5 -> place.set(places.get((which + how) % places.size()).value().deepCopy());
+            case 5 ->
+                place.set(places.get((which + how) % places.size()).value().deepCopy());
             case 6 -> {
                 if (place.value() instanceof ArrayNode array && !array.isEmpty()) {
                     array.add(array.get(how % array.size()).deepCopy());
@@ -113,7 +114,10 @@ final class JsonEdits {
             }
             default -> {
                 JsonNode value = place.value();
-                place.set(value.isNumber() ? JSON.numberNode(value.longValue() * (how % 7 - 3)) : JSON.textNode(value.asText() + how));
+                place.set(
+                        value.isNumber()
+                                ? JSON.numberNode(value.longValue() * (how % 7 - 3))
+                                : JSON.textNode(value.asText() + how));
             }
         }
     }

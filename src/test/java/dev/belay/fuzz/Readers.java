@@ -65,8 +65,7 @@ final class Readers {
     private static final Comparator<JsonNode> BY_VALUE =
             (a, b) -> a.equals(b) || a.isNumber() && b.isNumber() && a.doubleValue() == b.doubleValue() ? 0 : 1;
 
-    private static final ChatTemplate TEMPLATE =
-            ChatTemplate.of("<|user|>{{ messages[0]['content'] }}<think>", "", "");
+    private static final ChatTemplate TEMPLATE = ChatTemplate.of("<|user|>{{ messages[0]['content'] }}<think>", "", "");
 
     private Readers() {}
 
@@ -81,7 +80,8 @@ final class Readers {
     static void safetensors(Path file) throws IOException {
         byte[] all = Files.readAllBytes(file);
         try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
-            int length = (int) ByteBuffer.wrap(all).order(ByteOrder.LITTLE_ENDIAN).getLong();
+            int length =
+                    (int) ByteBuffer.wrap(all).order(ByteOrder.LITTLE_ENDIAN).getLong();
             JsonNode header = JSON.readTree(all, 8, length);
             long end = 8 + length;
             Set<String> names = new HashSet<>();
@@ -94,7 +94,12 @@ final class Readers {
                 check(elements * tensor.type().bytes() == tensor.bytes(), "bytes", tensor);
                 JsonNode said = header.get(tensor.name());
                 check(said.get("dtype").asText().equals(tensor.type().name()), "type", tensor, said);
-                check(JSON.valueToTree(tensor.shape()).toString().equals(said.get("shape").toString()), "shape", said);
+                check(
+                        JSON.valueToTree(tensor.shape())
+                                .toString()
+                                .equals(said.get("shape").toString()),
+                        "shape",
+                        said);
                 check(tensors.segment(tensor.name()).byteSize() == tensor.bytes(), "segment", tensor);
                 if (tensor.bytes() > 0) {
                     byte first = tensors.segment(tensor.name()).get(ValueLayout.JAVA_BYTE, 0);
@@ -173,7 +178,10 @@ final class Readers {
 
     private static void checkRope(Rope rope, ModelConfig config) {
         check(rope.size() > 0 && rope.size() <= config.headSize() && rope.size() % 2 == 0, "rotary size", rope.size());
-        check(Double.isFinite(rope.scaling().magnitude()), "magnitude", rope.scaling().magnitude());
+        check(
+                Double.isFinite(rope.scaling().magnitude()),
+                "magnitude",
+                rope.scaling().magnitude());
         for (int length : new int[] {1, config.positions(), config.positions() + 1, 100_000}) {
             for (double f : rope.scaling().frequencies(rope.theta(), rope.size(), Math.max(1, length))) {
                 check(f >= 0 && f * 100_000 < Float.MAX_VALUE, "frequency", f, rope.theta(), length);
@@ -185,8 +193,8 @@ final class Readers {
     static void tokenizer(Path file) {
         try (Tokenizer tokenizer = Tokenizer.load(file.getParent())) {
             checkTokenizer(tokenizer);
-            TextFormat format = new TextFormat(
-                    tokenizer, TEMPLATE, ThinkingMarkers.find(Optional.of(TEMPLATE), tokenizer), false);
+            TextFormat format =
+                    new TextFormat(tokenizer, TEMPLATE, ThinkingMarkers.find(Optional.of(TEMPLATE), tokenizer), false);
             ProbeText.of(format, new Transcript("1", TEXTS.getFirst(), "Hm <|user|>", "", null, null));
         }
     }
@@ -211,8 +219,8 @@ final class Readers {
     /** A template renders the same text twice. */
     static void template(Path file) {
         ChatTemplate template = ChatTemplate.load(file.getParent());
-        List<Message> messages =
-                List.of(new Message("system", "Be brief."), Message.user("Hi {{ x }} <b>\n"), new Message("assistant", "Ho"));
+        List<Message> messages = List.of(
+                new Message("system", "Be brief."), Message.user("Hi {{ x }} <b>\n"), new Message("assistant", "Ho"));
         String first = template.render(messages, true);
         check(first.length() <= 1 << 24, "length", first.length());
         // The time, and ids that Java gives objects, may differ.
@@ -248,7 +256,11 @@ final class Readers {
             check(was.response().equals(is.response()), "response", was.response(), is.response());
             check(Objects.equals(was.harmful(), is.harmful()), "harmful", was.harmful(), is.harmful());
             check(was.source() == null || was.source().equals(is.source()), "source", was.source(), is.source());
-            check(was.meta() == null ? is.meta() == null : was.meta().equals(BY_VALUE, is.meta()), "meta", was.meta(), is.meta());
+            check(
+                    was.meta() == null ? is.meta() == null : was.meta().equals(BY_VALUE, is.meta()),
+                    "meta",
+                    was.meta(),
+                    is.meta());
         }
     }
 
@@ -318,7 +330,8 @@ final class Readers {
                 fields = record.size();
             }
         }
-        for (ColumnMap columns : new ColumnMap[] {null, ColumnMap.parse("prompt=prompt,response=response,harmful=label")}) {
+        for (ColumnMap columns :
+                new ColumnMap[] {null, ColumnMap.parse("prompt=prompt,response=response,harmful=label")}) {
             List<Transcript> transcripts = new ArrayList<>();
             try {
                 var options = new DatasetImport.Options(null, columns, null, null, 1000, columns != null);
@@ -346,7 +359,11 @@ final class Readers {
         check(units.size() == merged.size() - 1, "units", units.size(), merged.size());
         for (String line : merged.subList(1, merged.size())) {
             JsonNode unit = JSON.readTree(line);
-            check(units.contains(unit.get("stage").asText() + " " + unit.get("from").asInt()), "unit", line);
+            check(
+                    units.contains(
+                            unit.get("stage").asText() + " " + unit.get("from").asInt()),
+                    "unit",
+                    line);
         }
     }
 }

@@ -119,7 +119,13 @@ class TokenizerCheckTest {
         String step = "{\"type\": \"Replace\", \"pattern\": {\"String\": \"a\"}, \"content\": \"aa\"}";
         String sequence = "{\"type\": \"Sequence\", \"normalizers\": [" + (step + ",").repeat(20) + step + "]}";
         assertTrue(refusal(with("normalizer", sequence)).contains("more than 256 characters of one"));
-        String nothing = "{\"type\": \"Sequence\", \"normalizers\": [" + "{\"type\": \"NFC\"},".repeat(100) + "{\"type\": \"NFC\"}]}";
+        String same = "{\"type\": \"Replace\", \"pattern\": {\"String\": \" \"}, \"content\": \"x\"}";
+        Path file = Files.writeString(
+                folder.resolve("tokenizer.json"),
+                with("normalizer", "{\"type\": \"Sequence\", \"normalizers\": [" + (same + ",").repeat(20) + same + "]}"));
+        assertEquals(2, TokenizerCheck.vocabulary(file));
+        String nothing = "{\"type\": \"Sequence\", \"normalizers\": [" + "{\"type\": \"NFC\"},".repeat(100)
+                + "{\"type\": \"NFC\"}]}";
         assertTrue(refusal(with("normalizer", nothing)).contains("more than 64"));
         assertTrue(refusal("[]").contains("no JSON object"));
         assertTrue(refusal("{}").contains("no model"));
@@ -129,7 +135,8 @@ class TokenizerCheckTest {
 
     @Test
     void theLargestIdIsTheVocabularysOrAnAddedTokens() throws Exception {
-        Path file = Files.writeString(folder.resolve("tokenizer.json"), with("added_tokens", "[{\"id\": 7, \"content\": \"x\"}]"));
+        Path file = Files.writeString(
+                folder.resolve("tokenizer.json"), with("added_tokens", "[{\"id\": 7, \"content\": \"x\"}]"));
         assertEquals(8, TokenizerCheck.vocabulary(file));
         Files.writeString(file, with("added_tokens", "[]"));
         assertEquals(2, TokenizerCheck.vocabulary(file));
