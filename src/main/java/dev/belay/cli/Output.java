@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.io.JsonText;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -44,7 +45,7 @@ final class Output {
     /** One line of JSON. */
     static String line(JsonNode node) {
         try {
-            return JSON.writeValueAsString(node);
+            return JsonText.encodable(JSON.writeValueAsString(node));
         } catch (JsonProcessingException e) {
             throw new IllegalStateException(e);
         }
@@ -53,7 +54,7 @@ final class Output {
     /** JSON over several lines, for files that people read. */
     static String pretty(JsonNode node) {
         try {
-            return JSON.writerWithDefaultPrettyPrinter().writeValueAsString(node) + "\n";
+            return JsonText.encodable(JSON.writerWithDefaultPrettyPrinter().writeValueAsString(node)) + "\n";
         } catch (JsonProcessingException e) {
             throw new IllegalStateException(e);
         }

@@ -148,9 +148,15 @@ public record HeadRanking(
         }
         List<Entry> ranking = new ArrayList<>();
         for (JsonNode e : entries) {
-            if (!e.path("layer").canConvertToInt() || !e.path("head").canConvertToInt()) {
-                throw new BelayException(
-                        file + ": entry " + ranking.size() + " of 'ranking' needs integers 'layer' and 'head'");
+            if (!isIndex(e.path("layer")) || !isIndex(e.path("head"))) {
+                throw new BelayException(file + ": entry " + ranking.size()
+                        + " of 'ranking' needs integers 'layer' and 'head' from 0 on");
+            }
+            for (String key : List.of("score", "effect")) {
+                if (e.hasNonNull(key) && !e.get(key).isNumber()) {
+                    throw new BelayException(file + ": entry " + ranking.size() + " of 'ranking' has a '" + key
+                            + "' that is no number: " + e.get(key));
+                }
             }
             ranking.add(new Entry(
                     e.get("layer").intValue(),
@@ -161,11 +167,15 @@ public record HeadRanking(
         return new HeadRanking(
                 json.text("method", "unknown"),
                 json.text("positions", "all"),
-                (int) json.number("layers", 0),
-                (int) json.number("heads", 0),
+                json.whole("layers", 0),
+                json.whole("heads", 0),
                 json.number("base", Double.NaN),
                 new double[0][],
                 List.copyOf(ranking),
                 0);
+    }
+
+    private static boolean isIndex(JsonNode node) {
+        return node.isIntegralNumber() && node.canConvertToInt() && node.intValue() >= 0;
     }
 }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
+import dev.belay.io.JsonText;
 import dev.belay.text.ThinkingMarkers;
 import dev.belay.text.ThinkingSplit;
 import dev.belay.text.Transcript;
@@ -77,7 +78,7 @@ public enum TrainingFormat {
 
     private static String text(Transcript transcript, ObjectNode line) {
         try {
-            return JSON.writeValueAsString(line);
+            return JsonText.encodable(JSON.writeValueAsString(line));
         } catch (JsonProcessingException e) {
             throw new BelayException(
                     "cannot write transcript " + transcript.id() + " as JSON: " + e.getOriginalMessage(), e);

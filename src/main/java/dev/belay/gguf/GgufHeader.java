@@ -21,6 +21,10 @@ final class GgufHeader {
     private static final int LEAST_ENTRY = 13;
 
     private static final int LONGEST_NAME = 200;
+    private static final int LONGEST_TEXT = 1 << 24;
+    /** Elements of all lists: tokens, their types, scores and merges of the largest vocabularies come to a tenth of it. */
+    private static final int MOST_ELEMENTS = 1 << 24;
+
     private static final Pattern PRINTABLE = Pattern.compile("[\\x21-\\x7e]+");
 
     private static final ValueLayout.OfShort SHORT =
@@ -31,6 +35,7 @@ final class GgufHeader {
     private final Path path;
     private final MemorySegment bytes;
     private long at;
+    private long elements;
 
     GgufHeader(Path path, MemorySegment bytes) {
         this.path = path;
@@ -160,6 +165,11 @@ final class GgufHeader {
             throw failure("declares a list of " + Long.toUnsignedString(count) + " in " + key
                     + ", more than it has room for");
         }
+        elements += count;
+        if (elements > MOST_ELEMENTS) {
+            throw failure("has lists of more than " + MOST_ELEMENTS + " elements, up to " + key
+                    + "; no vocabulary needs as many");
+        }
         List<Object> list = new ArrayList<>((int) Math.min(count, 1 << 20));
         for (long i = 0; i < count; i++) {
             list.add(value(type, key, false));
@@ -180,7 +190,10 @@ final class GgufHeader {
 
     private String string(String what) {
         long length = int64();
-        if (length < 0 || length > bytes.byteSize() - at || length > Integer.MAX_VALUE - 8) {
+        if (length > LONGEST_TEXT && length <= bytes.byteSize() - at) {
+            throw failure("has " + length + " bytes for " + what + ", more than " + LONGEST_TEXT);
+        }
+        if (length < 0 || length > bytes.byteSize() - at) {
             throw failure(
                     "declares " + Long.toUnsignedString(length) + " bytes for " + what + ", more than it has room for");
         }

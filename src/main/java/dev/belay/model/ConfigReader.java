@@ -5,8 +5,11 @@ import dev.belay.BelayException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** Reads {@code config.json} as transformers 4 and 5 write it. */
 final class ConfigReader {
@@ -32,6 +35,16 @@ final class ConfigReader {
             "shared_expert_intermediate_size",
             "n_shared_experts");
 
+    /** Far beyond every model, and small enough that no product of sizes overflows. */
+    private static final int MOST_LAYERS = 1 << 12;
+
+    private static final int WIDEST = 1 << 18;
+    private static final int MOST_TOKENS = 1 << 24;
+    private static final int MOST_POSITIONS = 1 << 30;
+
+    /** Texts for which rotary frequencies are tried. */
+    private static final int LONG_TEXT = 1 << 20;
+
     private final JsonFile config;
     private final Family family;
 
@@ -52,10 +65,10 @@ final class ConfigReader {
 
     private ModelConfig read(JsonFile generation) {
         refuseOptions();
-        int heads = config.positive("num_attention_heads", null);
-        int hidden = config.positive("hidden_size", null);
+        int heads = size("num_attention_heads", null, WIDEST);
+        int hidden = size("hidden_size", null, WIDEST);
         int headSize = headSize(heads, hidden);
-        int layers = config.positive("num_hidden_layers", null);
+        int layers = size("num_hidden_layers", null, MOST_LAYERS);
         Experts experts = experts();
         List<LayerKind> kinds = kinds(layers, headSize, experts);
         return new ModelConfig(
@@ -66,8 +79,8 @@ final class ConfigReader {
                 kvHeads(heads),
                 headSize,
                 hidden,
-                config.positive("intermediate_size", null),
-                config.positive("vocab_size", null),
+                size("intermediate_size", null, WIDEST),
+                size("vocab_size", null, MOST_TOKENS),
                 (float) config.positiveNumber("rms_norm_eps", preset("rms_norm_eps", 1e-6)),
                 kinds,
                 kinds.stream().anyMatch(LayerKind::experts) ? experts : null,
@@ -79,6 +92,16 @@ final class ConfigReader {
                 config.text("dtype", config.text("torch_dtype", "unknown")),
                 endTokens(generation),
                 generation == null ? 0 : generation.positive("max_new_tokens", 0));
+    }
+
+    /** A positive integer of at most {@code largest}. */
+    private int size(String key, Integer fallback, int largest) {
+        int size = config.positive(key, fallback);
+        if (size > largest) {
+            throw new BelayException(config.path() + ": '" + key + "' " + size + " is more than " + largest
+                    + ", which no model has; copy the file again");
+        }
+        return size;
     }
 
     private static Family family(JsonFile config) {
@@ -104,7 +127,7 @@ final class ConfigReader {
     }
 
     private int positions() {
-        return config.positive("max_position_embeddings", preset("max_position_embeddings", 2048));
+        return size("max_position_embeddings", preset("max_position_embeddings", 2048), MOST_POSITIONS);
     }
 
     private int kvHeads(int heads) {
@@ -122,7 +145,7 @@ final class ConfigReader {
             throw new BelayException(config.path() + ": 'num_attention_heads' " + heads
                     + " does not divide 'hidden_size' " + hidden + ", and there is no 'head_dim'");
         }
-        int headSize = config.positive("head_dim", preset > 0 ? preset : hidden / heads);
+        int headSize = size("head_dim", preset > 0 ? preset : Math.max(1, hidden / heads), Math.max(1, WIDEST / heads));
         if (headSize % 2 != 0) {
             throw new BelayException(config.path() + ": 'head_dim' " + headSize
                     + " is odd: the rotary embedding turns halves of a head");
@@ -140,27 +163,31 @@ final class ConfigReader {
             return null;
         }
         String count = config.get("num_experts") != null ? "num_experts" : "num_local_experts";
-        int experts = config.positive(count, 128);
+        int experts = size(count, 128, MOST_LAYERS);
         int top = config.positive("num_experts_per_tok", 8);
         if (top > experts) {
             throw new BelayException(
                     config.path() + ": 'num_experts_per_tok' " + top + " is more than '" + count + "' " + experts);
         }
         return new Experts(
-                experts, top, config.positive("moe_intermediate_size", 768), config.flag("norm_topk_prob", false));
+                experts, top, size("moe_intermediate_size", 768, WIDEST), config.flag("norm_topk_prob", false));
     }
 
     private List<LayerKind> kinds(int layers, int headSize, Experts experts) {
         List<String> types = texts("layer_types", layers);
         List<Integer> rotated = family.unrotatedLayers() ? rotated(layers) : null;
-        List<Integer> dense = integers("mlp_only_layers");
+        Set<Integer> dense = new HashSet<>(integers("mlp_only_layers"));
+        Map<String, Rope> ropes = new HashMap<>();
         int step = config.positive("decoder_sparse_step", 1);
         List<LayerKind> kinds = new ArrayList<>();
         for (int l = 0; l < layers; l++) {
             boolean turns = rotated == null || rotated.get(l) != 0;
             boolean mixture = experts != null && !dense.contains(l) && (l + 1) % step == 0;
             String type = types == null ? null : types.get(l);
-            kinds.add(new LayerKind(window(l, type, turns), turns ? rope(type, headSize) : null, mixture));
+            kinds.add(new LayerKind(
+                    window(l, type, turns),
+                    turns ? ropes.computeIfAbsent(String.valueOf(type), _ -> rope(type, headSize)) : null,
+                    mixture));
         }
         checkRopes(kinds);
         return List.copyOf(kinds);
@@ -230,7 +257,23 @@ final class ConfigReader {
         int original = config.positive("original_max_position_embeddings", 0);
         boolean phi = family.partialRotary();
         int pretrained = original == 0 && phi && config.get("rope_parameters") == null ? 4096 : original;
-        return new Rope(theta, size, RopeScaling.of(node, positions(), pretrained, size, config.path()));
+        Rope rope = new Rope(theta, size, RopeScaling.of(node, positions(), pretrained, size, config.path()));
+        checkNumbers(rope);
+        return rope;
+    }
+
+    /** Settings that are numbers each may still give frequencies that are none. */
+    private void checkNumbers(Rope rope) {
+        boolean numbers = Double.isFinite(rope.scaling().magnitude());
+        for (int length : new int[] {1, positions(), positions() + 1, LONG_TEXT}) {
+            for (double f : rope.scaling().frequencies(rope.theta(), rope.size(), length)) {
+                numbers &= f >= 0 && f * LONG_TEXT < Float.MAX_VALUE;
+            }
+        }
+        if (!numbers) {
+            throw new BelayException(config.path() + ": 'rope_theta' " + rope.theta() + " and the rope settings give"
+                    + " frequencies that are no numbers; copy the file again");
+        }
     }
 
     /** Layers that differ in their rotary embedding may not depend on the length of the text: the tables are laid out alike. */
@@ -327,7 +370,7 @@ final class ConfigReader {
         JsonNode node = file.get(key);
         List<Integer> tokens = new ArrayList<>();
         for (JsonNode token : node == null ? List.<JsonNode>of() : node.isArray() ? node : List.of(node)) {
-            if (!token.isIntegralNumber() || !token.canConvertToInt()) {
+            if (!token.isIntegralNumber() || !token.canConvertToInt() || token.intValue() < 0) {
                 throw file.wrong(key, "a token id or a list of them", node);
             }
             tokens.add(token.intValue());

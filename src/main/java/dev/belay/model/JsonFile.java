@@ -85,7 +85,7 @@ public final class JsonFile {
     /** A number, or {@code fallback} if absent. */
     public double number(String key, double fallback) {
         JsonNode value = get(key);
-        if (value != null && !value.isNumber()) {
+        if (value != null && (!value.isNumber() || !Double.isFinite(value.doubleValue()))) {
             throw wrong(key, "a number", value);
         }
         return value == null ? fallback : value.doubleValue();
@@ -97,7 +97,7 @@ public final class JsonFile {
         if (value == null) {
             return fallback;
         }
-        if (!value.isNumber() || !(value.doubleValue() > 0)) {
+        if (!value.isNumber() || !(value.doubleValue() > 0) || !Double.isFinite(value.doubleValue())) {
             throw wrong(key, "a positive number", value);
         }
         return value.doubleValue();

@@ -104,7 +104,7 @@ final class RopeSettings {
         if ((value == null || value.isNull()) && fallback != null) {
             return fallback;
         }
-        if (value == null || !value.isNumber() || !(value.doubleValue() > 0)) {
+        if (value == null || !value.isNumber() || !(value.doubleValue() > 0) || !Double.isFinite(value.doubleValue())) {
             throw new BelayException(file + ": rope settings need a positive number '" + key + "', has " + value);
         }
         return value.doubleValue();

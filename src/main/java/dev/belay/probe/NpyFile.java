@@ -95,7 +95,7 @@ final class NpyFile {
         int wide = 0;
         for (String part : shape.split(",")) {
             if (!part.isBlank()) {
-                long size = part.strip().length() > 9 ? Long.MAX_VALUE : Long.parseLong(part.strip());
+                long size = part.strip().matches("\\d{1,9}") ? Long.parseLong(part.strip()) : Long.MAX_VALUE;
                 wide += size == 1 ? 0 : 1;
                 elements = size > MOST_ELEMENTS ? MOST_ELEMENTS + 1L : elements * size;
             }

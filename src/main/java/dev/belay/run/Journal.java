@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
+import dev.belay.io.JsonText;
 import dev.belay.io.OutputFile;
 import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
@@ -266,7 +267,7 @@ public final class Journal implements AutoCloseable {
 
     private int write(ObjectNode json) {
         try {
-            byte[] line = (JSON.writeValueAsString(json) + "\n").getBytes(StandardCharsets.UTF_8);
+            byte[] line = (JsonText.encodable(JSON.writeValueAsString(json)) + "\n").getBytes(StandardCharsets.UTF_8);
             ByteBuffer bytes = ByteBuffer.wrap(line);
             while (bytes.hasRemaining()) {
                 channel.write(bytes);

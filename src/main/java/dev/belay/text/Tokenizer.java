@@ -3,9 +3,6 @@ package dev.belay.text;
 import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonToken;
 import dev.belay.BelayException;
 import dev.belay.io.OutputFile;
 import java.io.ByteArrayInputStream;
@@ -35,13 +32,14 @@ public final class Tokenizer implements AutoCloseable {
 
     private final HuggingFaceTokenizer tokenizer;
     private final Path file;
-    private int vocabSize = -1;
+    private final int vocabSize;
     private AddedTokens added;
     private HuggingFaceTokenizer literal;
 
-    private Tokenizer(HuggingFaceTokenizer tokenizer, Path file) {
+    private Tokenizer(HuggingFaceTokenizer tokenizer, Path file, int vocabSize) {
         this.tokenizer = tokenizer;
         this.file = file;
+        this.vocabSize = vocabSize;
     }
 
     /**
@@ -56,8 +54,9 @@ public final class Tokenizer implements AutoCloseable {
                     "the model " + modelDir + " has no tokenizer.json: copy the file from where the model"
                             + " comes from, or save it with transformers' PreTrainedTokenizerFast");
         }
+        int vocabSize = TokenizerCheck.vocabulary(file);
         TokenizerLibrary.load();
-        return new Tokenizer(open(file, () -> HuggingFaceTokenizer.newInstance(file, OPTIONS)), file);
+        return new Tokenizer(open(file, () -> HuggingFaceTokenizer.newInstance(file, OPTIONS)), file, vocabSize);
     }
 
     private interface Opening {
@@ -96,11 +95,22 @@ public final class Tokenizer implements AutoCloseable {
         return encode(tokenizer, text);
     }
 
-    private static TokenizedText encode(HuggingFaceTokenizer tokenizer, String text) {
+    /** The library fails for a text that has no tokens, for example without one for unknown words. */
+    private BelayException failure(String what, RuntimeException e) {
+        String reason = String.valueOf(e.getMessage()).lines().findFirst().orElse("unknown reason");
+        return new BelayException(file + " cannot " + what + " (" + reason + ")", e);
+    }
+
+    private TokenizedText encode(HuggingFaceTokenizer tokenizer, String text) {
         if (text.isEmpty()) {
             return TokenizedText.EMPTY;
         }
-        Encoding encoding = tokenizer.encode(wellFormed(text), false, false);
+        Encoding encoding;
+        try {
+            encoding = tokenizer.encode(wellFormed(text), false, false);
+        } catch (RuntimeException e) {
+            throw failure("turn a text into tokens", e);
+        }
         long[] ids = encoding.getIds();
         CharSpan[] spans = encoding.getCharTokenSpans();
         int[] charOf = charOfCodePoint(text);
@@ -231,7 +241,11 @@ public final class Tokenizer implements AutoCloseable {
         for (int i = 0; i < part.length; i++) {
             part[i] = ids[from + i];
         }
-        return part.length == 0 ? "" : tokenizer.decode(part, skipSpecialTokens);
+        try {
+            return part.length == 0 ? "" : tokenizer.decode(part, skipSpecialTokens);
+        } catch (RuntimeException e) {
+            throw failure("turn tokens into text", e);
+        }
     }
 
     /**
@@ -262,45 +276,9 @@ public final class Tokenizer implements AutoCloseable {
         return pieces;
     }
 
-    /**
-     * One more than the largest id, added tokens included. The embedding matrix of the model may have more rows.
-     *
-     * @throws BelayException if tokenizer.json cannot be read any more
-     */
-    public synchronized int vocabSize() {
-        if (vocabSize < 0) {
-            try (JsonParser json = new JsonFactory().createParser(file.toFile())) {
-                vocabSize = largestId(json) + 1;
-            } catch (IOException e) {
-                throw new BelayException("cannot read the vocabulary of " + file + ": " + OutputFile.reason(e), e);
-            }
-        }
+    /** One more than the largest id, added tokens included. The embedding matrix of the model may have more rows. */
+    public int vocabSize() {
         return vocabSize;
-    }
-
-    /** Reads model.vocab (an object from token to id, or a list in the order of the ids) and the ids of added_tokens. */
-    private static int largestId(JsonParser json) throws IOException {
-        int largest = -1;
-        for (JsonToken token = json.nextToken(); token != null; token = json.nextToken()) {
-            String path = json.getParsingContext().pathAsPointer().toString();
-            if (token == JsonToken.VALUE_NUMBER_INT && path.matches("/added_tokens/\\d+/id")) {
-                largest = Math.max(largest, json.getIntValue());
-            } else if (token == JsonToken.START_OBJECT && path.equals("/model/vocab")) {
-                while (json.nextToken() != JsonToken.END_OBJECT) {
-                    largest = json.currentToken() == JsonToken.VALUE_NUMBER_INT
-                            ? Math.max(largest, json.getIntValue())
-                            : largest;
-                }
-            } else if (token == JsonToken.START_ARRAY && path.equals("/model/vocab")) {
-                for (int id = 0; json.nextToken() != JsonToken.END_ARRAY; id++) {
-                    json.skipChildren();
-                    largest = Math.max(largest, id);
-                }
-            } else if (token == JsonToken.START_ARRAY && path.equals("/model/merges")) {
-                json.skipChildren();
-            }
-        }
-        return largest;
     }
 
     @Override

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.cfg.JsonNodeFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
+import dev.belay.io.JsonText;
 import dev.belay.io.OutputFile;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -87,7 +88,7 @@ public final class Transcripts {
             node = fields;
         }
         try {
-            return JSON.writeValueAsString(node);
+            return JsonText.encodable(JSON.writeValueAsString(node));
         } catch (JsonProcessingException e) {
             throw new BelayException(
                     "cannot write transcript " + transcript.id() + " as JSON: " + e.getOriginalMessage(), e);

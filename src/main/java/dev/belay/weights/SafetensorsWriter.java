@@ -2,6 +2,7 @@ package dev.belay.weights;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
+import dev.belay.io.JsonText;
 import dev.belay.io.OutputFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -258,7 +259,7 @@ public final class SafetensorsWriter implements AutoCloseable {
                 entry.putArray("data_offsets").add(begin).add(end);
                 begin = end;
             }
-            byte[] text = json.toString().getBytes(StandardCharsets.UTF_8);
+            byte[] text = JsonText.encodable(json.toString()).getBytes(StandardCharsets.UTF_8);
             int padded = Math.ceilDiv(text.length, 8) * 8;
             byte[] header = new byte[SafetensorsHeader.LENGTH_BYTES + padded];
             Arrays.fill(header, (byte) ' ');

@@ -110,7 +110,7 @@ class BadInputTest {
             value = {
                 "{\"ranking\": [{\"layer\": 3, \"head\": 0}]} | there is no head 0 in layer 3: the model has layers 0 to 2",
                 "{\"ranking\": [{\"layer\": 0, \"head\": 4}]} | there is no head 4 in layer 0",
-                "{\"ranking\": [{\"layer\": -1, \"head\": 0}]} | there is no head 0 in layer -1",
+                "{\"ranking\": [{\"layer\": -1, \"head\": 0}]} | entry 0 of 'ranking' needs integers 'layer' and 'head' from 0 on",
                 "{\"ranking\": [{\"layer\": 0}]} | entry 0 of 'ranking' needs integers 'layer' and 'head'",
                 "{\"ranking\": [{\"layer\": \"0\", \"head\": 0}]} | needs integers 'layer' and 'head'",
                 "{\"ranking\": []} | has no 'ranking' array of heads",
