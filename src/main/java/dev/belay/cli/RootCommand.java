@@ -66,6 +66,7 @@ final class RootCommand implements Runnable {
                 ConvertCommand.class,
                 SelectCommand.class,
                 CaptureCommand.class,
+                ExportCommand.class,
                 MergeCommand.class,
                 VerifyCommand.class,
                 BenchCommand.class,

@@ -5,6 +5,7 @@ import dev.belay.cliff.RefusalTrace;
 import dev.belay.io.OutputFile;
 import dev.belay.probe.LinearProbe;
 import dev.belay.run.Run;
+import dev.belay.text.Tokenizer;
 import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
 import java.nio.file.Path;
@@ -58,7 +59,7 @@ final class TraceCommand implements Callable<Integer> {
             try (OutputFile lines = OutputFile.create(output)) {
                 tracing.run(session, loaded, transcripts, "tracing", run, some -> {
                     traces.addAll(some);
-                    write(lines, some);
+                    write(lines, session.tokenizer(), some);
                 });
                 lines.commit();
             }
@@ -68,23 +69,25 @@ final class TraceCommand implements Callable<Integer> {
         return 0;
     }
 
-    static void write(Path file, List<RefusalTrace> traces) {
+    static void write(Path file, Tokenizer tokenizer, List<RefusalTrace> traces) {
         try (OutputFile lines = OutputFile.create(file)) {
-            write(lines, traces);
+            write(lines, tokenizer, traces);
             lines.commit();
         }
     }
 
-    private static void write(OutputFile lines, List<RefusalTrace> traces) {
+    private static void write(OutputFile lines, Tokenizer tokenizer, List<RefusalTrace> traces) {
         for (RefusalTrace trace : traces) {
-            lines.writeLine(Output.line(json(trace)));
+            lines.writeLine(Output.line(json(trace, tokenizer)));
         }
     }
 
-    private static ObjectNode json(RefusalTrace trace) {
+    private static ObjectNode json(RefusalTrace trace, Tokenizer tokenizer) {
         ObjectNode json = Output.object();
-        json.put("id", trace.id()).put("tokens", trace.tokens());
+        json.put("id", trace.id()).put("tokens", trace.ids().length);
         Output.put(json, "thinking", new int[] {trace.thinkingStart(), trace.thinkingEnd()});
+        Output.put(json, "token_ids", trace.ids());
+        tokenizer.pieces(trace.ids()).forEach(json.putArray("token_texts")::add);
         Output.put(json, "scores", trace.scores());
         Output.put(json, "plateau", trace.plateau());
         Output.put(json, "final", trace.finalScore());

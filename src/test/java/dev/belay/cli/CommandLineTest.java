@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Command lines that cannot be understood, help and versions: nothing here opens a model. */
 class CommandLineTest {
     private static final String COMMANDS =
-            "demo,doctor,info,probe,trace,heads,ablate,generate,judge,select,capture,verify";
+            "demo,doctor,info,probe,trace,heads,ablate,generate,judge,select,capture,export,verify";
 
     @Test
     void withoutACommandHelpIsShown() {
@@ -51,6 +51,9 @@ class CommandLineTest {
                 "judge",
                 "select",
                 "capture",
+                "export trace",
+                "export capture",
+                "export probe",
                 "verify"
             })
     void everyCommandHasHelpAndTheVersion(String command) {
