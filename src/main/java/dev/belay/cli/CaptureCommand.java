@@ -93,7 +93,8 @@ final class CaptureCommand implements Callable<Integer> {
                 out.shard(output, count[0]);
                 return 0;
             }
-            long vectors = (long) chosen.size() * inputs.stream().mapToInt(this::vectors).sum();
+            long vectors = (long) chosen.size()
+                    * inputs.stream().mapToInt(this::vectors).sum();
             write(session, inputs, run);
             run.finish();
             out.say(

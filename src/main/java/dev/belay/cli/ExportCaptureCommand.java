@@ -42,9 +42,12 @@ final class ExportCaptureCommand implements Callable<Integer> {
         ExportCommand.format(as, output, List.of("npy"));
         OutputFile.check(output);
         try (CaptureExport export = new CaptureExport(file)) {
-            if (layer == null && export.layers().size() > 1 || layer != null && !export.layers().contains(layer)) {
+            if (layer == null && export.layers().size() > 1
+                    || layer != null && !export.layers().contains(layer)) {
                 throw new UsageException(file + " has the layers "
-                        + String.join(", ", export.layers().stream().map(String::valueOf).toList())
+                        + String.join(
+                                ", ",
+                                export.layers().stream().map(String::valueOf).toList())
                         + ": say which with --layer");
             }
             int chosen = layer == null ? export.layers().first() : layer;

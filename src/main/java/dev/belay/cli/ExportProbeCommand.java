@@ -102,20 +102,24 @@ final class ExportProbeCommand implements Callable<Integer> {
             }
         }
         if (states.isEmpty() || states.first() < ControlVector.FIRST_STATE) {
-            throw new UsageException("llama.cpp cannot change the embeddings and the output of the first layer, H[0] and "
-                    + "H[1]: name others with --layers");
+            throw new UsageException(
+                    "llama.cpp cannot change the embeddings and the output of the first layer, H[0] and "
+                            + "H[1]: name others with --layers");
         }
         return states;
     }
 
     private void report(LinearProbe probe, SortedSet<Integer> states, boolean alone) {
         if (alone) {
-            out.note("without --model H[" + states.first() + "] is taken for the output of a layer; if it is the state after "
+            out.note("without --model H[" + states.first()
+                    + "] is taken for the output of a layer; if it is the state after "
                     + "the final norm, say --model");
         }
         out.say(
                 "a direction of width %d and length %.4g for %s",
-                probe.width(), Math.abs(scale), String.join(" ", states.stream().map(i -> "H[" + i + "]").toList()));
+                probe.width(),
+                Math.abs(scale),
+                String.join(" ", states.stream().map(i -> "H[" + i + "]").toList()));
         out.say("written to %s", output);
         ObjectNode json = Output.object();
         json.put("output", output.toString()).put("width", probe.width()).put("length", Math.abs(scale));

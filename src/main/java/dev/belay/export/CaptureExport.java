@@ -64,7 +64,8 @@ public final class CaptureExport implements AutoCloseable {
         try {
             return JSON.readTree(file.metadata().getOrDefault("rows", "null"));
         } catch (JsonProcessingException e) {
-            throw new BelayException(file.path() + ": its metadata entry rows is no JSON; make it with belay capture", e);
+            throw new BelayException(
+                    file.path() + ": its metadata entry rows is no JSON; make it with belay capture", e);
         }
     }
 
@@ -93,7 +94,8 @@ public final class CaptureExport implements AutoCloseable {
         NpySet names = new NpySet(target);
         boolean one = file.has("hidden." + layer);
         int tensors = one ? 1 : texts();
-        long[] shape = file.tensor(one ? "hidden." + layer : "0.hidden." + layer).shape();
+        long[] shape =
+                file.tensor(one ? "hidden." + layer : "0.hidden." + layer).shape();
         long width = shape[shape.length - 1];
         try (NpyWriter states = new NpyWriter(target, TensorType.F32, vectors(), width);
                 NpyWriter starts = new NpyWriter(names.beside(TokenTable.OFFSETS), TensorType.I64, offsets.length);
@@ -142,8 +144,7 @@ public final class CaptureExport implements AutoCloseable {
             for (long i = offsets[t]; i < offsets[t + 1]; i++) {
                 long from = whole(TokenTable.TEXT_OFFSETS, i);
                 long bytes = whole(TokenTable.TEXT_OFFSETS, i + 1) - from;
-                texts.add(new String(
-                        text.asSlice(from, bytes).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8));
+                texts.add(new String(text.asSlice(from, bytes).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8));
             }
         }
         return row;

@@ -105,7 +105,8 @@ public final class TraceFile {
     private static JsonNode array(ObjectNode line, String key, String place) {
         JsonNode value = line.path(key);
         if (!value.isArray()) {
-            throw new BelayException(place + " has no array '" + key + "'; is this a file of this version's belay trace?");
+            throw new BelayException(
+                    place + " has no array '" + key + "'; is this a file of this version's belay trace?");
         }
         return value;
     }

@@ -26,8 +26,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** {@code belay export}, by the bytes that the formats' definitions ask for. */
 class ExportCommandTest {
-    private static final String TRACES =
-            """
+    private static final String TRACES = """
             {"id":"a","tokens":3,"thinking":[1,2],"token_ids":[5,6,7],"token_texts":["=1+1","é, \\"x\\"","\\n"],\
             "scores":[0.25,1.0E-5,0.5],"plateau":1.0E-5,"final":0.5,"misalignment":-0.49999}
             {"id":"-b","tokens":2,"thinking":[2,2],"token_ids":[8,9],"token_texts":["","ok"],\
@@ -47,8 +46,7 @@ class ExportCommandTest {
         JsonNode json = Cli.run("export trace ? -o ? --json", traces(), file).json();
         assertEquals(List.of("output", "format", "transcripts", "tokens", "longest"), Cli.keys(json));
         assertEquals(5, json.get("tokens").asInt());
-        assertEquals(
-                """
+        assertEquals("""
                 transcript,position,part,token_id,token,score\r
                 a,0,prompt,5,'=1+1,0.25\r
                 a,1,thinking,6,"é, ""x\""",1.0E-5\r
@@ -56,15 +54,13 @@ class ExportCommandTest {
                 ",0.5\r
                 '-b,0,prompt,8,,\r
                 '-b,1,prompt,9,ok,0.75\r
-                """,
-                Cli.text(file));
+                """, Cli.text(file));
     }
 
     /** The header as numpy.lib.format defines it, and the numbers behind it. */
     private static ByteBuffer npy(Path file, String header) {
         byte[] bytes = Cli.bytes(file);
-        assertArrayEquals(
-                new byte[] {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, 118, 0}, Arrays.copyOf(bytes, 10));
+        assertArrayEquals(new byte[] {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, 118, 0}, Arrays.copyOf(bytes, 10));
         String text = new String(bytes, 10, 118, StandardCharsets.US_ASCII);
         assertEquals(header, text.stripTrailing());
         assertTrue(text.endsWith(" \n"));
@@ -74,8 +70,7 @@ class ExportCommandTest {
     @Test
     void npyIsFilledUpWithNaN() {
         Cli.run("export trace ? -o ?", traces(), folder.resolve("t.npy")).ok();
-        ByteBuffer scores =
-                npy(folder.resolve("t.npy"), "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }");
+        ByteBuffer scores = npy(folder.resolve("t.npy"), "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }");
         double[] values = new double[6];
         scores.asDoubleBuffer().get(values);
         assertArrayEquals(new double[] {0.25, 1e-5, 0.5, Double.NaN, 0.75, Double.NaN}, values);
@@ -88,7 +83,8 @@ class ExportCommandTest {
         assertEquals(24, ids.remaining());
         List<JsonNode> rows = Cli.lines(folder.resolve("t.rows.jsonl"));
         assertEquals(
-                Cli.parse("{\"id\":\"a\",\"tokens\":3,\"thinking\":[1,2],\"token_texts\":[\"=1+1\",\"é, \\\"x\\\"\",\"\\n\"]}"),
+                Cli.parse(
+                        "{\"id\":\"a\",\"tokens\":3,\"thinking\":[1,2],\"token_texts\":[\"=1+1\",\"é, \\\"x\\\"\",\"\\n\"]}"),
                 rows.getFirst());
         assertEquals("-b", rows.get(1).get("id").asText());
         assertEquals(2, rows.size());
@@ -161,7 +157,8 @@ class ExportCommandTest {
     void linesThatAreNoTraces(String line, String message) {
         Path file = Cli.write(folder.resolve("bad.jsonl"), line + "\n");
         for (String as : List.of("csv", "npy", "safetensors")) {
-            Cli.run("export trace ? --as ? -o ?", file, as, folder.resolve("out")).failed(1, file.toString(), message);
+            Cli.run("export trace ? --as ? -o ?", file, as, folder.resolve("out"))
+                    .failed(1, file.toString(), message);
         }
         assertEquals(List.of("bad.jsonl"), Cli.names(folder));
     }
@@ -169,7 +166,8 @@ class ExportCommandTest {
     @Test
     void formatsThatThereAreNot() {
         Cli.run("export").failed(2, "say trace, capture or probe");
-        Cli.run("export trace t.jsonl -o x").failed(2, "the ending of x is no format: use one of csv, npy, safetensors");
+        Cli.run("export trace t.jsonl -o x")
+                .failed(2, "the ending of x is no format: use one of csv, npy, safetensors");
         Cli.run("export trace t.jsonl --as xls -o x").failed(2, "unknown format 'xls'");
         Cli.run("export trace ? -o ?", Cli.write(folder.resolve("e.jsonl"), ""), folder.resolve("e.csv"))
                 .failed(1, "no traces in");
@@ -200,8 +198,8 @@ class ExportCommandTest {
                 assertArrayEquals(expected, actual);
             }
             assertFalse(array.hasRemaining());
-            ByteBuffer starts = npy(
-                    folder.resolve("c.offsets.npy"), "{'descr': '<i8', 'fortran_order': False, 'shape': (4,), }");
+            ByteBuffer starts =
+                    npy(folder.resolve("c.offsets.npy"), "{'descr': '<i8', 'fortran_order': False, 'shape': (4,), }");
             long[] values = new long[4];
             starts.asLongBuffer().get(values);
             assertArrayEquals(offsets, values);
@@ -244,9 +242,13 @@ class ExportCommandTest {
         Path probe = folder.resolve("p.safetensors");
         new LinearProbe(new float[] {3, 0, -4}, 1, 2, Map.of()).save(probe);
         Path file = folder.resolve("v.gguf");
-        Cli.run("export probe ? --as gguf --scale 10 -o ?", probe, file).okWithNote("H[2] is taken for the output of a layer");
+        Cli.run("export probe ? --as gguf --scale 10 -o ?", probe, file)
+                .okWithNote("H[2] is taken for the output of a layer");
         ByteBuffer expected = ByteBuffer.allocate(1 << 10).order(ByteOrder.LITTLE_ENDIAN);
-        expected.put("GGUF".getBytes(StandardCharsets.US_ASCII)).putInt(3).putLong(1).putLong(3);
+        expected.put("GGUF".getBytes(StandardCharsets.US_ASCII))
+                .putInt(3)
+                .putLong(1)
+                .putLong(3);
         string(expected, "general.architecture");
         expected.putInt(8);
         string(expected, "controlvector");
@@ -281,7 +283,11 @@ class ExportCommandTest {
         assertTrue(names.contains("direction.1\1") && names.contains("direction.2\1"), names);
         assertFalse(names.contains("direction.0\1") || names.contains("direction.3\1"), names);
         float[] written = new float[64];
-        ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).position(bytes.length - 256).asFloatBuffer().get(written);
+        ByteBuffer.wrap(bytes)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .position(bytes.length - 256)
+                .asFloatBuffer()
+                .get(written);
         try (SafetensorsModel model = SafetensorsModel.open(Cli.LLAMA)) {
             float[] norm = model.floats("model.norm.weight");
             double squares = 0;
