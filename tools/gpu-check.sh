@@ -22,7 +22,7 @@ done
 die() { echo "gpu-check: $1" >&2; exit 1; }
 
 if [ -x "$root/runtime/bin/java" ]; then
-  [ -d "$root/tests" ] || die "this bundle is without tests: make it with tools/bundle --with-tests"
+  [ -d "$root/tests" ] || die "this bundle is without tests: unpack the archive named -tests here, too (tools/bundle --with-tests makes it)"
   java=$root/runtime/bin/java golden=$root/golden/families
   classes=$root/tests/classes libraries=$root/tests/lib soft=$root/tests/softcuda
   path=$classes:$root/belay.jar

@@ -3,6 +3,7 @@ package dev.belay.cli;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.export.TokenTable;
 import dev.belay.forward.ForwardPass;
 import dev.belay.forward.TextRunner;
 import dev.belay.hooks.ActivationRecorder;
@@ -12,18 +13,19 @@ import dev.belay.io.OutputFile;
 import dev.belay.run.Run;
 import dev.belay.text.ThinkingMarkers;
 import dev.belay.weights.SafetensorsWriter;
+import dev.belay.weights.TensorType;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.function.BiConsumer;
 import picocli.CommandLine.ArgGroup;
@@ -35,7 +37,7 @@ import picocli.CommandLine.Option;
 @Command(
         name = "capture",
         mixinStandardHelpOptions = true,
-        description = "Writes hidden states H[i] of texts to a safetensors file.",
+        description = "Writes hidden states H[i] of texts, and their tokens, to a safetensors file.",
         footer = {
             "",
             "Example: belay capture models/tiny-cliff --data models/tiny-cliff/data/attacks.jsonl --layers all \\",
@@ -83,27 +85,23 @@ final class CaptureCommand implements Callable<Integer> {
             throw new UsageException(
                     "with --thinking-markers none there are no closing positions: use --positions last, thinking or all");
         }
-        Set<Integer> chosen = chosenLayers(options.config().layers());
+        Set<Integer> chosen = LayerList.parse(layers, options.config().layers());
         OutputFile.check(output);
         input.read();
         try (Session session = input.open(options);
                 Run run = runs.open(session, output)) {
             List<InputOptions.Input> inputs = input.probeInputs(session);
-            Map<Integer, List<float[]>> states = new LinkedHashMap<>();
-            chosen.forEach(i -> states.put(i, new ArrayList<>()));
-            run(session, inputs, run, (i, values) -> states.get(i).add(values));
             if (run.partOnly()) {
+                int[] count = {0};
+                run(session, inputs, run, (text, states) -> count[0]++);
                 run.finish();
-                out.shard(output, states.values().iterator().next().size());
+                out.shard(output, count[0]);
                 return 0;
             }
-            write(session, inputs, states);
+            long vectors = (long) chosen.size()
+                    * inputs.stream().mapToInt(this::vectors).sum();
+            write(session, inputs, run);
             run.finish();
-            long vectors = states.values().stream()
-                            .flatMap(List::stream)
-                            .mapToLong(s -> s.length)
-                            .sum()
-                    / session.config().hidden();
             out.say(
                     "%d texts, positions %s, layers %s: %d hidden states of width %d",
                     inputs.size(),
@@ -120,10 +118,10 @@ final class CaptureCommand implements Callable<Integer> {
         return 0;
     }
 
-    /** Runs the texts; {@code sink} gets the states of each text in order, layer by layer. */
-    private void run(Session session, List<InputOptions.Input> inputs, Run run, BiConsumer<Integer, float[]> sink) {
+    /** Runs the texts; {@code sink} gets the number of each text, in order, and its states layer by layer. */
+    private void run(Session session, List<InputOptions.Input> inputs, Run run, BiConsumer<Integer, JsonNode> sink) {
         List<TextRunner.Text> texts = InputOptions.texts(inputs);
-        Set<Integer> chosen = chosenLayers(session.config().layers());
+        Set<Integer> chosen = LayerList.parse(layers, session.config().layers());
         ForwardPass forward = session.forward();
         try (Progress progress = new Progress("capturing", texts.size())) {
             run.stage(
@@ -131,11 +129,8 @@ final class CaptureCommand implements Callable<Integer> {
                     TextBatches.of(inputs, i -> texts.get(i).ids().length, forward),
                     (from, end) -> states(forward, texts.subList(from, end), chosen),
                     (from, end, value) -> {
-                        for (JsonNode text : value) {
-                            int next = 0;
-                            for (int i : chosen) {
-                                sink.accept(i, floats(text.get(next++)));
-                            }
+                        for (int t = from; t < end; t++) {
+                            sink.accept(t, value.get(t - from));
                         }
                         progress.at(end);
                     });
@@ -164,53 +159,59 @@ final class CaptureCommand implements Callable<Integer> {
         return all;
     }
 
-    private static float[] floats(JsonNode states) {
-        try {
-            ByteBuffer bytes = ByteBuffer.wrap(states.binaryValue()).order(ByteOrder.LITTLE_ENDIAN);
-            float[] values = new float[bytes.remaining() / Float.BYTES];
-            bytes.asFloatBuffer().get(values);
-            return values;
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+    private boolean takes(TextRunner.Text text, int position) {
+        return position >= first(text.span()) && position < end(text.span());
     }
 
-    private boolean takes(TextRunner.Text text, int position) {
-        TextSpan span = text.span();
+    /** The first position whose state is written. */
+    private int first(TextSpan span) {
         return switch (positions) {
-            case "last" -> position == span.length() - 1;
-            case "closing" -> position >= span.closingStart();
-            case "thinking" -> position >= span.thinkingStart() && position < span.closingStart();
-            default -> true;
+            case "last" -> span.length() - 1;
+            case "closing" -> span.closingStart();
+            case "thinking" -> span.thinkingStart();
+            default -> 0;
         };
     }
 
-    private Set<Integer> chosenLayers(int count) {
-        Set<Integer> chosen = new TreeSet<>();
-        for (String part : layers.split(",", -1)) {
-            switch (part.trim()) {
-                case "all" -> {
-                    for (int i = 0; i <= count; i++) {
-                        chosen.add(i);
-                    }
+    /** One past the last. */
+    private int end(TextSpan span) {
+        return positions.equals("thinking") ? span.closingStart() : span.length();
+    }
+
+    private int vectors(InputOptions.Input text) {
+        TextSpan span = text.text().span();
+        return end(span) - first(span);
+    }
+
+    /** Runs the texts and writes their states as they come. */
+    private void write(Session session, List<InputOptions.Input> inputs, Run run) {
+        Set<Integer> chosen = LayerList.parse(layers, session.config().layers());
+        boolean withText = input.data != null;
+        try (SafetensorsWriter file = declaration(session, inputs, chosen).open()) {
+            TokenTable tokens = TokenTable.begin(file, withText);
+            BiConsumer<Integer, JsonNode> sink = (t, states) -> {
+                int next = 0;
+                for (int i : chosen) {
+                    file.write(name(t, i), bytes(states.get(next++)));
                 }
-                case "last" -> chosen.add(count);
-                default -> chosen.add(layer(part.trim(), count));
+                InputOptions.Input text = inputs.get(t);
+                int from = first(text.text().span());
+                int to = end(text.text().span());
+                tokens.add(
+                        Arrays.copyOfRange(text.text().ids(), from, to), from, withText ? texts(session, text) : null);
+            };
+            try {
+                run(session, inputs, run, sink);
+            } catch (RuntimeException | Error e) {
+                // What is done is in the run's journal.
+                file.abandon();
+                throw e;
             }
         }
-        return chosen;
     }
 
-    private static int layer(String text, int count) {
-        if (!text.matches("[0-9]{1,6}") || Integer.parseInt(text) > count) {
-            throw new UsageException("--layers: '" + text + "' is not last, all or a number from 0 to " + count
-                    + " (0 = embeddings, " + count + " = after the final norm)");
-        }
-        return Integer.parseInt(text);
-    }
-
-    private void write(Session session, List<InputOptions.Input> inputs, Map<Integer, List<float[]>> states) {
-        int width = session.config().hidden();
+    private SafetensorsWriter.Declaration declaration(
+            Session session, List<InputOptions.Input> inputs, Set<Integer> chosen) {
         Map<String, String> metadata = new LinkedHashMap<>();
         ArrayNode ids = Output.object().putArray("rows");
         inputs.forEach(i -> ids.add(i.id()));
@@ -219,21 +220,42 @@ final class CaptureCommand implements Callable<Integer> {
         metadata.put("dtype", session.device().dtype().label());
         metadata.put("model", session.fingerprint());
         SafetensorsWriter.Declaration file = SafetensorsWriter.to(output).metadata(metadata);
-        for (int i : states.keySet()) {
+        int width = session.config().hidden();
+        for (int i : chosen) {
             if (positions.equals("last")) {
-                float[] all = new float[inputs.size() * width];
-                for (int t = 0; t < inputs.size(); t++) {
-                    System.arraycopy(states.get(i).get(t), 0, all, t * width, width);
-                }
-                file.floats("hidden." + i, all, inputs.size(), width);
+                file.tensor(name(0, i), TensorType.F32, inputs.size(), width);
                 continue;
             }
             for (int t = 0; t < inputs.size(); t++) {
-                float[] values = states.get(i).get(t);
-                file.floats(t + ".hidden." + i, values, values.length / width, width);
+                file.tensor(name(t, i), TensorType.F32, vectors(inputs.get(t)), width);
             }
         }
-        file.save();
+        long tokens = inputs.stream().mapToLong(this::vectors).sum();
+        long textBytes = input.data == null
+                ? -1
+                : inputs.stream()
+                        .mapToLong(text -> TokenTable.bytes(texts(session, text)))
+                        .sum();
+        TokenTable.declare(file, inputs.size(), tokens, textBytes);
+        return file;
+    }
+
+    /** The tensor with the states H[i] of text t. */
+    private String name(int t, int i) {
+        return positions.equals("last") ? "hidden." + i : t + ".hidden." + i;
+    }
+
+    private List<String> texts(Session session, InputOptions.Input text) {
+        TextSpan span = text.text().span();
+        return session.tokenizer().pieces(text.text().ids()).subList(first(span), end(span));
+    }
+
+    private static MemorySegment bytes(JsonNode states) {
+        try {
+            return MemorySegment.ofArray(states.binaryValue());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static String names(Set<Integer> chosen) {

@@ -116,7 +116,7 @@ final class DemoRun {
         try (var _ = manifest.timings().phase("trace_attacks")) {
             List<RefusalTrace> traces = scorer.traces(texts, Plateau.MAX, n -> {});
             Path file = folder.resolve("traces.jsonl");
-            TraceCommand.write(file, traces);
+            TraceCommand.write(file, session.tokenizer(), traces);
             manifest.artifact(file);
             report.traces(texts, attacks, traces);
             double plateau = TraceCommand.mean(traces, RefusalTrace::plateau);

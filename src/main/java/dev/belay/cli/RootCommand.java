@@ -86,6 +86,7 @@ final class RootCommand implements Runnable {
                 ConvertCommand.class,
                 SelectCommand.class,
                 CaptureCommand.class,
+                ExportCommand.class,
                 MergeCommand.class,
                 VerifyCommand.class,
                 BenchCommand.class,

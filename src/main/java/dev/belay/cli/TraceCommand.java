@@ -5,6 +5,7 @@ import dev.belay.cliff.RefusalTrace;
 import dev.belay.io.OutputFile;
 import dev.belay.probe.LinearProbe;
 import dev.belay.run.Run;
+import dev.belay.text.Tokenizer;
 import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
 import java.nio.file.Path;
@@ -68,7 +69,7 @@ final class TraceCommand implements Callable<Integer> {
             try (OutputFile lines = OutputFile.create(output)) {
                 tracing.run(session, loaded, files, transcripts, "traces", "tracing", run, some -> {
                     traces.addAll(some);
-                    some.forEach(trace -> lines.writeLine(Output.line(json(trace))));
+                    some.forEach(trace -> lines.writeLine(Output.line(json(session.tokenizer(), trace))));
                 });
                 lines.commit();
             }
@@ -78,18 +79,18 @@ final class TraceCommand implements Callable<Integer> {
         return 0;
     }
 
-    static void write(Path file, List<RefusalTrace> traces) {
+    static void write(Path file, Tokenizer tokenizer, List<RefusalTrace> traces) {
         try (OutputFile lines = OutputFile.create(file)) {
             for (RefusalTrace trace : traces) {
-                lines.writeLine(Output.line(scores(place(trace), trace)));
+                lines.writeLine(Output.line(scores(place(tokenizer, trace), trace)));
             }
             lines.commit();
         }
     }
 
     /** The record of a transcript: with several probes the scores of each under its name. */
-    private ObjectNode json(List<RefusalTrace> traces) {
-        ObjectNode json = place(traces.getFirst());
+    private ObjectNode json(Tokenizer tokenizer, List<RefusalTrace> traces) {
+        ObjectNode json = place(tokenizer, traces.getFirst());
         if (traces.size() == 1) {
             return scores(json, traces.getFirst());
         }
@@ -100,10 +101,12 @@ final class TraceCommand implements Callable<Integer> {
         return json;
     }
 
-    private static ObjectNode place(RefusalTrace trace) {
+    private static ObjectNode place(Tokenizer tokenizer, RefusalTrace trace) {
         ObjectNode json = Output.object();
-        json.put("id", trace.id()).put("tokens", trace.tokens());
+        json.put("id", trace.id()).put("tokens", trace.ids().length);
         Output.put(json, "thinking", new int[] {trace.thinkingStart(), trace.thinkingEnd()});
+        Output.put(json, "token_ids", trace.ids());
+        tokenizer.pieces(trace.ids()).forEach(json.putArray("token_texts")::add);
         return json;
     }
 

@@ -6,7 +6,7 @@ import dev.belay.text.ProbeText;
  * The refusal score along one transcript.
  *
  * @param id id of the transcript
- * @param tokens number of tokens of its probe text
+ * @param ids token ids of its probe text
  * @param thinkingStart first thinking position
  * @param thinkingEnd one past the last thinking position; the closing tokens follow
  * @param scores p_t at every position
@@ -14,12 +14,12 @@ import dev.belay.text.ProbeText;
  * @param finalScore p at the last position
  */
 public record RefusalTrace(
-        String id, int tokens, int thinkingStart, int thinkingEnd, double[] scores, double plateau, double finalScore) {
+        String id, int[] ids, int thinkingStart, int thinkingEnd, double[] scores, double plateau, double finalScore) {
     /** The trace of a text with score p_t at each of its positions. */
     public static RefusalTrace of(ProbeText p, double[] scores, Plateau plateau) {
         double height = plateau.of(scores, p.thinkingStart(), p.thinkingEnd());
         return new RefusalTrace(
-                p.id(), scores.length, p.thinkingStart(), p.thinkingEnd(), scores, height, scores[scores.length - 1]);
+                p.id(), p.ids(), p.thinkingStart(), p.thinkingEnd(), scores, height, scores[scores.length - 1]);
     }
 
     /** The cliff: plateau − final score; NaN if there is no thinking. */

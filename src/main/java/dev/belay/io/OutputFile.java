@@ -191,6 +191,18 @@ public final class OutputFile implements AutoCloseable {
         return failed ? e : new BelayException(e.getMessage() + kept(), e);
     }
 
+    /** Closes the file and removes what was written. */
+    public void discard() {
+        failed = true;
+        try (channel) {
+            if (!committed && !partial.equals(place)) {
+                Files.deleteIfExists(partial);
+            }
+        } catch (IOException e) {
+            throw failure(e);
+        }
+    }
+
     private String kept() {
         try {
             boolean some = !partial.equals(place) && Files.size(partial) > 0;

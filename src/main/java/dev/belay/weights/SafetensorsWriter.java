@@ -65,6 +65,14 @@ public final class SafetensorsWriter implements AutoCloseable {
         writeChunks(name, data.length, (chunk, i, source) -> TensorValues.putFloat(chunk, type, i, data[source]));
     }
 
+    /** Writes the next elements of an F64 tensor. */
+    public void write(String name, double[] data) {
+        if (declared(name).type() != TensorType.F64) {
+            throw new IllegalArgumentException(declared(name) + " is not F64");
+        }
+        writeChunks(name, data.length, (chunk, i, source) -> chunk.set(TensorValues.F64, 8L * i, data[source]));
+    }
+
     /** Writes the next elements of an I64 or I32 tensor. */
     public void write(String name, int[] data) {
         TensorType type = declared(name).type();
@@ -132,6 +140,12 @@ public final class SafetensorsWriter implements AutoCloseable {
             failed = true;
             throw out.failure(e);
         }
+    }
+
+    /** Removes what was written; {@link #close} does nothing then. */
+    public void abandon() {
+        closed = true;
+        out.discard();
     }
 
     /**

@@ -127,7 +127,17 @@ class ProbeCommandsTest {
             JsonNode expected = attacks.get(i);
             String id = expected.get("id").asText();
             assertEquals(
-                    List.of("id", "tokens", "thinking", "scores", "plateau", "final", "misalignment"), Cli.keys(line));
+                    List.of(
+                            "id",
+                            "tokens",
+                            "thinking",
+                            "token_ids",
+                            "token_texts",
+                            "scores",
+                            "plateau",
+                            "final",
+                            "misalignment"),
+                    Cli.keys(line));
             assertEquals(id, line.get("id").asText());
             assertEquals(expected.get("tokens"), line.get("tokens"));
             assertEquals(expected.get("tokens").asInt(), line.get("scores").size());

@@ -1,19 +1,25 @@
 package dev.belay.gguf;
 
+import dev.belay.BelayException;
+import dev.belay.io.OutputFile;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Writes GGUF files of version 3. */
+/**
+ * Writes GGUF files of version 3, little-endian, from what fits into memory. The data of every tensor, the last one too, is filled up to
+ * the alignment, as llama.cpp reads it so.
+ */
 final class GgufWriter {
+    private static final int ALIGNMENT = 32;
+
     private final Map<String, Object> metadata = new LinkedHashMap<>();
     private final List<Entry> tensors = new ArrayList<>();
 
@@ -34,6 +40,7 @@ final class GgufWriter {
         return tensor(name, 0, data.array(), shape);
     }
 
+    /** A tensor of the type with this number, its data packed already; slowest axis first. */
     GgufWriter tensor(String name, int type, byte[] data, long... shape) {
         tensors.add(new Entry(name, type, shape, data));
         return this;
@@ -43,6 +50,7 @@ final class GgufWriter {
         return ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
     }
 
+    /** The whole file. */
     byte[] bytes() {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         out.writeBytes("GGUF".getBytes(StandardCharsets.US_ASCII));
@@ -63,17 +71,38 @@ final class GgufWriter {
             }
             int32(out, t.type);
             int64(out, offset);
-            offset += (t.data.length + 31) / 32 * 32;
+            offset += t.data.length + padding(t.data.length);
         }
+        out.writeBytes(new byte[padding(out.size())]);
         for (Entry t : tensors) {
-            out.writeBytes(new byte[(32 - out.size() % 32) % 32]);
             out.writeBytes(t.data);
+            out.writeBytes(new byte[padding(t.data.length)]);
         }
         return out.toByteArray();
     }
 
-    Path write(Path file) throws IOException {
-        return Files.write(file, bytes());
+    private static int padding(int bytes) {
+        return -bytes & (ALIGNMENT - 1);
+    }
+
+    /**
+     * Writes the file.
+     *
+     * @throws BelayException if that fails
+     */
+    Path write(Path file) {
+        try (OutputFile out = OutputFile.create(file)) {
+            ByteBuffer bytes = ByteBuffer.wrap(bytes());
+            try {
+                while (bytes.hasRemaining()) {
+                    out.channel().write(bytes);
+                }
+            } catch (IOException e) {
+                throw out.failure(e);
+            }
+            out.commit();
+        }
+        return file;
     }
 
     private static int type(Object value) {
