@@ -21,8 +21,8 @@ final class KernelReport {
 
             ## The launches
 
-            One of each kernel, in the widths of Llama-3.1-8B. T tokens, D width, H heads, KV key/value heads, HD head size, F feed-forward
-            size. Shared memory is of a block, the dynamic part.
+            One of each kernel, in the widths of Llama-3.1-8B, of Qwen3-30B-A3B where there are experts. T tokens, D width, H heads, KV
+            key/value heads, HD head size, F feed-forward size, E experts, k of them for a token. Shared memory is of a block, the dynamic part.
 
             """;
 
