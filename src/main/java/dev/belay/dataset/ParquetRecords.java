@@ -39,12 +39,18 @@ final class ParquetRecords implements Records {
 
     ParquetRecords(Path file) throws IOException {
         this.file = file;
-        try {
-            reader = ParquetFileReader.open(InputFile.of(file));
-            rows = reader.rowReader();
+        ParquetFileReader opened = null;
+        try (Patience patience = new Patience()) {
+            opened = ParquetFileReader.open(InputFile.of(file));
+            rows = opened.rowReader();
+            patience.check();
         } catch (RuntimeException e) {
+            if (opened != null) {
+                opened.close();
+            }
             throw failure(file + " is not a Parquet file that can be read", e);
         }
+        reader = opened;
     }
 
     private static BelayException failure(String what, RuntimeException e) {
@@ -59,8 +65,10 @@ final class ParquetRecords implements Records {
     @Override
     public ObjectNode next() {
         number++;
-        try {
-            if (!rows.hasNext()) {
+        try (Patience patience = new Patience()) {
+            boolean there = rows.hasNext();
+            patience.check();
+            if (!there) {
                 return null;
             }
             rows.next();
