@@ -30,9 +30,8 @@ import picocli.CommandLine.Option;
         name = "eval",
         mixinStandardHelpOptions = true,
         description = {
-            "Answers questions with several choices by log-likelihood, as lm-evaluation-harness does; with --heads also with "
-                    + "these ablated.",
-            "The prompt is that of its tasks arc_challenge and leaderboard_mmlu_pro, without a chat template. acc: the right "
+            "Answers questions with choices by log-likelihood; with --heads also with these ablated.",
+            "As lm-evaluation-harness does: the prompt is that of its tasks arc_challenge and leaderboard_mmlu_pro, without a chat template. acc: the right "
                     + "choice has the largest sum of log-probabilities of its tokens; acc_norm: after division by the choice's "
                     + "characters; acc_bytes: by its bytes of UTF-8. Each with its standard error and 95 %% interval (Wilson); "
                     + "p: McNemar's exact test."
@@ -116,9 +115,10 @@ final class EvalCommand implements Callable<Integer> {
             questions.forEach(tokens::add);
         }
         if (tokens.shortened() > 0) {
-            Messages.current().warning(tokens.shortened() + " questions are longer than the "
-                    + options.config().positions()
-                    + " positions of the model and lose their beginning, as in lm-evaluation-harness");
+            Messages.current()
+                    .warning(tokens.shortened() + " questions are longer than the "
+                            + options.config().positions()
+                            + " positions of the model and lose their beginning, as in lm-evaluation-harness");
         }
         result.put("shortened", tokens.shortened());
         try (Session session = Session.open(options);

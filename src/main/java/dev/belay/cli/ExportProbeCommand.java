@@ -25,7 +25,10 @@ import picocli.CommandLine.Parameters;
             "Writes the direction of a probe as a control vector for llama.cpp, which adds it to the output of layers.",
             "Along it the refusal score rises; llama.cpp's --control-vector-scaled takes a factor, negative for the other way."
         },
-        footer = {"", "Example: belay export probe probe.safetensors --model models/tiny-cliff --layers all -o refusal.gguf"})
+        footer = {
+            "",
+            "Example: belay export probe probe.safetensors --model models/tiny-cliff --layers all -o refusal.gguf"
+        })
 final class ExportProbeCommand implements Callable<Integer> {
     @Parameters(index = "0", paramLabel = "P.safetensors", description = "the probe")
     private Path file;
@@ -112,9 +115,10 @@ final class ExportProbeCommand implements Callable<Integer> {
 
     private void report(LinearProbe probe, SortedSet<Integer> states, boolean alone) {
         if (alone) {
-            Messages.current().warning("without --model H[" + states.first()
-                    + "] is taken for the output of a layer; if it is the state after "
-                    + "the final norm, say --model");
+            Messages.current()
+                    .warning("without --model H[" + states.first()
+                            + "] is taken for the output of a layer; if it is the state after "
+                            + "the final norm, say --model");
         }
         out.say(
                 "a direction of width %d and length %.4g for %s",

@@ -21,9 +21,10 @@ import picocli.CommandLine.Option;
 @Command(
         name = "trace",
         mixinStandardHelpOptions = true,
-        description =
-                "Writes the refusal score at every position of transcripts, their plateau, final score and misalignment; "
-                        + "with several probes those of each, from one forward pass.",
+        description = {
+            "Writes the refusal score at every position, plateau, final score and misalignment.",
+            "With several probes those of each, from one forward pass."
+        },
         footer = {
             "",
             "Example: belay trace models/tiny-cliff --probe probe.safetensors \\",

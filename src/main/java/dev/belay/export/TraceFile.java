@@ -120,7 +120,8 @@ public final class TraceFile {
             throw new BelayException(
                     names.isEmpty()
                             ? place + " is a trace of one probe: leave --probe out"
-                            : place + " is a trace of several probes: choose one with --probe " + String.join("|", names));
+                            : place + " is a trace of several probes: choose one with --probe "
+                                    + String.join("|", names));
         }
         return probes.get(probe);
     }

@@ -172,7 +172,8 @@ class SeveralProbesTest {
             for (int i = 0; i < 8; i++) {
                 JsonNode record = Cli.lines(file).get(i);
                 JsonNode single = Cli.lines(alone).get(i);
-                assertEquals(List.of("id", "tokens", "thinking", "probes"), Cli.keys(record));
+                assertEquals(
+                        List.of("id", "tokens", "thinking", "token_ids", "token_texts", "probes"), Cli.keys(record));
                 assertEquals(names, Cli.keys(record.get("probes")));
                 JsonNode mine = record.get("probes").get(names.get(n));
                 assertEquals(List.of("scores", "plateau", "final", "misalignment"), Cli.keys(mine));
