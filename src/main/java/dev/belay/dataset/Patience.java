@@ -23,7 +23,8 @@ final class Patience implements AutoCloseable {
      */
     void check() {
         if (WATCH.late) {
-            throw new IllegalStateException("no rows came for " + SECONDS + " seconds; it is damaged, so copy it again");
+            throw new IllegalStateException(
+                    "no rows came for " + SECONDS + " seconds; it is damaged, so copy it again");
         }
     }
 

@@ -122,7 +122,9 @@ class TokenizerCheckTest {
         String same = "{\"type\": \"Replace\", \"pattern\": {\"String\": \" \"}, \"content\": \"x\"}";
         Path file = Files.writeString(
                 folder.resolve("tokenizer.json"),
-                with("normalizer", "{\"type\": \"Sequence\", \"normalizers\": [" + (same + ",").repeat(20) + same + "]}"));
+                with(
+                        "normalizer",
+                        "{\"type\": \"Sequence\", \"normalizers\": [" + (same + ",").repeat(20) + same + "]}"));
         assertEquals(2, TokenizerCheck.vocabulary(file));
         String nothing = "{\"type\": \"Sequence\", \"normalizers\": [" + "{\"type\": \"NFC\"},".repeat(100)
                 + "{\"type\": \"NFC\"}]}";
