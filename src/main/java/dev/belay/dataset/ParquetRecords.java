@@ -44,7 +44,7 @@ final class ParquetRecords implements Records {
             opened = ParquetFileReader.open(InputFile.of(file));
             rows = opened.rowReader();
             patience.check();
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | OutOfMemoryError e) {
             if (opened != null) {
                 opened.close();
             }
@@ -53,7 +53,10 @@ final class ParquetRecords implements Records {
         reader = opened;
     }
 
-    private static BelayException failure(String what, RuntimeException e) {
+    private static BelayException failure(String what, Throwable e) {
+        if (e instanceof OutOfMemoryError) {
+            return new BelayException(what + ": it asks for more memory than there is; is it whole?", e);
+        }
         Throwable cause = e;
         while (cause.getCause() != null) {
             cause = cause.getCause();
@@ -72,8 +75,11 @@ final class ParquetRecords implements Records {
                 return null;
             }
             rows.next();
+            if (rows.getFieldCount() == 0) {
+                throw new IllegalStateException("it has no columns; it is damaged, so copy it again");
+            }
             return struct(rows);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | OutOfMemoryError e) {
             throw failure(place() + " cannot be read", e);
         }
     }

@@ -10,7 +10,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -22,12 +21,6 @@ class FuzzCorpusTest {
     private static final Path CORPUS = Path.of("src/test/resources/fuzz");
     private static final Duration LIMIT = Duration.ofSeconds(10);
     private static final int EDITS_PER_TARGET = 60;
-
-    /** How long a Parquet reader waits for rows that do not come. */
-    @BeforeAll
-    static void beImpatient() {
-        System.setProperty("belay.parquet.seconds", "5");
-    }
 
     @TempDir
     Path folder;
