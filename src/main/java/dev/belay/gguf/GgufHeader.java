@@ -85,20 +85,21 @@ final class GgufHeader {
         long data = (at + alignment - 1) / alignment * alignment;
         for (Entry entry : declared) {
             GgufTensor tensor = new GgufTensor(entry.name, entry.type, entry.shape, data + entry.offset);
-            check(tensor, entry.offset);
+            check(tensor, bytes.byteSize() - data, entry.offset);
             if (tensors.put(entry.name, tensor) != null) {
                 throw failure("has the tensor " + entry.name + " twice");
             }
         }
     }
 
-    private void check(GgufTensor tensor, long offset) {
+    /** Checks a tensor at {@code offset} of the {@code room} bytes that follow the header. */
+    private void check(GgufTensor tensor, long room, long offset) {
         if (tensor.width() % tensor.type().elements() != 0) {
             throw failure("has the tensor " + tensor.name() + ", whose rows of " + tensor.width()
                     + " numbers are no whole " + tensor.type() + " blocks");
         }
         long size = tensor.type().bytes(tensor.elements());
-        if (offset < 0 || tensor.offset() > bytes.byteSize() - size) {
+        if (offset < 0 || offset > room - size) {
             throw failure("ends before its tensor " + tensor.name() + "; download it again");
         }
     }
