@@ -3,6 +3,7 @@ package dev.belay.cliff;
 import dev.belay.BelayException;
 import dev.belay.device.Device;
 import dev.belay.device.DeviceBuffer;
+import dev.belay.forward.ForwardPass;
 import dev.belay.probe.LinearProbe;
 import java.util.List;
 
@@ -49,11 +50,29 @@ final class LayerProbes implements AutoCloseable {
      * @throws BelayException if one is not a number
      */
     void score(DeviceBuffer states, int tokens, double[] scores) {
-        int count = biases.length;
-        if (products.length < tokens * count) {
-            products = new float[tokens * count];
+        device.dot(states, weights, tokens, width, biases.length, room(tokens));
+        finish(tokens, scores);
+    }
+
+    /**
+     * The same of the first tokens of the residual stream, as it is after the layer; states after the final norm are kept nowhere.
+     *
+     * @throws BelayException if one is not a number
+     */
+    void score(ForwardPass forward, int tokens, double[] scores) {
+        forward.dot(layer, weights, tokens, biases.length, room(tokens));
+        finish(tokens, scores);
+    }
+
+    private float[] room(int tokens) {
+        if (products.length < tokens * biases.length) {
+            products = new float[tokens * biases.length];
         }
-        device.dot(states, weights, tokens, width, count, products);
+        return products;
+    }
+
+    private void finish(int tokens, double[] scores) {
+        int count = biases.length;
         for (int i = 0; i < tokens * count; i++) {
             scores[i] = LinearProbe.sigmoid((double) products[i] + biases[i % count]);
             if (Double.isNaN(scores[i])) {

@@ -1,7 +1,6 @@
 package dev.belay.cliff;
 
 import dev.belay.BelayException;
-import dev.belay.device.DeviceBuffer;
 import dev.belay.forward.ForwardPass;
 import dev.belay.forward.TextRunner;
 import dev.belay.hooks.HeadMask;
@@ -54,12 +53,12 @@ public final class ProbeScorer implements AutoCloseable {
     }
 
     /**
-     * Scores σ(w·h + b) of the first {@code tokens} rows of {@code states} [T, D].
+     * Scores σ(w·h + b) of the first {@code tokens} tokens of the forward pass's residual stream, as it is after the probe's layer.
      *
      * @throws BelayException if one is not a number
      */
-    public void score(DeviceBuffer states, int tokens, double[] scores) {
-        probe.score(states, tokens, scores);
+    public void score(int tokens, double[] scores) {
+        probe.score(forward, tokens, scores);
     }
 
     /** The refusal traces of transcripts. */
@@ -87,15 +86,15 @@ public final class ProbeScorer implements AutoCloseable {
     /** The final score of each transcript, with the heads of {@code mask} (or null) scaled. */
     public FinalScores finalScores(List<ProbeText> probes, HeadMask mask, IntConsumer progress) {
         double[] all = new double[probes.size()];
-        HookReport report = runner.run(
+        HookReport report = runner.runUnnormed(
                 texts(probes),
                 layer(),
                 mask,
                 null,
                 true,
-                (batch, states) -> {
-                    double[] scores = new double[batch.size()];
-                    score(states, scores.length, scores);
+                (batch, tokens) -> {
+                    double[] scores = new double[tokens];
+                    score(tokens, scores);
                     for (int i = 0; i < scores.length; i++) {
                         all[batch.get(i)] = scores[i];
                     }

@@ -107,8 +107,8 @@ final class SweepGroup implements AutoCloseable {
             batch.readLast();
         }
         Hooks watching = new Hooks(hooks.scales(), capture, new HookReport());
-        DeviceBuffer states = forward.run(batch, scorer.layer(), baseCache, watching, true);
-        return sum(states, probes.size())[0];
+        forward.unnormed(batch, scorer.layer(), baseCache, watching, true);
+        return sum(probes.size())[0];
     }
 
     /**
@@ -153,8 +153,7 @@ final class SweepGroup implements AutoCloseable {
         if (rows == 0) {
             return;
         }
-        boolean whole = layers == config.layers();
-        double[] scores = sum(whole ? forward.finalNorm(rows) : forward.residual(), rows);
+        double[] scores = sum(rows);
         for (int i = 0; i < scores.length; i++) {
             int head = joined.get(i);
             sums[head / config.heads()][head % config.heads()] += scores[i];
@@ -261,9 +260,9 @@ final class SweepGroup implements AutoCloseable {
     }
 
     /** Sums of final scores over the transcripts of each row group. */
-    private double[] sum(DeviceBuffer states, int rows) {
+    private double[] sum(int rows) {
         double[] scores = new double[rows];
-        scorer.score(states, rows, scores);
+        scorer.score(rows, scores);
         double[] sums = new double[rows / probes.size()];
         for (int r = 0; r < rows; r++) {
             sums[r / probes.size()] += scores[r];

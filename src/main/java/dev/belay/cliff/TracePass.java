@@ -8,6 +8,7 @@ import dev.belay.hooks.ActivationCapture;
 import dev.belay.hooks.HookPoint;
 import dev.belay.text.ProbeText;
 import java.util.List;
+import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 
 /** One forward pass over transcripts that scores every token, or the last of each, with every probe, at whichever layers they are. */
@@ -46,13 +47,14 @@ final class TracePass implements ActivationCapture {
         TracePass pass = new TracePass(groups, texts, lastOnly);
         int top = groups.size() - 1;
         new TextRunner(forward)
-                .run(
+                .runUnnormed(
                         ProbeScorer.texts(texts),
                         groups.get(top).layer(),
                         null,
                         top == 0 ? null : pass,
                         lastOnly,
-                        (batch, states) -> pass.score(top, batch, states),
+                        (batch, tokens) -> pass.score(
+                                top, batch, scores -> groups.get(top).score(forward, tokens, scores)),
                         progress);
         return pass.scores;
     }
@@ -69,7 +71,8 @@ final class TracePass implements ActivationCapture {
 
     @Override
     public int take(HookPoint point, DeviceBuffer values, int width, TokenLayout layout) {
-        score(group(point), batch, values);
+        int group = group(point);
+        score(group, batch, scores -> groups.get(group).score(values, layout.tokens(), scores));
         return layout.tokens();
     }
 
@@ -83,15 +86,15 @@ final class TracePass implements ActivationCapture {
         return g;
     }
 
-    private void score(int group, List<Integer> batch, DeviceBuffer states) {
-        LayerProbes probes = groups.get(group);
-        int count = probes.count();
+    /** Spreads the scores of a batch, [T, N] as {@code scorer} gives them, over its texts. */
+    private void score(int group, List<Integer> batch, Consumer<double[]> scorer) {
+        int count = groups.get(group).count();
         boolean last = lastOnly && group == groups.size() - 1;
         int tokens = batch.stream()
                 .mapToInt(i -> last ? 1 : texts.get(i).ids().length)
                 .sum();
         double[] all = new double[tokens * count];
-        probes.score(states, tokens, all);
+        scorer.accept(all);
         int row = 0;
         for (int i : batch) {
             int length = last ? 1 : texts.get(i).ids().length;

@@ -260,6 +260,26 @@ abstract class CostedDevice implements Device {
     }
 
     @Override
+    public void normedDot(
+            DeviceBuffer x,
+            DeviceBuffer norm,
+            float eps,
+            DeviceBuffer normed,
+            DeviceBuffer vectors,
+            int tokens,
+            int width,
+            int count,
+            float[] out) {
+        OperationCost cost =
+                OperationCost.rmsNorm(tokens, width, normed).plus(OperationCost.dot(normed, tokens, width, count));
+        run(
+                "normedDot",
+                tokens,
+                cost,
+                () -> device.normedDot(x, norm, eps, normed, vectors, tokens, width, count, out));
+    }
+
+    @Override
     public DeviceClock clock() {
         return device.clock();
     }

@@ -257,6 +257,29 @@ public interface Device extends AutoCloseable {
     /** out[t, n] = x[t, :] · vectors[n, :] for T rows and {@code count} vectors, accumulated in float64. */
     void dot(DeviceBuffer x, DeviceBuffer vectors, int tokens, int width, int count, float[] out);
 
+    /**
+     * out[t, n] = y[t, :] · vectors[n, :] of the RMS norm y of x: {@link #rmsNorm} and {@link #dot}.
+     *
+     * @param x residual stream [T, D]
+     * @param norm weight of the norm [D]
+     * @param normed room for y [T, D], which holds it afterwards or not
+     * @param vectors [N, D]
+     * @param out receives [T, N]
+     */
+    default void normedDot(
+            DeviceBuffer x,
+            DeviceBuffer norm,
+            float eps,
+            DeviceBuffer normed,
+            DeviceBuffer vectors,
+            int tokens,
+            int width,
+            int count,
+            float[] out) {
+        rmsNorm(x, norm, eps, tokens, width, normed);
+        dot(normed, vectors, tokens, width, count, out);
+    }
+
     /** A clock for this device's operations. This one is for devices whose operations have ended when their call returns. */
     default DeviceClock clock() {
         return new HostClock();

@@ -356,14 +356,47 @@ public final class ForwardPass implements AutoCloseable {
 
     /** Embeds, runs layers up to H[to] and, for to = L, the final norm; returns the buffer that holds H[to]. */
     public DeviceBuffer run(Batch batch, int to, KvCache own, Hooks hooks, boolean readsOnly) {
-        embed(batch, hooks);
-        TokenLayout layout = layers(batch, 0, to, null, own, hooks, readsOnly);
+        TokenLayout layout = unnormed(batch, to, own, hooks, readsOnly);
         if (to < config.layers()) {
             return work.residual();
         }
         DeviceBuffer last = finalNorm(layout.tokens());
         capture(hooks, residualPoints[config.layers()], last, config.hidden(), layout);
         return last;
+    }
+
+    /**
+     * As {@link #run}, but without the final norm, and without capturing what is after it.
+     *
+     * @return the layout of the tokens that the residual stream holds
+     */
+    public TokenLayout unnormed(Batch batch, int to, KvCache own, Hooks hooks, boolean readsOnly) {
+        embed(batch, hooks);
+        return layers(batch, 0, to, null, own, hooks, readsOnly);
+    }
+
+    /**
+     * out[t, n] = H[layer][t, :] · vectors[n, :] for the first {@code tokens} tokens of the residual stream, as it is after that layer; for
+     * the last layer with the final norm, whose states are kept nowhere.
+     *
+     * @param vectors [N, D]
+     * @param out receives [T, N]
+     */
+    public void dot(int layer, DeviceBuffer vectors, int tokens, int count, float[] out) {
+        if (layer < config.layers()) {
+            device.dot(work.residual(), vectors, tokens, config.hidden(), count, out);
+        } else {
+            device.normedDot(
+                    work.residual(),
+                    weights.finalNorm(),
+                    config.normEps(),
+                    work.states(),
+                    vectors,
+                    tokens,
+                    config.hidden(),
+                    count,
+                    out);
+        }
     }
 
     private static void capture(Hooks hooks, HookPoint point, DeviceBuffer values, int width, TokenLayout layout) {

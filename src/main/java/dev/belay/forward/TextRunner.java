@@ -30,6 +30,22 @@ public final class TextRunner {
         void batch(List<Integer> texts, DeviceBuffer states);
     }
 
+    /** Is told of each batch whose residual stream is H[to] before any final norm; see {@link ForwardPass#dot}. */
+    public interface Reader {
+        /**
+         * Called after each batch; once more for some of its texts if the device had no room for what the reader did.
+         *
+         * @param texts numbers of the texts in the batch
+         * @param tokens those that the residual stream holds: all, or with {@code lastOnly} each text's last
+         */
+        void batch(List<Integer> texts, int tokens);
+    }
+
+    /** A forward pass over a batch and what is done with its result. */
+    private interface Pass {
+        void run(List<Integer> texts, KvCache cache, Hooks hooks);
+    }
+
     private final ForwardPass forward;
     private final Batch batch = new Batch();
 
@@ -53,12 +69,41 @@ public final class TextRunner {
             boolean lastOnly,
             Visitor visitor,
             IntConsumer progress) {
+        return run(
+                texts,
+                mask,
+                capture,
+                (group, cache, hooks) -> visitor.batch(group, forward.run(batch, to, cache, hooks, lastOnly)),
+                progress);
+    }
+
+    /** As {@link #run}, but leaves out the final norm, and what a capture would see of it. */
+    public HookReport runUnnormed(
+            List<Text> texts,
+            int to,
+            HeadMask mask,
+            ActivationCapture capture,
+            boolean lastOnly,
+            Reader reader,
+            IntConsumer progress) {
+        return run(
+                texts,
+                mask,
+                capture,
+                (group, cache, hooks) -> reader.batch(
+                        group,
+                        forward.unnormed(batch, to, cache, hooks, lastOnly).tokens()),
+                progress);
+    }
+
+    private HookReport run(
+            List<Text> texts, HeadMask mask, ActivationCapture capture, Pass pass, IntConsumer progress) {
         HookReport report = new HookReport();
         for (int from = 0; from < texts.size(); ) {
             int end = TextPacker.end(from, texts.size(), i -> texts.get(i).ids().length, forward.maxTokens());
             List<Integer> group = IntStream.range(from, end).boxed().toList();
             try {
-                report.add(run(texts, group, to, mask, capture, lastOnly, visitor));
+                report.add(run(texts, group, mask, capture, pass));
                 from = end;
                 progress.accept(from);
             } catch (DeviceMemoryException e) {
@@ -69,13 +114,7 @@ public final class TextRunner {
     }
 
     private HookReport run(
-            List<Text> texts,
-            List<Integer> group,
-            int to,
-            HeadMask mask,
-            ActivationCapture capture,
-            boolean lastOnly,
-            Visitor visitor) {
+            List<Text> texts, List<Integer> group, HeadMask mask, ActivationCapture capture, Pass pass) {
         HookReport report = new HookReport();
         Hooks hooks = new Hooks(HeadScales.shared(mask), capture == null ? ActivationCapture.NONE : capture, report);
         batch.clear();
@@ -89,7 +128,7 @@ public final class TextRunner {
         }
         try (KvCache cache =
                 KvCache.passing(forward.model().device(), forward.model().config(), batch.tokens())) {
-            visitor.batch(group, forward.run(batch, to, cache, hooks, lastOnly));
+            pass.run(group, cache, hooks);
         }
         return report;
     }

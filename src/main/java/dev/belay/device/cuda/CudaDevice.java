@@ -733,6 +733,34 @@ public final class CudaDevice implements Device {
 
     @Override
     public void dot(DeviceBuffer x, DeviceBuffer vectors, int tokens, int width, int count, float[] out) {
+        probe(x, 0, 0, vectors, tokens, width, count, out);
+    }
+
+    /** One kernel, which stores no states: {@code normed} stays as it is. */
+    @Override
+    public void normedDot(
+            DeviceBuffer x,
+            DeviceBuffer norm,
+            float eps,
+            DeviceBuffer normed,
+            DeviceBuffer vectors,
+            int tokens,
+            int width,
+            int count,
+            float[] out) {
+        norm.check("dot norm", 0, width);
+        probe(x, CudaBuffer.of(norm).address(), eps, vectors, tokens, width, count, out);
+    }
+
+    private void probe(
+            DeviceBuffer x,
+            long norm,
+            float eps,
+            DeviceBuffer vectors,
+            int tokens,
+            int width,
+            int count,
+            float[] out) {
         x.check("dot", 0, (long) tokens * width);
         vectors.check("dot vectors", 0, (long) count * width);
         if (tokens == 0) {
@@ -742,8 +770,8 @@ public final class CudaDevice implements Device {
         long sums = scratch("products with the probe", bytes, false);
         CudaKernel kernel = kernel(KernelCatalog.PROBE_F32);
         kernel.pointer(CudaBuffer.of(x).address())
-                .pointer(0)
-                .f32(0)
+                .pointer(norm)
+                .f32(eps)
                 .pointer(CudaBuffer.of(vectors).address())
                 .i32(count)
                 .i32(width)

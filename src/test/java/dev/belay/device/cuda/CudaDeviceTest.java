@@ -13,6 +13,7 @@ import dev.belay.device.DeviceMemoryException;
 import dev.belay.device.HostMatrix;
 import dev.belay.device.Sampling;
 import dev.belay.device.TokenLayout;
+import dev.belay.device.cpu.OpData;
 import dev.belay.forward.Batch;
 import dev.belay.forward.ForwardPass;
 import dev.belay.forward.Generator;
@@ -252,6 +253,31 @@ class CudaDeviceTest {
                     assertArrayEquals(first, states, dtype + ", run " + run);
                 }
             }
+        }
+    }
+
+    /** A probe after the final norm is one launch, with the bits of the two that it stands for. */
+    @Test
+    void normAndProbeAreOneLaunch() {
+        int tokens = 5;
+        int width = 260;
+        int count = 3;
+        try (CudaDevice device = CudaDevice.open(DType.BF16, "cuda:0");
+                CudaBuffer x = device.allocate("x", tokens * width);
+                CudaBuffer norm = device.allocate("norm", width);
+                CudaBuffer vectors = device.allocate("vectors", count * width);
+                CudaBuffer normed = device.allocate("normed", tokens * width)) {
+            x.write(0, OpData.outliers(1, tokens, width), 0, tokens * width);
+            norm.write(0, OpData.normal(2, width), 0, width);
+            vectors.write(0, OpData.normal(3, count * width), 0, count * width);
+            float[] expected = new float[tokens * count];
+            device.rmsNorm(x, norm, 1e-5f, tokens, width, normed);
+            device.dot(normed, vectors, tokens, width, count, expected);
+            long launches = device.queue().launches();
+            float[] actual = new float[tokens * count];
+            device.normedDot(x, norm, 1e-5f, normed, vectors, tokens, width, count, actual);
+            assertEquals(launches + 1, device.queue().launches());
+            assertArrayEquals(expected, actual);
         }
     }
 
