@@ -53,8 +53,8 @@ final class TracePass implements ActivationCapture {
                         null,
                         top == 0 ? null : pass,
                         lastOnly,
-                        (batch, tokens) -> pass.score(
-                                top, batch, scores -> groups.get(top).score(forward, tokens, scores)),
+                        (batch, tokens) ->
+                                pass.score(top, batch, scores -> groups.get(top).score(forward, tokens, scores)),
                         progress);
         return pass.scores;
     }

@@ -113,8 +113,7 @@ public final class TextRunner {
         return report;
     }
 
-    private HookReport run(
-            List<Text> texts, List<Integer> group, HeadMask mask, ActivationCapture capture, Pass pass) {
+    private HookReport run(List<Text> texts, List<Integer> group, HeadMask mask, ActivationCapture capture, Pass pass) {
         HookReport report = new HookReport();
         Hooks hooks = new Hooks(HeadScales.shared(mask), capture == null ? ActivationCapture.NONE : capture, report);
         batch.clear();

@@ -753,14 +753,7 @@ public final class CudaDevice implements Device {
     }
 
     private void probe(
-            DeviceBuffer x,
-            long norm,
-            float eps,
-            DeviceBuffer vectors,
-            int tokens,
-            int width,
-            int count,
-            float[] out) {
+            DeviceBuffer x, long norm, float eps, DeviceBuffer vectors, int tokens, int width, int count, float[] out) {
         x.check("dot", 0, (long) tokens * width);
         vectors.check("dot vectors", 0, (long) count * width);
         if (tokens == 0) {
