@@ -89,6 +89,7 @@ benchmarks() {
     left_out "bench llama3-8b" "it needs 22 GB on the GPU and 18 GB in /tmp; there are ${gpu:-0} and ${disk:-0} MB"
   else
     bench 150 llama3-8b
+    left_out "pytorch llama3-8b" "to write its weights and load them twice takes too long"
   fi
 }
 
