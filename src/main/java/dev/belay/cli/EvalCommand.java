@@ -12,6 +12,9 @@ import dev.belay.hooks.PositionScope;
 import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.model.ModelConfig;
+import dev.belay.report.DataTable;
+import dev.belay.report.OutcomeBar;
+import dev.belay.report.RunReport;
 import dev.belay.run.Run;
 import dev.belay.stats.Change;
 import dev.belay.text.Tokenizer;
@@ -19,6 +22,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
@@ -91,6 +95,9 @@ final class EvalCommand implements Callable<Integer> {
     private RunOptions runs;
 
     @Mixin
+    private ReportOptions reports;
+
+    @Mixin
     private Output out;
 
     private final List<String> arms = new ArrayList<>();
@@ -109,6 +116,10 @@ final class EvalCommand implements Callable<Integer> {
         result.put("shots", examples == null ? 0 : shots());
         arms(result);
         OutputFile.check(output);
+        reports.begin(output);
+        if (kind() == ChoiceTask.FILE) {
+            reports.input(Path.of(task));
+        }
         QuestionTokens tokens;
         try (Tokenizer tokenizer = Tokenizer.load(options.folder)) {
             tokens = new QuestionTokens(tokenizer, options.config().positions());
@@ -125,6 +136,7 @@ final class EvalCommand implements Callable<Integer> {
                 Run run = runs.open(session, output)) {
             result.put("model", session.fingerprint())
                     .put("dtype", options.dtype().label());
+            reports.phase("answer");
             ForwardPass forward = session.forward();
             for (int a = 0; a < arms.size(); a++) {
                 scores.add(ChoiceScores.of(
@@ -133,6 +145,7 @@ final class EvalCommand implements Callable<Integer> {
             results(result, questions);
             OutputFile.writeText(output, Output.pretty(result));
             run.finish();
+            reports.write("Capability check", session, output, page -> fill(page, questions));
             say(questions.size());
             out.result(result);
         }
@@ -252,6 +265,53 @@ final class EvalCommand implements Callable<Integer> {
         }
     }
 
+    private void fill(RunReport.Builder page, List<Question> questions) {
+        int n = questions.size();
+        page.subtitle("How many of " + n + " questions of " + task + " does the model answer rightly"
+                + (arms.size() == 1 ? "?" : ", before and after the ablation?"));
+        String before = String.format(
+                Locale.ROOT,
+                "%.1f %%",
+                100 * scores.getFirst().accuracy(ChoiceScores.Measure.ACC).value());
+        if (arms.size() == 1) {
+            page.story("It answers " + before + " of them rightly (acc).");
+        } else {
+            Change c = change(ChoiceScores.Measure.ACC);
+            page.story(String.format(
+                    Locale.ROOT,
+                    "It answers %s of them rightly, with the heads ablated %.1f %% (acc; %d gained, %d lost, p %s).",
+                    before,
+                    100 * scores.get(1).accuracy(ChoiceScores.Measure.ACC).value(),
+                    c.up(),
+                    c.down(),
+                    c.pWords()));
+        }
+        DataTable table = new DataTable("All questions", "Whether the right choice is the likeliest, by each measure.")
+                .name("id")
+                .number("right choice", 0);
+        for (ChoiceScores.Measure measure : ChoiceScores.Measure.values()) {
+            List<OutcomeBar.Bar> bars = new ArrayList<>();
+            for (int a = 0; a < arms.size(); a++) {
+                table.text(measure.label() + (arms.size() == 1 ? "" : ", " + arms.get(a)));
+                String label = arms.size() == 1 ? measure.label() : arms.get(a);
+                bars.add(new OutcomeBar.Bar(label, scores.get(a).accuracy(measure)));
+            }
+            page.outcome(new OutcomeBar(measure.label(), OutcomeBar.Measure.SHARE, bars, n));
+        }
+        for (int q = 0; q < n; q++) {
+            List<Object> row = new ArrayList<>();
+            row.add(questions.get(q).id());
+            row.add(questions.get(q).gold());
+            for (ChoiceScores.Measure measure : ChoiceScores.Measure.values()) {
+                for (ChoiceScores s : scores) {
+                    row.add(s.right(measure)[q] ? "right" : "wrong");
+                }
+            }
+            table.row(row.toArray());
+        }
+        page.table(table);
+    }
+
     private Change change(ChoiceScores.Measure measure) {
         return Change.ofTruths(scores.get(0).right(measure), scores.get(1).right(measure), 0);
     }
@@ -269,6 +329,6 @@ final class EvalCommand implements Callable<Integer> {
                     "  %-10s %s -> %s, %d gained, %d lost, p %s",
                     measure.label(), before, scores.get(1).words(measure), c.up(), c.down(), c.pWords());
         }
-        out.say("written to %s", output);
+        out.say("written to %s", reports.written(output));
     }
 }

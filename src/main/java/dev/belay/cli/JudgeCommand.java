@@ -1,5 +1,6 @@
 package dev.belay.cli;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
@@ -12,6 +13,8 @@ import dev.belay.judge.JudgeLabels;
 import dev.belay.judge.JudgeSummary;
 import dev.belay.judge.RefusalPhrases;
 import dev.belay.judge.Verdict;
+import dev.belay.report.DataTable;
+import dev.belay.report.RunReport;
 import dev.belay.run.Run;
 import dev.belay.stats.Estimate;
 import dev.belay.text.Transcript;
@@ -85,11 +88,16 @@ final class JudgeCommand implements Callable<Integer> {
     private RunOptions runs;
 
     @Mixin
+    private ReportOptions reports;
+
+    @Mixin
     private Output out;
 
     private final ObjectNode result = Output.object();
     private final ArrayNode items = result.putArray("items");
     private Run run = Run.inMemory();
+    private String answer;
+    private Map<String, Integer> parts;
 
     @Override
     public Integer call() {
@@ -100,13 +108,58 @@ final class JudgeCommand implements Callable<Integer> {
         }
     }
 
+    private void fill(RunReport.Builder page, List<Transcript> transcripts) {
+        page.subtitle("Which of " + transcripts.size() + " responses in " + data.getFileName()
+                        + (judge.guard == null ? " refuse?" : " are unsafe?"))
+                .story(answer + ".")
+                .outcome(PageParts.shares("responses", parts, transcripts.size()));
+        DataTable table = new DataTable("All responses", "The verdict on each, why, and its beginning.")
+                .name("id")
+                .text("verdict")
+                .text(judge.guard == null ? "phrase" : "categories")
+                .wide("prompt")
+                .wide("response");
+        for (int i = 0; i < transcripts.size(); i++) {
+            JsonNode item = items.get(i);
+            String why = judge.guard == null
+                    ? item.path("phrase").asText("")
+                    : item.path("categories")
+                            .valueStream()
+                            .map(JsonNode::asText)
+                            .collect(Collectors.joining(", "));
+            Transcript t = transcripts.get(i);
+            table.row(t.id(), item.get("verdict").asText(), why, t.prompt(), t.response());
+        }
+        page.table(table);
+    }
+
+    /** The responses by verdict. */
+    static Map<String, Integer> shares(JudgeSummary s) {
+        Map<String, Integer> shares = new LinkedHashMap<>();
+        shares.put("refused", s.refused());
+        shares.put("answered", s.answered());
+        shares.put("empty", s.empty());
+        return shares;
+    }
+
+    private static Map<String, Integer> shares(GuardSummary s) {
+        Map<String, Integer> shares = new LinkedHashMap<>();
+        shares.put("unsafe", s.unsafe());
+        shares.put("safe", s.safe());
+        shares.put("unparsable", s.unparsable());
+        shares.put("empty", s.empty());
+        return shares;
+    }
+
     private int judge() {
         List<Transcript> transcripts = Transcripts.read(data);
         if (output != null) {
             OutputFile.check(output);
         }
+        reports.begin(output);
         Map<String, Boolean> labelled = labels == null ? Map.of() : JudgeLabels.read(labels);
         // Of each id whether the attack succeeded; null where the judge does not say.
+        reports.phase("judge");
         Map<String, Boolean> judged = judge.guard == null ? byPhrases(transcripts) : byGuard(transcripts);
         if (labels != null) {
             compare(judged, labelled);
@@ -117,7 +170,17 @@ final class JudgeCommand implements Callable<Integer> {
                 lines.commit();
             }
             run.finish();
-            out.say("written to %s", output);
+        }
+        reports.write(
+                "Judged responses",
+                judge.guard == null
+                        ? "refusal phrases"
+                        : judge.guard.getFileName().toString(),
+                null,
+                output,
+                page -> fill(page, transcripts));
+        if (output != null || reports.wanted()) {
+            out.say("written to %s", reports.written(output));
         }
         out.result(result);
         return 0;
@@ -176,7 +239,9 @@ final class JudgeCommand implements Callable<Integer> {
             out.say("%-20s %s%s", t.id(), outcome, phrase);
         }
         JudgeSummary summary = JudgeSummary.of(verdicts);
-        out.say("%s", words(summary));
+        answer = words(summary);
+        parts = shares(summary);
+        out.say("%s", answer);
         result.setAll(json(summary));
         Map<String, Boolean> judged = new LinkedHashMap<>();
         for (int i = 0; i < verdicts.size(); i++) {
@@ -213,7 +278,9 @@ final class JudgeCommand implements Callable<Integer> {
             out.say("%-20s %s%s", id, outcome, remark(verdict));
         }
         GuardSummary summary = GuardSummary.of(verdicts);
-        out.say("%s", words(summary));
+        answer = words(summary);
+        parts = shares(summary);
+        out.say("%s", answer);
         result.setAll(json(summary));
         Map<String, Boolean> judged = new LinkedHashMap<>();
         for (int i = 0; i < verdicts.size(); i++) {
