@@ -12,9 +12,6 @@ import dev.belay.hooks.PositionScope;
 import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.model.ModelConfig;
-import dev.belay.report.DataTable;
-import dev.belay.report.OutcomeBar;
-import dev.belay.report.RunReport;
 import dev.belay.run.Run;
 import dev.belay.stats.Change;
 import dev.belay.text.Tokenizer;
@@ -22,7 +19,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
@@ -145,7 +141,7 @@ final class EvalCommand implements Callable<Integer> {
             results(result, questions);
             OutputFile.writeText(output, Output.pretty(result));
             run.finish();
-            reports.write("Capability check", session, output, page -> fill(page, questions));
+            reports.write("Capability check", session, output, new EvalPage(task, questions, arms, scores)::fill);
             say(questions.size());
             out.result(result);
         }
@@ -239,7 +235,7 @@ final class EvalCommand implements Callable<Integer> {
         if (arms.size() > 1) {
             ObjectNode changes = result.putObject("change");
             for (ChoiceScores.Measure measure : ChoiceScores.Measure.values()) {
-                Change c = change(measure);
+                Change c = ChoiceScores.change(scores, measure);
                 changes.putObject(measure.label())
                         .put("value", c.difference().value())
                         .put("low", c.difference().low())
@@ -265,57 +261,6 @@ final class EvalCommand implements Callable<Integer> {
         }
     }
 
-    private void fill(RunReport.Builder page, List<Question> questions) {
-        int n = questions.size();
-        page.subtitle("How many of " + n + " questions of " + task + " does the model answer rightly"
-                + (arms.size() == 1 ? "?" : ", before and after the ablation?"));
-        String before = String.format(
-                Locale.ROOT,
-                "%.1f %%",
-                100 * scores.getFirst().accuracy(ChoiceScores.Measure.ACC).value());
-        if (arms.size() == 1) {
-            page.story("It answers " + before + " of them rightly (acc).");
-        } else {
-            Change c = change(ChoiceScores.Measure.ACC);
-            page.story(String.format(
-                    Locale.ROOT,
-                    "It answers %s of them rightly, with the heads ablated %.1f %% (acc; %d gained, %d lost, p %s).",
-                    before,
-                    100 * scores.get(1).accuracy(ChoiceScores.Measure.ACC).value(),
-                    c.up(),
-                    c.down(),
-                    c.pWords()));
-        }
-        DataTable table = new DataTable("All questions", "Whether the right choice is the likeliest, by each measure.")
-                .name("id")
-                .number("right choice", 0);
-        for (ChoiceScores.Measure measure : ChoiceScores.Measure.values()) {
-            List<OutcomeBar.Bar> bars = new ArrayList<>();
-            for (int a = 0; a < arms.size(); a++) {
-                table.text(measure.label() + (arms.size() == 1 ? "" : ", " + arms.get(a)));
-                String label = arms.size() == 1 ? measure.label() : arms.get(a);
-                bars.add(new OutcomeBar.Bar(label, scores.get(a).accuracy(measure)));
-            }
-            page.outcome(new OutcomeBar(measure.label(), OutcomeBar.Measure.SHARE, bars, n));
-        }
-        for (int q = 0; q < n; q++) {
-            List<Object> row = new ArrayList<>();
-            row.add(questions.get(q).id());
-            row.add(questions.get(q).gold());
-            for (ChoiceScores.Measure measure : ChoiceScores.Measure.values()) {
-                for (ChoiceScores s : scores) {
-                    row.add(s.right(measure)[q] ? "right" : "wrong");
-                }
-            }
-            table.row(row.toArray());
-        }
-        page.table(table);
-    }
-
-    private Change change(ChoiceScores.Measure measure) {
-        return Change.ofTruths(scores.get(0).right(measure), scores.get(1).right(measure), 0);
-    }
-
     private void say(int questions) {
         out.say("%d questions of %s, %s", questions, task, examples == null ? "no examples" : shots() + " examples");
         for (ChoiceScores.Measure measure : ChoiceScores.Measure.values()) {
@@ -324,7 +269,7 @@ final class EvalCommand implements Callable<Integer> {
                 out.say("  %-10s %s", measure.label(), before);
                 continue;
             }
-            Change c = change(measure);
+            Change c = ChoiceScores.change(scores, measure);
             out.say(
                     "  %-10s %s -> %s, %d gained, %d lost, p %s",
                     measure.label(), before, scores.get(1).words(measure), c.up(), c.down(), c.pWords());

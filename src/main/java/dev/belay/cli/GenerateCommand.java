@@ -157,7 +157,7 @@ final class GenerateCommand implements Callable<Integer> {
                         counts[1],
                         texts,
                         counts[0]))
-                .outcome(PageParts.shares("responses", JudgeCommand.shares(summary), texts))
+                .outcome(PageParts.shares("responses", JudgePage.shares(summary), texts))
                 .table(table);
     }
 

@@ -1,6 +1,5 @@
 package dev.belay.cli;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
@@ -13,8 +12,6 @@ import dev.belay.judge.JudgeLabels;
 import dev.belay.judge.JudgeSummary;
 import dev.belay.judge.RefusalPhrases;
 import dev.belay.judge.Verdict;
-import dev.belay.report.DataTable;
-import dev.belay.report.RunReport;
 import dev.belay.run.Run;
 import dev.belay.stats.Estimate;
 import dev.belay.text.Transcript;
@@ -108,49 +105,6 @@ final class JudgeCommand implements Callable<Integer> {
         }
     }
 
-    private void fill(RunReport.Builder page, List<Transcript> transcripts) {
-        page.subtitle("Which of " + transcripts.size() + " responses in " + data.getFileName()
-                        + (judge.guard == null ? " refuse?" : " are unsafe?"))
-                .story(answer + ".")
-                .outcome(PageParts.shares("responses", parts, transcripts.size()));
-        DataTable table = new DataTable("All responses", "The verdict on each, why, and its beginning.")
-                .name("id")
-                .text("verdict")
-                .text(judge.guard == null ? "phrase" : "categories")
-                .wide("prompt")
-                .wide("response");
-        for (int i = 0; i < transcripts.size(); i++) {
-            JsonNode item = items.get(i);
-            String why = judge.guard == null
-                    ? item.path("phrase").asText("")
-                    : item.path("categories")
-                            .valueStream()
-                            .map(JsonNode::asText)
-                            .collect(Collectors.joining(", "));
-            Transcript t = transcripts.get(i);
-            table.row(t.id(), item.get("verdict").asText(), why, t.prompt(), t.response());
-        }
-        page.table(table);
-    }
-
-    /** The responses by verdict. */
-    static Map<String, Integer> shares(JudgeSummary s) {
-        Map<String, Integer> shares = new LinkedHashMap<>();
-        shares.put("refused", s.refused());
-        shares.put("answered", s.answered());
-        shares.put("empty", s.empty());
-        return shares;
-    }
-
-    private static Map<String, Integer> shares(GuardSummary s) {
-        Map<String, Integer> shares = new LinkedHashMap<>();
-        shares.put("unsafe", s.unsafe());
-        shares.put("safe", s.safe());
-        shares.put("unparsable", s.unparsable());
-        shares.put("empty", s.empty());
-        return shares;
-    }
-
     private int judge() {
         List<Transcript> transcripts = Transcripts.read(data);
         if (output != null) {
@@ -178,7 +132,7 @@ final class JudgeCommand implements Callable<Integer> {
                         : judge.guard.getFileName().toString(),
                 null,
                 output,
-                page -> fill(page, transcripts));
+                new JudgePage(data, judge.guard != null, transcripts, items, answer, parts)::fill);
         if (output != null || reports.wanted()) {
             out.say("written to %s", reports.written(output));
         }
@@ -240,7 +194,7 @@ final class JudgeCommand implements Callable<Integer> {
         }
         JudgeSummary summary = JudgeSummary.of(verdicts);
         answer = words(summary);
-        parts = shares(summary);
+        parts = JudgePage.shares(summary);
         out.say("%s", answer);
         result.setAll(json(summary));
         Map<String, Boolean> judged = new LinkedHashMap<>();
@@ -279,7 +233,7 @@ final class JudgeCommand implements Callable<Integer> {
         }
         GuardSummary summary = GuardSummary.of(verdicts);
         answer = words(summary);
-        parts = shares(summary);
+        parts = JudgePage.shares(summary);
         out.say("%s", answer);
         result.setAll(json(summary));
         Map<String, Boolean> judged = new LinkedHashMap<>();

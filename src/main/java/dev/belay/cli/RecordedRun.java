@@ -9,6 +9,7 @@ import dev.belay.io.OutputFile;
 import dev.belay.report.RunManifest;
 import dev.belay.weights.ModelFingerprint;
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -64,11 +65,11 @@ record RecordedRun(
                     arguments,
                     json.path("directory").asText(),
                     json.path("device").asText(""),
-                    files(json.path("models"), "fingerprint"),
-                    files(json.path("inputs"), "sha256"),
-                    files(json.path("artifacts"), "sha256"));
-        } catch (JsonProcessingException e) {
-            throw new BelayException(file + ": neither a page nor a manifest of Belay: it is not JSON", e);
+                    files(file, json.path("models"), "fingerprint"),
+                    files(file, json.path("inputs"), "sha256"),
+                    files(file, json.path("artifacts"), "sha256"));
+        } catch (JsonProcessingException | CharacterCodingException e) {
+            throw new BelayException(file + ": neither a page nor a manifest of Belay: it is neither HTML nor JSON", e);
         } catch (IOException e) {
             throw new BelayException("cannot read " + file + ": " + OutputFile.reason(e), e);
         } catch (InvalidPathException e) {
@@ -84,11 +85,23 @@ record RecordedRun(
         return manifest;
     }
 
-    private static Map<Path, String> files(JsonNode list, String hash) {
+    private static Map<Path, String> files(Path file, JsonNode list, String hash) {
         Map<Path, String> files = new LinkedHashMap<>();
-        list.forEach(one ->
-                files.put(Path.of(one.path("path").asText()), one.path(hash).asText()));
+        for (JsonNode one : list) {
+            Path path = Path.of(one.path("path").asText());
+            if (path.toString().isEmpty() || path.getFileName() == null) {
+                throw new BelayException(file + ": its manifest names a file that cannot be: '" + path + "'");
+            }
+            files.put(path, one.path(hash).asText());
+        }
         return files;
+    }
+
+    /** The command line as picocli takes it: an argument that begins with @ is no file of arguments. */
+    static String[] escaped(List<String> arguments) {
+        return arguments.stream()
+                .map(argument -> argument.startsWith("@") ? "@" + argument : argument)
+                .toArray(String[]::new);
     }
 
     /**

@@ -89,7 +89,7 @@ final class RerunCommand implements Callable<Integer> {
     private static CommandSpec command(RecordedRun run) {
         try {
             CommandLine.ParseResult parsed =
-                    RootCommand.withAllCommands().parseArgs(run.arguments().toArray(String[]::new));
+                    RootCommand.withAllCommands().parseArgs(RecordedRun.escaped(run.arguments()));
             CommandSpec spec = parsed.hasSubcommand() ? parsed.subcommand().commandSpec() : parsed.commandSpec();
             if (spec.findOption("--report") != null || spec.name().equals("demo")) {
                 return spec;
@@ -102,7 +102,7 @@ final class RerunCommand implements Callable<Integer> {
 
     private int again(RecordedRun run, CommandSpec command, List<String> changes, Path place) {
         List<String> arguments = arguments(run.arguments(), command, place);
-        int code = RootCommand.run(new PrintWriter(Writer.nullWriter()), arguments.toArray(String[]::new));
+        int code = RootCommand.run(new PrintWriter(Writer.nullWriter()), RecordedRun.escaped(arguments));
         if (code != 0) {
             return code;
         }
@@ -121,9 +121,8 @@ final class RerunCommand implements Callable<Integer> {
         if (run.outputs().isEmpty()) {
             out.say("the run wrote no file, so there is nothing to compare");
         } else if (!same) {
-            out.say(
-                    "not the same%s",
-                    changes.isEmpty() ? "; the run was on " + run.device() : ", as what it read is not: " + changes);
+            String device = run.device().isEmpty() ? "" : "; the run was on " + run.device();
+            out.say("not the same%s", changes.isEmpty() ? device : ", as what it read is not: " + changes);
         }
         if (folder != null) {
             out.say("written to %s", folder);
@@ -147,7 +146,6 @@ final class RerunCommand implements Callable<Integer> {
             places.addAll(List.of(name, (whole ? place : place.resolve(file)).toString()));
         }
         arguments.removeIf(DROPPED::contains);
-        arguments.replaceAll(argument -> argument.startsWith("@") ? "@" + argument : argument);
         arguments.addAll(arguments.indexOf(command.name()) + 1, places);
         return arguments;
     }

@@ -74,7 +74,8 @@ final class Browser {
                         "--user-data-dir=" + profile,
                         "about:blank")
                 .redirectErrorStream(true)
-                .redirectOutput(profile.resolveSibling(profile.getFileName() + ".log").toFile())
+                .redirectOutput(
+                        profile.resolveSibling(profile.getFileName() + ".log").toFile())
                 .start();
         try {
             return new Browser(process, profile);
@@ -174,13 +175,18 @@ final class Browser {
     /** The size in CSS pixels; a width of a phone is of a phone. */
     void size(int width, int height) throws InterruptedException {
         ObjectNode metrics = Output.object().put("width", width).put("height", height);
-        call("Emulation.setDeviceMetricsOverride", metrics.put("deviceScaleFactor", 1).put("mobile", width < 500));
+        call(
+                "Emulation.setDeviceMetricsOverride",
+                metrics.put("deviceScaleFactor", 1).put("mobile", width < 500));
     }
 
     /** What the reader prefers, light or dark, and the medium: screen or print. */
     void media(String scheme, String medium) throws InterruptedException {
         ObjectNode media = Output.object().put("media", medium);
-        media.putArray("features").addObject().put("name", "prefers-color-scheme").put("value", scheme);
+        media.putArray("features")
+                .addObject()
+                .put("name", "prefers-color-scheme")
+                .put("value", scheme);
         call("Emulation.setEmulatedMedia", media);
     }
 
@@ -206,8 +212,11 @@ final class Browser {
         JsonNode at = value("(() => { const e = " + element + "; e.scrollIntoView({block: 'center'});"
                 + " const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()");
         for (String type : List.of("mousePressed", "mouseReleased")) {
-            ObjectNode event = Output.object().put("type", type).put("button", "left").put("clickCount", 1);
-            call("Input.dispatchMouseEvent", event.put("x", at.get(0).asDouble()).put("y", at.get(1).asDouble()));
+            ObjectNode event =
+                    Output.object().put("type", type).put("button", "left").put("clickCount", 1);
+            call(
+                    "Input.dispatchMouseEvent",
+                    event.put("x", at.get(0).asDouble()).put("y", at.get(1).asDouble()));
         }
     }
 
@@ -218,9 +227,7 @@ final class Browser {
      */
     void press(String key, int code, String text) throws InterruptedException {
         ObjectNode down = Output.object().put("type", text.isEmpty() ? "rawKeyDown" : "keyDown");
-        call(
-                "Input.dispatchKeyEvent",
-                down.put("key", key).put("text", text).put("windowsVirtualKeyCode", code));
+        call("Input.dispatchKeyEvent", down.put("key", key).put("text", text).put("windowsVirtualKeyCode", code));
         ObjectNode up = Output.object().put("type", "keyUp");
         call("Input.dispatchKeyEvent", up.put("key", key).put("windowsVirtualKeyCode", code));
     }
@@ -243,8 +250,8 @@ final class Browser {
                 "clip",
                 value("(() => { const r = " + element + ".getBoundingClientRect(); return {x: r.x + scrollX,"
                         + " y: r.y + scrollY, width: r.width, height: r.height, scale: 1}; })()"));
-        return ImageIO.read(new ByteArrayInputStream(
-                Base64.getDecoder().decode(call("Page.captureScreenshot", shot).get("data").asText())));
+        return ImageIO.read(new ByteArrayInputStream(Base64.getDecoder()
+                .decode(call("Page.captureScreenshot", shot).get("data").asText())));
     }
 
     /** The page as a PDF. */

@@ -187,12 +187,14 @@ class PageInBrowserTest {
                 double[] brightness = new double[2];
                 for (int dark = 0; dark < 2; dark++) {
                     open(name, width, dark == 0 ? "light" : "dark");
-                    String plot = "[...document.querySelectorAll('svg')].find(e => e.getBoundingClientRect().width > 0)";
+                    String plot =
+                            "[...document.querySelectorAll('svg')].find(e => e.getBoundingClientRect().width > 0)";
                     BufferedImage picture = browser.picture(plot);
                     assertDrawn(name + " at " + width, picture);
                     brightness[dark] = brightness(picture);
                 }
-                assertTrue(brightness[0] > 0.6 && brightness[1] < 0.4, name + " " + List.of(brightness[0], brightness[1]));
+                assertTrue(
+                        brightness[0] > 0.6 && brightness[1] < 0.4, name + " " + List.of(brightness[0], brightness[1]));
             }
         }
     }

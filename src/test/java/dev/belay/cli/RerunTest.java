@@ -157,10 +157,30 @@ class RerunTest {
         Cli.write(file, "# hello");
         Cli.run("rerun ?", file).failed(1, "neither a page nor a manifest");
         Cli.run("rerun ?", folder).failed(1, "manifest.json");
+        Cli.bytes(file, new byte[] {-1, -2});
+        Cli.run("rerun ?", file).failed(1, "neither a page nor a manifest");
+        Cli.write(file, "{\"tool\": \"belay\", \"arguments\": [\"demo\"], \"artifacts\": [{\"path\": \"/\"}]}");
+        Cli.run("rerun ?", file).failed(1, "names a file that cannot be: '/'");
         strange(file, "bake", folder.toString(), "--heads", "h", "-o", "x");
         Cli.run("rerun ?", file).failed(1, "belay bake is no command with a page");
         strange(file, "trace", "--wrong");
         Cli.run("rerun ?", file).failed(1, "this Belay does not know its command line");
+    }
+
+    /** An argument that begins with @ is a text or a file of that name, then and now. */
+    @Test
+    void argumentsBeginWithAnything() {
+        Path list = Cli.write(folder.resolve("list"), "judge " + folder.resolve("3-benign.jsonl"));
+        Path page = folder.resolve("at.html");
+        Path at = Path.of("@at.out");
+        try {
+            Cli.run("@? -o @@at.out --report ?".replace("@?", "@" + list), page).ok();
+            assertEquals("@at.out", manifest(page).at("/arguments/3").asText());
+            JsonNode json = Cli.run("rerun ? --json", page).json();
+            assertTrue(json.get("same").booleanValue() && json.get("outputs").size() == 1, json.toString());
+        } finally {
+            Cli.delete(at);
+        }
     }
 
     private static void strange(Path file, String... arguments) {
