@@ -9,6 +9,7 @@ import dev.belay.io.OutputFile;
 import dev.belay.judge.JudgeSummary;
 import dev.belay.model.ModelConfig;
 import dev.belay.probe.LinearProbe;
+import dev.belay.report.RunReport;
 import dev.belay.run.Run;
 import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
@@ -64,7 +65,13 @@ final class AblateCommand implements Callable<Integer> {
     private RunOptions runs;
 
     @Mixin
+    private ReportOptions reports;
+
+    @Mixin
     private Output out;
+
+    private List<AblationStudy.Outcome> onAttacks = List.of();
+    private List<AblationStudy.Outcome> onHarmless = List.of();
 
     @Override
     public Integer call() {
@@ -79,6 +86,7 @@ final class AblateCommand implements Callable<Integer> {
         List<HeadOptions.Head> chosen = heads.chosen(config);
         LinearProbe loaded = probe == null ? null : ProbeOption.load(probe, config);
         OutputFile.check(output);
+        reports.begin(output);
         List<AblationStudy.Arm> arms = new ArrayList<>();
         arms.add(new AblationStudy.Arm("before", null));
         arms.add(new AblationStudy.Arm("after", heads.mask(config, chosen)));
@@ -97,10 +105,12 @@ final class AblateCommand implements Callable<Integer> {
         }
         try (Session session = Session.openForText(options);
                 Run run = runs.open(session, output)) {
+            reports.phase("generate");
             run(session, arms, attacks, harmless, loaded, run, result);
             OutputFile.writeText(output, Output.pretty(result));
             run.finish();
-            out.say("written to %s", output);
+            reports.write("Ablation", session, output, page -> fill(page, chosen));
+            out.say("written to %s", reports.written(output));
             out.result(result);
         }
         return 0;
@@ -123,10 +133,32 @@ final class AblateCommand implements Callable<Integer> {
         }
         try (ProbeScorer scorer = scored ? new ProbeScorer(forward, loaded, probe) : null) {
             AblationStudy study = new AblationStudy(session, generation);
-            print("attacks", study.run("attacks", attacks, arms, forward, scorer, run), result);
+            onAttacks = study.run("attacks", attacks, arms, forward, scorer, run);
+            print("attacks", onAttacks, result);
             if (!harmless.isEmpty()) {
-                print("benign", study.run("benign", harmless, arms, forward, scorer, run), result);
+                onHarmless = study.run("benign", harmless, arms, forward, scorer, run);
+                print("benign", onHarmless, result);
             }
+        }
+    }
+
+    private void fill(RunReport.Builder page, List<HeadOptions.Head> chosen) {
+        JudgeSummary before = onAttacks.get(0).summary();
+        JudgeSummary after = onAttacks.get(1).summary();
+        page.subtitle("What does it change to scale " + chosen.size() + " heads by " + heads.gamma + " at positions: "
+                        + heads.positions + "?")
+                .story(String.format(
+                        Locale.ROOT,
+                        "Of %d attacks %.0f %% are refused, with the heads ablated %.0f %%; attack success %.0f %%, then %.0f %%.",
+                        before.n(),
+                        100 * before.refusalRate(),
+                        100 * after.refusalRate(),
+                        100 * before.attackSuccessRate(),
+                        100 * after.attackSuccessRate()));
+        PageParts.outcomes(page, onAttacks, onHarmless);
+        page.table(PageParts.answers("Attacks", onAttacks));
+        if (!onHarmless.isEmpty()) {
+            page.table(PageParts.answers("Harmless prompts", onHarmless));
         }
     }
 

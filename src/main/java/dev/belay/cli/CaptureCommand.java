@@ -10,6 +10,8 @@ import dev.belay.hooks.ActivationRecorder;
 import dev.belay.hooks.HookPoint;
 import dev.belay.hooks.TextSpan;
 import dev.belay.io.OutputFile;
+import dev.belay.report.DataTable;
+import dev.belay.report.RunReport;
 import dev.belay.run.Run;
 import dev.belay.text.ThinkingMarkers;
 import dev.belay.weights.SafetensorsWriter;
@@ -24,6 +26,7 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -71,6 +74,9 @@ final class CaptureCommand implements Callable<Integer> {
     private RunOptions.Sharded runs;
 
     @Mixin
+    private ReportOptions reports;
+
+    @Mixin
     private Output out;
 
     @Override
@@ -87,6 +93,7 @@ final class CaptureCommand implements Callable<Integer> {
         }
         Set<Integer> chosen = LayerList.parse(layers, options.config().layers());
         OutputFile.check(output);
+        reports.begin(output);
         input.read();
         try (Session session = input.open(options);
                 Run run = runs.open(session, output)) {
@@ -98,10 +105,12 @@ final class CaptureCommand implements Callable<Integer> {
                 out.shard(output, count[0]);
                 return 0;
             }
+            reports.phase("capture");
             long vectors = (long) chosen.size()
                     * inputs.stream().mapToInt(this::vectors).sum();
             write(session, inputs, run);
             run.finish();
+            reports.write("Captured states", session, output, page -> fill(page, session, inputs, chosen, vectors));
             out.say(
                     "%d texts, positions %s, layers %s: %d hidden states of width %d",
                     inputs.size(),
@@ -109,13 +118,41 @@ final class CaptureCommand implements Callable<Integer> {
                     names(chosen),
                     vectors,
                     session.config().hidden());
-            out.say("written to %s", output);
+            out.say("written to %s", reports.written(output));
             ObjectNode result = Output.object();
             result.put("output", output.toString()).put("texts", inputs.size());
             result.put("vectors", vectors);
             out.result(result);
         }
         return 0;
+    }
+
+    private void fill(
+            RunReport.Builder page,
+            Session session,
+            List<InputOptions.Input> inputs,
+            Set<Integer> chosen,
+            long vectors) {
+        page.subtitle("Which hidden states have " + inputs.size() + " texts at positions: " + positions + "?")
+                .story(String.format(
+                        Locale.ROOT,
+                        "%s has %d states of width %d, of %s.",
+                        output.getFileName(),
+                        vectors,
+                        session.config().hidden(),
+                        names(chosen)));
+        DataTable table = new DataTable("All texts", "Positions from and to, counted from 0, and the states of each.")
+                .name("id")
+                .number("tokens", 0)
+                .number("first", 0)
+                .number("last", 0)
+                .number("states", 0);
+        for (InputOptions.Input text : inputs) {
+            TextSpan span = text.text().span();
+            int states = vectors(text) * chosen.size();
+            table.row(text.id(), span.length(), first(span), end(span) - 1, states);
+        }
+        page.table(table);
     }
 
     /** Runs the texts; {@code sink} gets the number of each text, in order, and its states layer by layer. */

@@ -1,18 +1,17 @@
 package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.cliff.Plateau;
 import dev.belay.cliff.RefusalTrace;
 import dev.belay.judge.Verdict;
 import dev.belay.report.Comparison;
 import dev.belay.report.Comparison.Row;
-import dev.belay.report.HtmlReport;
 import dev.belay.report.OutcomeBar;
 import dev.belay.report.OutcomeBar.Measure;
 import dev.belay.report.RunReport;
 import dev.belay.stats.Bootstrap;
 import dev.belay.stats.Change;
 import dev.belay.stats.Estimate;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -136,18 +135,13 @@ final class CheckpointComparison {
         Output.put(json, "misalignment", trace.misalignment());
     }
 
-    /**
-     * The page.
-     *
-     * @param settings what was asked, for its last table
-     */
-    String page(ObjectNode settings, Path probe, Path data) {
-        RunReport.Builder page = RunReport.builder("Before and after", before.name() + " → " + after.name())
-                .subtitle(before.traces().size() + " attacks"
+    /** Fills the page. */
+    void fill(RunReport.Builder page, Plateau rule) {
+        page.subtitle(before.traces().size() + " attacks"
                         + (before.harmless() == null
                                 ? ""
                                 : ", " + before.harmless().verdicts().size() + " " + HARMLESS))
-                .plateauRule(settings.get("plateau").textValue())
+                .plateauRule(rule.label())
                 .comparison(new Comparison(before.name(), after.name(), before.series(), rows));
         rows.forEach(row -> {
             if (!row.name().equals("plateau") && !row.name().equals("final score")) {
@@ -156,21 +150,11 @@ final class CheckpointComparison {
             page.outcome(OutcomeBar.change(row.group() + ": " + row.name(), row.measure(), row.change()));
         });
         after.series().forEach(page::trace);
-        page.fact("command", "belay compare " + before.folder() + " " + after.folder());
-        page.fact("belay", RootCommand.Version.number());
-        page.fact("--probe", probe.toString()).fact("--data", data.toString());
-        for (String which : List.of("before", "after")) {
-            page.fact(
-                    "fingerprint " + which,
-                    settings.at("/" + which + "/fingerprint").textValue());
-        }
-        settings.properties().forEach(entry -> {
-            if (entry.getValue().isValueNode()) {
-                page.fact(entry.getKey(), entry.getValue().asText());
-            }
-        });
         page.fact("resamples", Integer.toString(Bootstrap.RESAMPLES));
-        return HtmlReport.render(page.build());
+        page.table(PageParts.answers("Attacks", List.of(before.attacks(), after.attacks())));
+        if (before.harmless() != null) {
+            page.table(PageParts.answers("Harmless prompts", List.of(before.harmless(), after.harmless())));
+        }
     }
 
     private static String sentence(Row row) {

@@ -2,6 +2,7 @@ package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.dataset.Question;
+import dev.belay.stats.Change;
 import dev.belay.stats.Estimate;
 import java.util.List;
 import java.util.Locale;
@@ -66,6 +67,11 @@ record ChoiceScores(List<double[]> logLikelihoods, List<boolean[]> right) {
             right[q] = best == questions.get(q).gold();
         }
         return right;
+    }
+
+    /** What a measure's right questions change to from the first of two scores to the second. */
+    static Change change(List<ChoiceScores> two, Measure measure) {
+        return Change.ofTruths(two.get(0).right(measure), two.get(1).right(measure), 0);
     }
 
     /** Whether each question is right. */

@@ -70,11 +70,11 @@ final class CompareCommand implements Callable<Integer> {
     @Option(names = "-o", paramLabel = "C.json", required = true, description = "output file")
     private Path output;
 
-    @Option(names = "--report", paramLabel = "R.html", description = "also write a page with plots")
-    private Path report;
-
     @Mixin
     private RunOptions runs;
+
+    @Mixin
+    private ReportOptions reports;
 
     @Mixin
     private Output out;
@@ -94,9 +94,7 @@ final class CompareCommand implements Callable<Integer> {
         LinearProbe first = probe.load(options.config());
         LinearProbe last = ProbeOption.load(other, second.config());
         OutputFile.check(output);
-        if (report != null) {
-            OutputFile.check(report);
-        }
+        reports.begin(output);
         try (Resources opened = new Resources()) {
             Session session = opened.own(Session.openForText(options));
             ObjectNode result = settings(session.fingerprint(), ModelFingerprint.of(after));
@@ -104,11 +102,22 @@ final class CompareCommand implements Callable<Integer> {
                     session,
                     output,
                     Map.of("after", result.at("/after/fingerprint").textValue())));
+            reports.phase("before");
             Checkpoint before = measure("before", session, first, probe.file, run);
             // One model at a time: both may not fit the device.
             session.close();
+            reports.phase("after");
             try (Session next = Session.openForText(second)) {
-                write(new CheckpointComparison(before, measure("after", next, last, other, run)), result);
+                CheckpointComparison comparison =
+                        new CheckpointComparison(before, measure("after", next, last, other, run));
+                comparison.put(result);
+                OutputFile.writeText(output, Output.pretty(result));
+                String names = before.name() + " → " + next.folder().getFileName();
+                reports.write(
+                        "Before and after", names, next, output, page -> comparison.fill(page, tracing.plateau()));
+                comparison.say(out);
+                out.say("written to %s", reports.written(output));
+                out.result(result);
             }
             run.finish();
         }
@@ -137,7 +146,7 @@ final class CompareCommand implements Callable<Integer> {
         return new Checkpoint(
                 session.folder(),
                 traces,
-                DemoReport.series(session, session.probeTexts(attacks), attacks, traces),
+                PageParts.series(session, session.probeTexts(attacks), attacks, traces),
                 study.run("attacks", attacks, arms, forward, null, run).getFirst(),
                 harmless.isEmpty()
                         ? null
@@ -152,16 +161,5 @@ final class CompareCommand implements Callable<Integer> {
         result.put("plateau", tracing.plateau().label());
         result.put("dtype", options.dtype().label()).put("thinking", generation.thinking.name());
         return result.put("temperature", generation.temperature).put("seed", generation.seed);
-    }
-
-    private void write(CheckpointComparison comparison, ObjectNode result) {
-        if (report != null) {
-            OutputFile.writeText(report, comparison.page(result, probe.file, data));
-        }
-        comparison.put(result);
-        OutputFile.writeText(output, Output.pretty(result));
-        comparison.say(out);
-        out.say("written to %s", report == null ? output : output + " and " + report);
-        out.result(result);
     }
 }

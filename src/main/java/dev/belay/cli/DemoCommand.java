@@ -10,7 +10,9 @@ import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** {@code belay demo}: the whole method on the model that comes with Belay. */
 @Command(
@@ -23,6 +25,9 @@ import picocli.CommandLine.Option;
         },
         footer = {"", "Example: belay demo"})
 final class DemoCommand implements Callable<Integer> {
+    @Spec
+    private CommandSpec spec;
+
     @Mixin
     private DeviceOptions on;
 
@@ -60,11 +65,11 @@ final class DemoCommand implements Callable<Integer> {
         options.profile = profile;
         OutputFile.check(folder.resolve("report.html"));
         try (Session session = Session.openForText(options)) {
-            DemoRun run = new DemoRun(session, options.folder.resolve("data"), folder, out);
+            DemoRun run = new DemoRun(session, options.folder.resolve("data"), folder, out, CommandManifest.of(spec));
             ObjectNode result = run.run();
             Path report = folder.resolve("report.html");
             OutputFile.writeText(report, HtmlReport.render(run.report()));
-            run.manifest().artifact(report).write(folder.resolve("manifest.json"));
+            run.manifest().page(report).write(folder.resolve("manifest.json"));
             out.say("");
             out.say("Report: %s (open it in a browser); everything else is in %s", report, folder);
             out.result(result.put("report", report.toString()));

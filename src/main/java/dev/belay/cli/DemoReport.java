@@ -4,17 +4,11 @@ import dev.belay.cliff.DataSelection;
 import dev.belay.cliff.HeadRanking;
 import dev.belay.cliff.RefusalTrace;
 import dev.belay.probe.ProbeMetrics;
-import dev.belay.report.HeadMap;
-import dev.belay.report.OutcomeBar;
 import dev.belay.report.ProbeSummary;
 import dev.belay.report.RunManifest;
 import dev.belay.report.RunReport;
-import dev.belay.report.SelectedExample;
-import dev.belay.report.TraceSeries;
 import dev.belay.text.ProbeText;
 import dev.belay.text.Transcript;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /** Turns what the demo finds into the report's own records. */
@@ -31,7 +25,7 @@ final class DemoReport {
     }
 
     RunReport build(RunManifest manifest) {
-        return builder.facts(manifest.facts()).build();
+        return builder.manifest(manifest.finish()).build();
     }
 
     void story(String sentence) {
@@ -43,91 +37,18 @@ final class DemoReport {
     }
 
     void traces(List<ProbeText> texts, List<Transcript> transcripts, List<RefusalTrace> traces) {
-        series(session, texts, transcripts, traces).forEach(builder::trace);
-    }
-
-    /** Traces with the tokens and prompts that they belong to. */
-    static List<TraceSeries> series(
-            Session session, List<ProbeText> texts, List<Transcript> transcripts, List<RefusalTrace> traces) {
-        List<TraceSeries> series = new ArrayList<>();
-        for (int i = 0; i < traces.size(); i++) {
-            RefusalTrace t = traces.get(i);
-            int[] ids = texts.get(i).ids();
-            String[] tokens = session.tokenizer().pieces(ids).toArray(String[]::new);
-            series.add(new TraceSeries(
-                    t.id(),
-                    transcripts.get(i).prompt(),
-                    tokens,
-                    t.scores(),
-                    t.thinkingStart(),
-                    t.thinkingEnd(),
-                    t.plateau(),
-                    t.finalScore()));
-        }
-        return series;
+        PageParts.series(session, texts, transcripts, traces).forEach(builder::trace);
     }
 
     void ranking(HeadRanking ranking, int top) {
-        boolean direct = ranking.method().equals("direct");
-        double[][] scores = ranking.scores();
-        if (ranking.method().equals("greedy")) {
-            scores = Arrays.stream(scores).map(double[]::clone).toArray(double[][]::new);
-            for (HeadRanking.Entry e : ranking.ranking()) {
-                scores[e.layer()][e.head()] = e.score();
-            }
-        }
-        List<HeadMap.HeadRef> heads = ranking.top(top).stream()
-                .map(e -> new HeadMap.HeadRef(e.layer(), e.head(), e.score()))
-                .toList();
-        builder.map(new HeadMap(
-                ranking.method(),
-                explanation(ranking.method()),
-                direct ? "logit along the probe" : "mean final score",
-                direct ? 0 : ranking.base(),
-                scores,
-                direct,
-                heads));
-    }
-
-    private static String explanation(String method) {
-        return switch (method) {
-            case "direct" ->
-                "What each head writes along the probe's direction at the last position; the most negative work against refusal.";
-            case "causal" ->
-                "Mean final score with that head alone ablated at every position; the largest suppress refusal.";
-            default ->
-                "Heads chosen one by one: a chosen head shows the mean final score with it and those before it ablated,"
-                        + " any other the score with that head alone.";
-        };
+        builder.map(PageParts.map(ranking, top));
     }
 
     void outcomes(List<AblationStudy.Outcome> attacks, List<AblationStudy.Outcome> benign) {
-        int n = attacks.getFirst().replies().size();
-        builder.outcome(OutcomeBar.share(
-                "attacks refused",
-                attacks.get(0).summary().refusalRate(),
-                attacks.get(1).summary().refusalRate(),
-                attacks.get(2).summary().refusalRate(),
-                n));
-        builder.outcome(OutcomeBar.share(
-                "harmless prompts answered",
-                benign.get(0).summary().attackSuccessRate(),
-                benign.get(1).summary().attackSuccessRate(),
-                benign.get(2).summary().attackSuccessRate(),
-                benign.getFirst().replies().size()));
-        builder.outcome(OutcomeBar.meanScore(
-                "final score of attacks",
-                attacks.get(0).finalScore(),
-                attacks.get(1).finalScore(),
-                attacks.get(2).finalScore(),
-                n));
+        PageParts.outcomes(builder, attacks, benign);
     }
 
     void selected(List<Transcript> pool, List<DataSelection.Candidate> kept) {
-        for (DataSelection.Candidate c : kept) {
-            Transcript t = pool.get(c.index());
-            String kind = t.meta() == null ? "" : t.meta().path("kind").asText("");
-            builder.selected(new SelectedExample(c.id(), t.prompt(), c.misalignment(), c.finalScore(), kind));
-        }
+        PageParts.selected(pool, kept).forEach(builder::selected);
     }
 }

@@ -42,14 +42,12 @@ final class DemoRun {
     private final DemoReport report;
     private final ObjectNode result = Output.object();
 
-    DemoRun(Session session, Path data, Path folder, Output out) {
+    DemoRun(Session session, Path data, Path folder, Output out, RunManifest started) {
         this.session = session;
         this.data = data;
         this.folder = folder;
         this.out = out;
-        manifest = RunManifest.start("demo")
-                .model(session.folder(), session.fingerprint())
-                .device(session.device().description())
+        manifest = started.device(session.device().description())
                 .seed("folds", SEED)
                 .seed("random_control", SEED)
                 .option("dtype", session.device().dtype().label())
@@ -60,6 +58,7 @@ final class DemoRun {
                 .option("positions", "all")
                 .option("plateau", Plateau.MAX.label())
                 .option("selected", KEPT.toString());
+        CommandManifest.model(manifest, session.folder());
         for (String file : DATA) {
             manifest.input(data.resolve(file));
         }

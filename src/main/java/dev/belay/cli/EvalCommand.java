@@ -91,6 +91,9 @@ final class EvalCommand implements Callable<Integer> {
     private RunOptions runs;
 
     @Mixin
+    private ReportOptions reports;
+
+    @Mixin
     private Output out;
 
     private final List<String> arms = new ArrayList<>();
@@ -109,6 +112,10 @@ final class EvalCommand implements Callable<Integer> {
         result.put("shots", examples == null ? 0 : shots());
         arms(result);
         OutputFile.check(output);
+        reports.begin(output);
+        if (kind() == ChoiceTask.FILE) {
+            reports.input(Path.of(task));
+        }
         QuestionTokens tokens;
         try (Tokenizer tokenizer = Tokenizer.load(options.folder)) {
             tokens = new QuestionTokens(tokenizer, options.config().positions());
@@ -125,6 +132,7 @@ final class EvalCommand implements Callable<Integer> {
                 Run run = runs.open(session, output)) {
             result.put("model", session.fingerprint())
                     .put("dtype", options.dtype().label());
+            reports.phase("answer");
             ForwardPass forward = session.forward();
             for (int a = 0; a < arms.size(); a++) {
                 scores.add(ChoiceScores.of(
@@ -133,6 +141,7 @@ final class EvalCommand implements Callable<Integer> {
             results(result, questions);
             OutputFile.writeText(output, Output.pretty(result));
             run.finish();
+            reports.write("Capability check", session, output, new EvalPage(task, questions, arms, scores)::fill);
             say(questions.size());
             out.result(result);
         }
@@ -226,7 +235,7 @@ final class EvalCommand implements Callable<Integer> {
         if (arms.size() > 1) {
             ObjectNode changes = result.putObject("change");
             for (ChoiceScores.Measure measure : ChoiceScores.Measure.values()) {
-                Change c = change(measure);
+                Change c = ChoiceScores.change(scores, measure);
                 changes.putObject(measure.label())
                         .put("value", c.difference().value())
                         .put("low", c.difference().low())
@@ -252,10 +261,6 @@ final class EvalCommand implements Callable<Integer> {
         }
     }
 
-    private Change change(ChoiceScores.Measure measure) {
-        return Change.ofTruths(scores.get(0).right(measure), scores.get(1).right(measure), 0);
-    }
-
     private void say(int questions) {
         out.say("%d questions of %s, %s", questions, task, examples == null ? "no examples" : shots() + " examples");
         for (ChoiceScores.Measure measure : ChoiceScores.Measure.values()) {
@@ -264,11 +269,11 @@ final class EvalCommand implements Callable<Integer> {
                 out.say("  %-10s %s", measure.label(), before);
                 continue;
             }
-            Change c = change(measure);
+            Change c = ChoiceScores.change(scores, measure);
             out.say(
                     "  %-10s %s -> %s, %d gained, %d lost, p %s",
                     measure.label(), before, scores.get(1).words(measure), c.up(), c.down(), c.pWords());
         }
-        out.say("written to %s", output);
+        out.say("written to %s", reports.written(output));
     }
 }

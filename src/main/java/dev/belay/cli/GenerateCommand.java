@@ -6,11 +6,19 @@ import dev.belay.forward.ForwardPass;
 import dev.belay.hooks.HeadMask;
 import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
+import dev.belay.judge.JudgeSummary;
+import dev.belay.judge.RefusalPhrases;
+import dev.belay.judge.Verdict;
 import dev.belay.model.ModelConfig;
+import dev.belay.report.DataTable;
+import dev.belay.report.RunReport;
 import dev.belay.run.Run;
 import dev.belay.run.StoppedException;
+import dev.belay.text.Transcript;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -47,7 +55,21 @@ final class GenerateCommand implements Callable<Integer> {
     private RunOptions.Sharded runs;
 
     @Mixin
+    private ReportOptions reports;
+
+    @Mixin
     private Output out;
+
+    private final RefusalPhrases phrases = RefusalPhrases.standard();
+    private final List<Verdict> verdicts = new ArrayList<>();
+    private final DataTable table = new DataTable(
+                    "All responses", "What the refusal phrases say of each, and its beginning.")
+            .name("id")
+            .text("verdict")
+            .number("new tokens", 0)
+            .text("ended")
+            .wide("prompt")
+            .wide("response");
 
     @Override
     public Integer call() {
@@ -57,10 +79,12 @@ final class GenerateCommand implements Callable<Integer> {
         HeadMask mask = heads.file == null ? null : heads.mask(config, heads.chosen(config));
         input.read();
         OutputFile.check(output);
+        reports.begin(output);
         try (Session session = input.open(options);
                 Run run = runs.open(session, output)) {
             List<InputOptions.Input> inputs = input.prompts(session, generation.thinking);
             ForwardPass forward = session.forward();
+            reports.phase("generate");
             Responses responses = new Responses(session, generation);
             int[] counts = new int[3];
             if (run.partOnly()) {
@@ -75,13 +99,14 @@ final class GenerateCommand implements Callable<Integer> {
                 lines.commit();
             }
             run.finish();
+            reports.write("Generated transcripts", session, output, page -> fill(page, inputs.size(), counts, mask));
             summary(inputs.size(), counts, mask, changed);
         }
         return 0;
     }
 
     /** Writes each reply as soon as it is there; counts new tokens and replies that ended by themselves. */
-    private static long generate(
+    private long generate(
             Responses responses,
             ForwardPass forward,
             List<InputOptions.Input> inputs,
@@ -94,12 +119,46 @@ final class GenerateCommand implements Callable<Integer> {
                 lines.writeLine(Output.line(reply.json()));
                 counts[0] += reply.newTokens().length;
                 counts[1] += reply.ended() ? 1 : 0;
+                if (reports.wanted()) {
+                    add(reply);
+                }
             });
         } catch (StoppedException e) {
             throw e;
         } catch (BelayException e) {
             throw lines.interrupted(e);
         }
+    }
+
+    private void add(Responses.Reply reply) {
+        Verdict verdict = phrases.judge(reply.response());
+        verdicts.add(verdict);
+        Transcript given = reply.input().transcript();
+        table.row(
+                reply.input().id(),
+                verdict.outcome().name().toLowerCase(Locale.ROOT),
+                reply.newTokens().length,
+                reply.ended() ? "yes" : "no",
+                given == null ? "" : given.prompt(),
+                reply.response());
+    }
+
+    private void fill(RunReport.Builder page, int texts, int[] counts, HeadMask mask) {
+        JudgeSummary summary = JudgeSummary.of(verdicts);
+        page.subtitle("What does the model answer to " + texts + " prompts"
+                        + (mask == null
+                                ? "?"
+                                : " with " + mask.size() + " heads scaled by " + heads.gamma + " at positions: "
+                                        + heads.positions + "?"))
+                .story(String.format(
+                        Locale.ROOT,
+                        "By their refusal phrases %.0f %% of the responses refuse; %d of %d ended by themselves, after %d new tokens in all.",
+                        100 * summary.refusalRate(),
+                        counts[1],
+                        texts,
+                        counts[0]))
+                .outcome(PageParts.shares("responses", JudgePage.shares(summary), texts))
+                .table(table);
     }
 
     private void summary(int texts, int[] counts, HeadMask mask, long changed) {
@@ -113,7 +172,7 @@ final class GenerateCommand implements Callable<Integer> {
                         .warning("no head output was changed: no position of these texts is '" + heads.positions + "'");
             }
         }
-        out.say("written to %s", output);
+        out.say("written to %s", reports.written(output));
         ObjectNode result = Output.object();
         result.put("output", output.toString()).put("texts", texts);
         result.put("new_tokens", counts[0]).put("ended", counts[1]);

@@ -31,8 +31,7 @@ final class HeadOptions {
             names = "--positions",
             paramLabel = "SCOPE",
             converter = Converters.Scope.class,
-            description = "where they are ablated: all, closing, generated or last:k (of the text given to the model; "
-                    + "default: where the ranking ablated them, else all)")
+            description = "all, closing, generated or last:k (default: the ranking's, else all)")
     PositionScope positions;
 
     @Option(

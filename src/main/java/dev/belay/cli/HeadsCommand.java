@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.cliff.CostModel;
 import dev.belay.cliff.HeadRanking;
 import dev.belay.cliff.ProbeScorer;
+import dev.belay.cliff.TopCount;
 import dev.belay.device.Device;
 import dev.belay.device.DeviceMemoryException;
 import dev.belay.device.DevicePeaks;
@@ -14,11 +15,14 @@ import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.model.ModelConfig;
 import dev.belay.probe.LinearProbe;
+import dev.belay.report.DataTable;
+import dev.belay.report.RunReport;
 import dev.belay.run.Run;
 import dev.belay.run.Shard;
 import dev.belay.text.ProbeText;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -71,6 +75,9 @@ final class HeadsCommand implements Callable<Integer> {
     private RunOptions.Sharded runs;
 
     @Mixin
+    private ReportOptions reports;
+
+    @Mixin
     private Output out;
 
     @Override
@@ -87,6 +94,7 @@ final class HeadsCommand implements Callable<Integer> {
         remarks();
         input.read();
         OutputFile.check(output);
+        reports.begin(output);
         try (Session session = input.open(options);
                 Run run = runs.open(session, output)) {
             // Before the pass takes its memory.
@@ -94,6 +102,7 @@ final class HeadsCommand implements Callable<Integer> {
             List<ProbeText> texts = sweep.limited(input.probeTexts(session));
             ForwardPass forward = session.forward();
             try (ProbeScorer scorer = new ProbeScorer(forward, loaded, probe.file)) {
+                reports.phase("rank");
                 long start = System.nanoTime();
                 HeadRanking ranking = rank(new RankingRun(scorer, texts, run), loaded);
                 if (run.partOnly()) {
@@ -157,11 +166,42 @@ final class HeadsCommand implements Callable<Integer> {
         }
     }
 
+    private void fill(RunReport.Builder page, HeadRanking ranking, int transcripts) {
+        int top = method == Method.greedy
+                ? ranking.ranking().size()
+                : TopCount.parse("3%").of(ranking.layers() * ranking.heads());
+        HeadRanking.Entry first = ranking.ranking().getFirst();
+        page.subtitle("Which attention heads suppress refusal, over " + transcripts + " transcripts, by the ranking "
+                        + method + "?")
+                .story(String.format(
+                        Locale.ROOT,
+                        method == Method.direct
+                                ? "Head %d of layer %d works most against refusal: it writes %.3f along the probe's direction."
+                                : "Ablating head %d of layer %d alone brings the mean final score to %.3f, from %.3f.",
+                        first.head(),
+                        first.layer(),
+                        first.score(),
+                        ranking.base()))
+                .map(PageParts.map(ranking, top));
+        DataTable table = new DataTable("All ranked heads", "Effect: how much the head suppresses refusal.")
+                .number("rank", 0)
+                .number("layer", 0)
+                .number("head", 0)
+                .number("score", 4)
+                .number("effect", 4);
+        int rank = 1;
+        for (HeadRanking.Entry e : ranking.ranking()) {
+            table.row(rank++, e.layer(), e.head(), e.score(), e.effect());
+        }
+        page.table(table);
+    }
+
     private void write(Session session, HeadRanking ranking, int transcripts, WorkReport work, double seconds) {
         ObjectNode json = ranking.toJson();
         json.put("transcripts", transcripts).put("renormalize", sweep.renormalize && method != Method.direct);
         json.put("dtype", session.device().dtype().label()).put("model", session.fingerprint());
         OutputFile.writeText(output, Output.pretty(json));
+        reports.write("Heads that suppress refusal", session, output, page -> fill(page, ranking, transcripts));
         out.say("%s ranking over %d transcripts, mean final score %.4f", method, transcripts, ranking.base());
         if (ranking.changedHeadTokens() > 0) {
             out.say("%,d head outputs taken away, at positions %s", ranking.changedHeadTokens(), ranking.positions());
@@ -176,7 +216,7 @@ final class HeadsCommand implements Callable<Integer> {
             out.say("%s", work.measured(seconds));
             json.set("sweep", work.json(seconds));
         }
-        out.say("written to %s", output);
+        out.say("written to %s", reports.written(output));
         out.result(json);
     }
 }

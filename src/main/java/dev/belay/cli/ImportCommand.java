@@ -19,7 +19,7 @@ import picocli.CommandLine.Parameters;
         name = "import",
         mixinStandardHelpOptions = true,
         description = {
-            "Turns a published file of prompts (.csv, .tsv, .jsonl, .json, .parquet) into transcripts.",
+            "Makes transcripts of a published file of prompts: CSV, TSV, JSON, JSON Lines, Parquet.",
             "Known by their columns: AdvBench, HarmBench, JailbreakBench, StrongREJECT, SORRY-Bench, XSTest, WildJailbreak, UltraChat, "
                     + "and the JSON of the refusal cliff's authors."
         },

@@ -85,11 +85,16 @@ final class JudgeCommand implements Callable<Integer> {
     private RunOptions runs;
 
     @Mixin
+    private ReportOptions reports;
+
+    @Mixin
     private Output out;
 
     private final ObjectNode result = Output.object();
     private final ArrayNode items = result.putArray("items");
     private Run run = Run.inMemory();
+    private String answer;
+    private Map<String, Integer> parts;
 
     @Override
     public Integer call() {
@@ -105,8 +110,10 @@ final class JudgeCommand implements Callable<Integer> {
         if (output != null) {
             OutputFile.check(output);
         }
+        reports.begin(output);
         Map<String, Boolean> labelled = labels == null ? Map.of() : JudgeLabels.read(labels);
         // Of each id whether the attack succeeded; null where the judge does not say.
+        reports.phase("judge");
         Map<String, Boolean> judged = judge.guard == null ? byPhrases(transcripts) : byGuard(transcripts);
         if (labels != null) {
             compare(judged, labelled);
@@ -117,7 +124,17 @@ final class JudgeCommand implements Callable<Integer> {
                 lines.commit();
             }
             run.finish();
-            out.say("written to %s", output);
+        }
+        reports.write(
+                "Judged responses",
+                judge.guard == null
+                        ? "refusal phrases"
+                        : judge.guard.getFileName().toString(),
+                null,
+                output,
+                new JudgePage(data, judge.guard != null, transcripts, items, answer, parts)::fill);
+        if (output != null || reports.wanted()) {
+            out.say("written to %s", reports.written(output));
         }
         out.result(result);
         return 0;
@@ -176,7 +193,9 @@ final class JudgeCommand implements Callable<Integer> {
             out.say("%-20s %s%s", t.id(), outcome, phrase);
         }
         JudgeSummary summary = JudgeSummary.of(verdicts);
-        out.say("%s", words(summary));
+        answer = words(summary);
+        parts = JudgePage.shares(summary);
+        out.say("%s", answer);
         result.setAll(json(summary));
         Map<String, Boolean> judged = new LinkedHashMap<>();
         for (int i = 0; i < verdicts.size(); i++) {
@@ -213,7 +232,9 @@ final class JudgeCommand implements Callable<Integer> {
             out.say("%-20s %s%s", id, outcome, remark(verdict));
         }
         GuardSummary summary = GuardSummary.of(verdicts);
-        out.say("%s", words(summary));
+        answer = words(summary);
+        parts = JudgePage.shares(summary);
+        out.say("%s", answer);
         result.setAll(json(summary));
         Map<String, Boolean> judged = new LinkedHashMap<>();
         for (int i = 0; i < verdicts.size(); i++) {

@@ -88,6 +88,7 @@ final class RootCommand implements Runnable {
                 CaptureCommand.class,
                 ExportCommand.class,
                 MergeCommand.class,
+                RerunCommand.class,
                 VerifyCommand.class,
                 BenchCommand.class,
                 ExplainCommand.class,

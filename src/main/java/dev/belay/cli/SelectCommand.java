@@ -10,6 +10,7 @@ import dev.belay.cliff.TrainingFormat;
 import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.probe.LinearProbe;
+import dev.belay.report.RunReport;
 import dev.belay.run.Run;
 import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
@@ -82,6 +83,9 @@ final class SelectCommand implements Callable<Integer> {
     private RunOptions.Sharded runs;
 
     @Mixin
+    private ReportOptions reports;
+
+    @Mixin
     private Output out;
 
     @Override
@@ -89,8 +93,10 @@ final class SelectCommand implements Callable<Integer> {
         LinearProbe loaded = probe.load(options.config());
         List<Transcript> pool = Transcripts.read(data);
         OutputFile.check(output);
+        reports.begin(output);
         try (Session session = Session.openForText(options);
                 Run run = runs.open(session, output)) {
+            reports.phase("trace");
             List<RefusalTrace> traces = new ArrayList<>();
             tracing.run(session, loaded, probe.file, pool, "traces", "scoring", run, traces::addAll);
             if (run.partOnly()) {
@@ -113,6 +119,7 @@ final class SelectCommand implements Callable<Integer> {
                     DataSelection.select(candidates, rank, top.of(candidates.size()), seed);
             write(session, output, format, pool, kept);
             run.finish();
+            reports.write("Selected examples", session, output, page -> fill(page, session, pool, traces, kept));
             print(kept, pool.size());
         }
         return 0;
@@ -145,6 +152,25 @@ final class SelectCommand implements Callable<Integer> {
         }
     }
 
+    /** The page: plots of the kept examples. */
+    private void fill(
+            RunReport.Builder page,
+            Session session,
+            List<Transcript> pool,
+            List<RefusalTrace> traces,
+            List<DataSelection.Candidate> kept) {
+        page.subtitle("Which " + top + " of " + pool.size() + " training examples are worth the most, by " + rank + "?")
+                .plateauRule(tracing.plateau().label());
+        List<Transcript> transcripts =
+                kept.stream().map(c -> pool.get(c.index())).toList();
+        List<RefusalTrace> chosen =
+                kept.stream().map(c -> traces.get(c.index())).toList();
+        page.story("Of " + pool.size() + " examples " + kept.size() + " are kept. " + PageParts.cliff(chosen));
+        PageParts.series(session, session.probeTexts(transcripts), transcripts, chosen)
+                .forEach(page::trace);
+        PageParts.selected(pool, kept).forEach(page::selected);
+    }
+
     private void print(List<DataSelection.Candidate> kept, int pool) {
         out.say("kept %d of %d by %s:", kept.size(), pool, rank);
         out.say("  %-20s misalignment  final score", "id");
@@ -157,7 +183,7 @@ final class SelectCommand implements Callable<Integer> {
             Output.put(item, "misalignment", c.misalignment());
             Output.put(item, "final", c.finalScore());
         }
-        out.say("written to %s", output);
+        out.say("written to %s", reports.written(output));
         out.result(result);
     }
 }

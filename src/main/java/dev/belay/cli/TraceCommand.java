@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.cliff.RefusalTrace;
 import dev.belay.io.OutputFile;
 import dev.belay.probe.LinearProbe;
+import dev.belay.report.DataTable;
+import dev.belay.report.RunReport;
 import dev.belay.run.Run;
 import dev.belay.text.Tokenizer;
 import dev.belay.text.Transcript;
@@ -50,6 +52,9 @@ final class TraceCommand implements Callable<Integer> {
     private RunOptions.Sharded runs;
 
     @Mixin
+    private ReportOptions reports;
+
+    @Mixin
     private Output out;
 
     @Override
@@ -57,8 +62,10 @@ final class TraceCommand implements Callable<Integer> {
         List<LinearProbe> loaded = probes.load(options.config());
         List<Transcript> transcripts = Transcripts.read(data);
         OutputFile.check(output);
+        reports.begin(output);
         try (Session session = Session.openForText(options);
                 Run run = runs.open(session, output)) {
+            reports.phase("trace");
             List<List<RefusalTrace>> traces = new ArrayList<>();
             List<Path> files = probes.probes.stream().map(NamedProbe::file).toList();
             if (run.partOnly()) {
@@ -75,6 +82,7 @@ final class TraceCommand implements Callable<Integer> {
                 lines.commit();
             }
             run.finish();
+            reports.write("Refusal trace", session, output, page -> fill(page, session, transcripts, traces));
             summary(traces);
         }
         return 0;
@@ -119,6 +127,36 @@ final class TraceCommand implements Callable<Integer> {
         return json;
     }
 
+    /** The page: plots of the first probe, and the numbers of each. */
+    private void fill(
+            RunReport.Builder page, Session session, List<Transcript> transcripts, List<List<RefusalTrace>> traces) {
+        List<RefusalTrace> first = traces.stream().map(List::getFirst).toList();
+        int count = probes.probes.size();
+        page.subtitle("Where do " + traces.size() + " transcripts lose the intention to refuse?"
+                        + (count == 1
+                                ? ""
+                                : " Plots of the probe "
+                                        + probes.probes.getFirst().name() + "."))
+                .plateauRule(tracing.plateau().label())
+                .story(PageParts.cliff(first));
+        PageParts.series(session, session.probeTexts(transcripts), transcripts, first)
+                .forEach(page::trace);
+        DataTable table = new DataTable("All transcripts", "Tokens of the thinking, and the scores.").name("id");
+        table.number("thinking", 0);
+        for (NamedProbe probe : probes.probes) {
+            String of = count == 1 ? "" : probe.name() + ": ";
+            table.number(of + "plateau", 4).number(of + "final", 4).number(of + "cliff", 4);
+        }
+        for (List<RefusalTrace> each : traces) {
+            List<Object> row = new ArrayList<>();
+            row.add(each.getFirst().id());
+            row.add(each.getFirst().thinkingEnd() - each.getFirst().thinkingStart());
+            each.forEach(t -> row.addAll(List.of(t.plateau(), t.finalScore(), t.misalignment())));
+            table.row(row.toArray());
+        }
+        page.table(table);
+    }
+
     private void summary(List<List<RefusalTrace>> traces) {
         ObjectNode result = Output.object();
         result.put("output", output.toString()).put("transcripts", traces.size());
@@ -133,7 +171,7 @@ final class TraceCommand implements Callable<Integer> {
                 summary(name + ": ", traces.stream().map(t -> t.get(number)).toList(), each.putObject(name));
             }
         }
-        out.say("written to %s", output);
+        out.say("written to %s", reports.written(output));
         out.result(result);
     }
 

@@ -1,10 +1,12 @@
 package dev.belay.report;
 
+import dev.belay.report.OutcomeBar.Bar;
 import dev.belay.report.OutcomeBar.Measure;
 import dev.belay.report.SvgPlot.Anchor;
 import dev.belay.stats.Estimate;
+import java.util.stream.Collectors;
 
-/** Bars for one outcome: before, after, and with random heads, with the intervals it has. */
+/** Bars for one outcome, with the intervals it has. */
 final class BarPlot {
     private static final double WIDTH = 360;
     private static final double LEFT = 106;
@@ -12,50 +14,61 @@ final class BarPlot {
     private static final double ROW = 30;
     private static final double BAR = 18;
 
-    private BarPlot() {}
+    private final OutcomeBar outcome;
+    /** The value at the right end. */
+    private final double most;
+
+    private BarPlot(OutcomeBar outcome) {
+        this.outcome = outcome;
+        double longest = outcome.bars().stream().mapToDouble(Bar::value).max().orElse(0);
+        this.most = outcome.measure() != Measure.SECONDS ? 1 : longest > 0 ? longest : 1;
+    }
 
     static String render(OutcomeBar outcome) {
-        boolean control = Double.isFinite(outcome.randomControl());
-        int rows = control ? 3 : 2;
-        SvgPlot svg =
-                new SvgPlot(WIDTH, rows * ROW + 22, "bars", outcome.group() + " before and after", describe(outcome));
-        for (double share : new double[] {0, 0.5, 1}) {
-            svg.line("gridline", x(share), 0, x(share), rows * ROW);
-            String label = outcome.measure() == Measure.SHARE ? HtmlText.percent(share) : HtmlText.fixed(share, 1);
-            svg.text("tick", Anchor.MIDDLE, x(share), rows * ROW + 16, label);
+        return new BarPlot(outcome).draw();
+    }
+
+    private String draw() {
+        double bottom = outcome.bars().size() * ROW;
+        SvgPlot svg = new SvgPlot(WIDTH, bottom + 22, "bars", outcome.group(), describe());
+        for (double part : new double[] {0, 0.5, 1}) {
+            svg.line("gridline", x(part * most), 0, x(part * most), bottom);
+            svg.text("tick", Anchor.MIDDLE, x(part * most), bottom + 16, tick(part * most));
         }
-        row(svg, 0, "before", outcome.before(), outcome);
-        row(svg, 1, "after", outcome.after(), outcome);
-        if (control) {
-            row(svg, 2, "random heads", new Estimate(outcome.randomControl(), Double.NaN, Double.NaN), outcome);
+        for (int row = 0; row < outcome.bars().size(); row++) {
+            row(svg, row, outcome.bars().get(row));
         }
         return svg.finish();
     }
 
-    private static String describe(OutcomeBar outcome) {
-        String text =
-                "before " + OutcomeBar.print(outcome.measure(), outcome.before().value()) + ", after "
-                        + OutcomeBar.print(outcome.measure(), outcome.after().value());
-        if (Double.isFinite(outcome.randomControl())) {
-            text += ", with random heads " + OutcomeBar.print(outcome.measure(), outcome.randomControl());
-        }
-        return text + ", of " + HtmlText.counted(outcome.n(), "example");
+    private String tick(double value) {
+        return outcome.measure() == Measure.MEAN_SCORE ? HtmlText.fixed(value, 1) : print(value);
     }
 
-    private static void row(SvgPlot svg, int row, String label, Estimate estimate, OutcomeBar outcome) {
-        double value = estimate.value();
+    private String print(double value) {
+        return OutcomeBar.print(outcome.measure(), value);
+    }
+
+    private String describe() {
+        String text = outcome.bars().stream()
+                .map(bar -> bar.label() + " " + print(bar.value()))
+                .collect(Collectors.joining(", "));
+        return outcome.measure() == Measure.SECONDS ? text : text + ", of " + HtmlText.counted(outcome.n(), "example");
+    }
+
+    private void row(SvgPlot svg, int row, Bar bar) {
+        Estimate estimate = bar.estimate();
         double y = row * ROW + (ROW - BAR) / 2;
         double middle = row * ROW + ROW / 2;
-        String shade = "bar-" + label.split(" ", 2)[0];
-        svg.text("bar-label", Anchor.END, LEFT - 8, middle + 4.5, label);
-        if (Double.isFinite(value)) {
-            double length = Math.max(1.5, x(value) - LEFT);
-            svg.rect(shade, LEFT, y, length, BAR, label + ": " + OutcomeBar.print(outcome.measure(), value));
+        svg.text("bar-label", Anchor.END, LEFT - 8, middle + 4.5, bar.label());
+        if (Double.isFinite(bar.value())) {
+            double length = Math.max(1.5, x(bar.value()) - LEFT);
+            svg.rect(bar.shade(), LEFT, y, length, BAR, bar.label() + ": " + print(bar.value()));
             if (Double.isFinite(estimate.low()) && Double.isFinite(estimate.high())) {
                 whisker(svg, x(estimate.low()), x(estimate.high()), middle);
             }
         }
-        svg.text("bar-value", Anchor.END, WIDTH - 2, middle + 5, OutcomeBar.print(outcome.measure(), value));
+        svg.text("bar-value", Anchor.END, WIDTH - 2, middle + 5, print(bar.value()));
     }
 
     /** A whisker over a halo, so that it can be seen on the bar and beside it. */
@@ -66,7 +79,7 @@ final class BarPlot {
         svg.path("whisker halo", data).path("whisker", data);
     }
 
-    private static double x(double value) {
-        return LEFT + Math.clamp(value, 0, 1) * (WIDTH - LEFT - RIGHT);
+    private double x(double value) {
+        return LEFT + Math.clamp(value / most, 0, 1) * (WIDTH - LEFT - RIGHT);
     }
 }

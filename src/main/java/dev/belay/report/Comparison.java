@@ -22,7 +22,8 @@ public record Comparison(String before, String after, List<TraceSeries> traces, 
 
     /** A table of all rows: means with intervals, and how likely so large a change is by chance. */
     String table() {
-        StringBuilder out = new StringBuilder("<div class=\"scroll card\"><table class=\"changes\">\n<thead><tr>");
+        StringBuilder out = new StringBuilder(HtmlText.scrolls("What changed"));
+        out.append("<table class=\"changes\">\n<thead><tr>");
         out.append("<th>transcripts</th><th>measure</th><th class=\"n\">before</th><th class=\"n\">after</th>");
         out.append("<th class=\"n\">change</th><th class=\"n\">95 % interval</th><th class=\"n\">rose / fell</th>");
         out.append("<th class=\"n\">p</th></tr></thead>\n<tbody>\n");

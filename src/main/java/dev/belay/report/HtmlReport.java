@@ -1,20 +1,21 @@
 package dev.belay.report;
 
-import dev.belay.report.HeadMap.HeadRef;
+import dev.belay.io.FileHash;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Base64;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.function.ToDoubleFunction;
 
 /** Turns a {@link RunReport} into one HTML page that loads nothing; parts that the report lacks are left out. */
 public final class HtmlReport {
-    private static final int MAX_SELECTED = 50;
-    private static final int MAX_HEADS_LISTED = 6;
+    private static final String STYLE = resource("report.css");
+    /** Sorts tables; without it they stay as they are. */
+    private static final String SCRIPT = resource("report.js");
 
     private final StringBuilder out = new StringBuilder();
     private final RunReport report;
@@ -31,10 +32,11 @@ public final class HtmlReport {
     private String page() {
         out.append("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
         out.append("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-        out.append("<meta http-equiv=\"Content-Security-Policy\" ");
-        out.append("content=\"default-src 'none'; style-src 'unsafe-inline'\">\n");
+        out.append(
+                "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; ");
+        out.append("script-src 'sha256-").append(hash(SCRIPT)).append("'; base-uri 'none'; form-action 'none'\">\n");
         out.append("<title>").append(text(report.title())).append("</title>\n<style>\n");
-        out.append(style()).append(Palette.css()).append("</style>\n</head>\n<body>\n<main>\n");
+        out.append(STYLE).append(Palette.css()).append("</style>\n</head>\n<body>\n<main>\n");
         top();
         cliff();
         changes();
@@ -42,9 +44,10 @@ public final class HtmlReport {
         heads();
         outcomes();
         selected();
+        report.tables().forEach(this::table);
         probe();
-        facts();
-        out.append("</main>\n</body>\n</html>\n");
+        repeat();
+        out.append("</main>\n<script>").append(SCRIPT).append("</script>\n</body>\n</html>\n");
         return out.toString();
     }
 
@@ -163,44 +166,11 @@ public final class HtmlReport {
     private void heads() {
         List<HeadMap> maps =
                 report.maps().stream().filter(map -> map.heads() > 0).toList();
-        if (maps.isEmpty()) {
-            return;
-        }
-        section("Attention heads", "Orange heads suppress refusal, blue heads support it. Chosen heads are numbered.");
-        boolean wide = maps.stream().anyMatch(map -> map.heads() > 12);
-        out.append("<div class=\"grid maps ").append(wide ? "halves" : "thirds").append("\">\n");
-        for (HeadMap map : maps) {
-            out.append("<figure class=\"card\"><h3>").append(text(map.name())).append(" <span class=\"unit\">");
-            out.append(text(map.unit())).append("</span></h3>\n<p class=\"lead\">");
-            out.append(text(map.explanation())).append("</p>\n<div class=\"scroll\">");
-            out.append(HeatMapPlot.render(map)).append("</div>\n");
-            topHeads(map);
-            out.append("</figure>\n");
-        }
-        out.append("</div>\n</section>\n");
-    }
-
-    private void topHeads(HeadMap map) {
-        if (map.top().isEmpty()) {
-            return;
-        }
-        int digits = HtmlText.digits(map.range()) + 1;
-        out.append("<ol class=\"heads\">\n");
-        for (HeadRef ref :
-                map.top().subList(0, Math.min(MAX_HEADS_LISTED, map.top().size()))) {
-            out.append("<li><span>layer ").append(ref.layer()).append(", head ").append(ref.head());
-            out.append("</span><b>").append(HtmlText.fixed(ref.score(), digits)).append("</b>");
-            if (map.base() != 0) {
-                out.append("<span class=\"delta\">").append(HtmlText.signed(ref.score() - map.base(), digits));
-                out.append("</span>");
-            }
-            out.append("</li>\n");
-        }
-        out.append("</ol>\n");
-        int more = map.top().size() - MAX_HEADS_LISTED;
-        if (more > 0) {
-            out.append("<p class=\"more\">and ").append(HtmlText.count(more)).append(" more");
-            out.append("</p>\n");
+        if (!maps.isEmpty()) {
+            section(
+                    "Attention heads",
+                    "Orange heads suppress refusal, blue heads support it. Chosen heads are numbered.");
+            out.append(HeadSection.render(maps)).append("</section>\n");
         }
     }
 
@@ -208,14 +178,19 @@ public final class HtmlReport {
         if (report.outcomes().isEmpty()) {
             return;
         }
-        boolean control = report.outcomes().stream().anyMatch(bar -> Double.isFinite(bar.randomControl()));
         boolean compared = report.comparison() != null;
-        section(
-                "Before and after",
-                compared
-                        ? "The same prompts and transcripts in both models."
-                        : "The same prompts with the chosen heads ablated"
-                                + (control ? ", and with as many random heads." : "."));
+        boolean changes = report.outcomes().stream().anyMatch(OutcomeBar::isChange);
+        boolean control = report.outcomes().stream().anyMatch(OutcomeBar::hasControl);
+        if (compared) {
+            section("Before and after", "The same prompts and transcripts in both models.");
+        } else if (changes) {
+            section(
+                    "Before and after",
+                    "The same texts with the chosen heads ablated"
+                            + (control ? ", and with as many random heads." : "."));
+        } else {
+            section("Outcomes", "Shares of all texts.");
+        }
         out.append("<div class=\"grid thirds\">\n");
         for (OutcomeBar outcome : report.outcomes()) {
             out.append("<figure class=\"card\"><h3>").append(text(outcome.group()));
@@ -227,7 +202,7 @@ public final class HtmlReport {
         out.append("</div>\n");
         if (compared) {
             out.append("<p class=\"more\">Whiskers: 95 % interval (bootstrap over transcripts) of a mean.</p>\n");
-        } else if (report.outcomes().stream().anyMatch(bar -> bar.measure() == OutcomeBar.Measure.SHARE)) {
+        } else if (report.outcomes().stream().anyMatch(OutcomeBar::hasWhisker)) {
             out.append("<p class=\"more\">Whiskers: 95 % interval (Wilson) of a share.</p>\n");
         }
         out.append("</section>\n");
@@ -237,28 +212,31 @@ public final class HtmlReport {
         if (report.selected().isEmpty()) {
             return;
         }
-        section("Selected examples", "Training examples that the judge kept, best first.");
-        out.append("<div class=\"scroll card\"><table class=\"selected\">\n<thead><tr><th class=\"n\">#</th>");
-        out.append("<th>id</th><th>kind</th><th class=\"wide\">prompt</th><th class=\"n\">cliff</th>");
-        out.append("<th class=\"n\">final</th></tr></thead>\n<tbody>\n");
-        int shown = Math.min(MAX_SELECTED, report.selected().size());
-        for (int i = 0; i < shown; i++) {
-            SelectedExample example = report.selected().get(i);
-            out.append("<tr><td class=\"n\">")
-                    .append(i + 1)
-                    .append("</td><td><code>")
-                    .append(text(example.id()));
-            out.append("</code></td><td>").append(text(example.kind())).append("</td><td class=\"wide\">");
-            out.append(text(HtmlText.shorten(example.prompt(), 160))).append("</td><td class=\"n\"><b>");
-            out.append(HtmlText.fixed(example.misalignment(), 3)).append("</b></td><td class=\"n\">");
-            out.append(HtmlText.fixed(example.finalScore(), 3)).append("</td></tr>\n");
+        DataTable table = new DataTable("Selected examples", "Training examples that the judge kept, best first.")
+                .number("#", 0)
+                .name("id")
+                .text("kind")
+                .wide("prompt")
+                .number("cliff", 3)
+                .number("final", 3);
+        int rank = 1;
+        for (SelectedExample example : report.selected()) {
+            table.row(
+                    rank++,
+                    example.id(),
+                    example.kind(),
+                    example.prompt(),
+                    example.misalignment(),
+                    example.finalScore());
         }
-        out.append("</tbody></table></div>\n");
-        int more = report.selected().size() - shown;
-        if (more > 0) {
-            out.append("<p class=\"more\">and ").append(HtmlText.count(more)).append(" more</p>\n");
+        table(table);
+    }
+
+    private void table(DataTable table) {
+        if (!table.isEmpty()) {
+            section(table.title(), table.lead());
+            out.append(table.render()).append("</section>\n");
         }
-        out.append("</section>\n");
     }
 
     private void probe() {
@@ -276,17 +254,21 @@ public final class HtmlReport {
         out.append("</dl>\n</section>\n");
     }
 
-    private void facts() {
-        if (report.facts().isEmpty()) {
-            return;
+    private void repeat() {
+        RunManifest manifest = report.manifest();
+        if (manifest != null && !manifest.timings().seconds().isEmpty()) {
+            section("Time and memory", "What the run took, on the machine below.");
+            out.append(RepeatSection.cost(manifest)).append("</section>\n");
         }
-        section("How to repeat it", "What ran, on what, and with which options.");
-        out.append("<div class=\"scroll card\"><table class=\"facts\">\n<tbody>\n");
-        for (Map.Entry<String, String> fact : report.facts().entrySet()) {
-            out.append("<tr><th scope=\"row\">").append(text(fact.getKey())).append("</th><td>");
-            out.append(text(fact.getValue())).append("</td></tr>\n");
+        if (!report.facts().isEmpty()) {
+            section("How to repeat it", "What ran, on what, and with which options.");
+            out.append(manifest == null ? "" : RepeatSection.commands(manifest));
+            out.append(RepeatSection.facts(report.facts())).append("</section>\n");
         }
-        out.append("</tbody></table></div>\n</section>\n");
+        if (manifest != null) {
+            table(manifest.files());
+            out.append(RepeatSection.manifest(manifest));
+        }
     }
 
     private void section(String title, String lead) {
@@ -309,11 +291,16 @@ public final class HtmlReport {
         return HtmlText.escape(text == null ? HtmlText.NONE : text);
     }
 
-    private static String style() {
-        try (InputStream in = HtmlReport.class.getResourceAsStream("report.css")) {
+    private static String resource(String name) {
+        try (InputStream in = HtmlReport.class.getResourceAsStream(name)) {
             return new String(in.readAllBytes(), StandardCharsets.UTF_8);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** As a content security policy names a script. */
+    private static String hash(String script) {
+        return Base64.getEncoder().encodeToString(FileHash.sha256().digest(script.getBytes(StandardCharsets.UTF_8)));
     }
 }

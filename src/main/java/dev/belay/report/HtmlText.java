@@ -27,6 +27,11 @@ final class HtmlText {
         return out.toString();
     }
 
+    /** Opens a box that scrolls where its content is too wide, also by keyboard; {@code what} names it. */
+    static String scrolls(String what) {
+        return "<div class=\"scroll card\" role=\"region\" tabindex=\"0\" aria-label=\"" + escape(what) + "\">";
+    }
+
     private static int printable(int c) {
         if (c == '\n' || c == '\t') {
             return c;

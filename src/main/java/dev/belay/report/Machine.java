@@ -29,14 +29,25 @@ public record Machine(String version, String java, String os, String cpu, int pr
                 runtime.maxMemory());
     }
 
+    /** The most memory that this process has had, in bytes; 0 where the system does not tell. */
+    static long peakBytes() {
+        String kibibytes = value(Path.of("/proc/self/status"), "VmHWM", "0 kB");
+        return Long.parseLong(kibibytes.substring(0, kibibytes.indexOf(' '))) << 10;
+    }
+
     private static String cpuName() {
-        try (Stream<String> lines = Files.lines(CPU_INFO)) {
-            return lines.filter(line -> line.startsWith("model name"))
+        return value(CPU_INFO, "model name", System.getProperty("os.arch"));
+    }
+
+    /** What stands behind the colon of the first line with that name. */
+    private static String value(Path file, String name, String otherwise) {
+        try (Stream<String> lines = Files.lines(file)) {
+            return lines.filter(line -> line.startsWith(name))
                     .map(line -> line.substring(line.indexOf(':') + 1).strip())
                     .findFirst()
-                    .orElseGet(() -> System.getProperty("os.arch"));
+                    .orElse(otherwise);
         } catch (IOException e) {
-            return System.getProperty("os.arch");
+            return otherwise;
         }
     }
 }

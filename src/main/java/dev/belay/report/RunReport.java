@@ -22,6 +22,8 @@ import java.util.Objects;
  * @param outcomes what the ablation changed
  * @param comparison what differs from another model; may be null
  * @param selected training examples chosen by the judge, best first
+ * @param tables what was found, row by row
+ * @param manifest what is needed to repeat the run; may be null
  * @param facts what is needed to repeat the run, in the order to show; see {@link RunManifest#facts()}
  */
 public record RunReport(
@@ -36,6 +38,8 @@ public record RunReport(
         List<OutcomeBar> outcomes,
         Comparison comparison,
         List<SelectedExample> selected,
+        List<DataTable> tables,
+        RunManifest manifest,
         Map<String, String> facts) {
 
     public RunReport {
@@ -48,6 +52,7 @@ public record RunReport(
         maps = copy(maps);
         outcomes = copy(outcomes);
         selected = copy(selected);
+        tables = copy(tables);
         facts = facts == null ? Map.of() : Collections.unmodifiableMap(new LinkedHashMap<>(facts));
     }
 
@@ -73,6 +78,8 @@ public record RunReport(
         private final List<OutcomeBar> outcomes = new ArrayList<>();
         private Comparison comparison;
         private final List<SelectedExample> selected = new ArrayList<>();
+        private final List<DataTable> tables = new ArrayList<>();
+        private RunManifest manifest;
         private final Map<String, String> facts = new LinkedHashMap<>();
 
         private Builder(String title, String model) {
@@ -126,13 +133,20 @@ public record RunReport(
             return this;
         }
 
-        public Builder fact(String name, String value) {
-            facts.put(name, value);
+        public Builder table(DataTable table) {
+            tables.add(table);
             return this;
         }
 
-        public Builder facts(Map<String, String> more) {
-            facts.putAll(more);
+        /** Adds what is needed to repeat the run, and its facts. */
+        public Builder manifest(RunManifest finished) {
+            manifest = finished;
+            facts.putAll(finished.facts());
+            return this;
+        }
+
+        public Builder fact(String name, String value) {
+            facts.put(name, value);
             return this;
         }
 
@@ -149,6 +163,8 @@ public record RunReport(
                     outcomes,
                     comparison,
                     selected,
+                    tables,
+                    manifest,
                     facts);
         }
     }

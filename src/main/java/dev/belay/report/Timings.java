@@ -17,6 +17,7 @@ import java.util.function.LongSupplier;
 public final class Timings {
     private final LongSupplier nanoTime;
     private final Map<String, Long> nanos = new LinkedHashMap<>();
+    private Phase last;
 
     public Timings() {
         this(System::nanoTime);
@@ -49,6 +50,19 @@ public final class Timings {
     public Phase phase(String name) {
         add(name, 0);
         return new Phase(name);
+    }
+
+    /** Ends the phase that this method started last and starts another. */
+    public void next(String name) {
+        end();
+        last = phase(name);
+    }
+
+    /** Ends the phase that {@link #next} started last. */
+    public void end() {
+        if (last != null) {
+            last.close();
+        }
     }
 
     /** Seconds of each phase so far, without what is still running. */

@@ -32,6 +32,7 @@ class NoNetworkTest {
     /** In an order in which each finds what those before have written. */
     private static final List<String> ORDER = List.of(
             "demo",
+            "rerun",
             "doctor",
             "info",
             "plan",

@@ -2,6 +2,7 @@ package dev.belay.report;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -14,6 +15,7 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Instant;
 import java.time.ZoneOffset;
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -32,6 +34,7 @@ class RunManifestTest {
         Path scores = Files.writeString(folder.resolve("scores.csv"), "abc");
         Path target = folder.resolve("manifest.json");
         new RunManifest("belay sweep models/tiny", CLOCK, MACHINE)
+                .arguments(List.of("sweep", "models/tiny"), Path.of("/work"))
                 .model(Path.of("models", "tiny"), "f00d")
                 .device("cpu")
                 .seed("probe", 7)
@@ -46,8 +49,10 @@ class RunManifestTest {
         assertEquals("2026-03-02T10:15:00Z", root.path("started").asText());
         assertEquals("2026-03-02T10:15:00Z", root.path("finished").asText());
         assertEquals("0.1.0", root.path("version").asText());
-        assertEquals("models/tiny", root.path("model").path("path").asText());
-        assertEquals("f00d", root.path("model").path("fingerprint").asText());
+        assertEquals("models/tiny", root.at("/models/0/path").asText());
+        assertEquals("f00d", root.at("/models/0/fingerprint").asText());
+        assertEquals("sweep", root.at("/arguments/0").asText());
+        assertEquals("/work", root.path("directory").asText());
         assertEquals("Test CPU", root.path("machine").path("cpu").asText());
         assertEquals(7, root.path("seeds").path("probe").asLong());
         assertEquals(0.03, root.path("options").path("--top").asDouble());
@@ -73,8 +78,40 @@ class RunManifestTest {
         assertEquals("–", manifest.facts().get("--top"));
     }
 
+    /** What a shell would take apart stands in quotes, and what would end the element in the page does not stand there. */
+    @Test
+    void aPageHoldsTheManifestAndTheCommandLine() throws IOException {
+        List<String> line = List.of("trace", "my model", "--thinking-markers", "it's </script><b>&", "-o", "t.jsonl");
+        RunManifest manifest = new RunManifest("trace", CLOCK, MACHINE).arguments(line, folder);
+        String page = HtmlReport.render(
+                RunReport.builder("title", "model").manifest(manifest.finish()).build());
+        JsonNode root = new ObjectMapper().readTree(RunManifest.inPage(page));
+        List<String> arguments = new ArrayList<>();
+        root.path("arguments").forEach(argument -> arguments.add(argument.asText()));
+        assertEquals(line, arguments);
+        assertEquals(
+                "belay trace 'my model' --thinking-markers 'it'\\''s </script><b>&' -o t.jsonl",
+                manifest.commandLine());
+        assertTrue(page.contains("<code>belay trace &#39;my model&#39;"), page);
+        assertFalse(page.contains("<b>&"), page);
+        assertNull(RunManifest.inPage("<html>"));
+    }
+
+    @Test
+    void phasesThatFollowEachOther() {
+        Iterator<Long> clock =
+                List.of(0L, 1_000_000_000L, 1_000_000_000L, 3_000_000_000L).iterator();
+        Timings timings = new Timings(clock::next);
+        timings.next("load");
+        timings.next("run");
+        timings.end();
+        timings.end();
+        assertEquals(Map.of("load", 1.0, "run", 2.0), timings.seconds());
+    }
+
     @Test
     void knowsThisMachine() {
+        assertTrue(Machine.peakBytes() > 10_000_000, "the JVM has more than 10 MB");
         JsonNode machine = RunManifest.start("belay").toJson().path("machine");
         assertTrue(machine.path("processors").asInt() > 0);
         assertFalse(machine.path("cpu").asText().isBlank());

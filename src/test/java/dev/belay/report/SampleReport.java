@@ -16,7 +16,7 @@ import java.util.Map;
 import java.util.Random;
 
 /** Reports to look at: one from the golden numbers of tiny-cliff, one as large as a real model makes it. */
-final class SampleReport {
+public final class SampleReport {
     private static final Path GOLDEN = Path.of("src/test/resources/golden/tiny-cliff");
     private static final Path MODEL = Path.of("models/tiny-cliff");
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -103,7 +103,7 @@ final class SampleReport {
     }
 
     /** 40 transcripts of thousands of tokens, 36 layers × 32 heads, hostile text, missing numbers. */
-    static RunReport large() {
+    public static RunReport large() {
         Random random = new Random(3);
         RunReport.Builder report = RunReport.builder(
                         "Refusal cliff of a large model <script>alert('title')</script>",

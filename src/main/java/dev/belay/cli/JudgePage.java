@@ -1,0 +1,74 @@
+package dev.belay.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import dev.belay.judge.GuardSummary;
+import dev.belay.judge.JudgeSummary;
+import dev.belay.report.DataTable;
+import dev.belay.report.RunReport;
+import dev.belay.text.Transcript;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/**
+ * The page of {@code belay judge}.
+ *
+ * @param guarded whether a guard model judged
+ * @param items the verdict on each transcript, as in the output
+ * @param answer the totals in words
+ * @param parts the responses by verdict
+ */
+record JudgePage(
+        Path data,
+        boolean guarded,
+        List<Transcript> transcripts,
+        ArrayNode items,
+        String answer,
+        Map<String, Integer> parts) {
+
+    void fill(RunReport.Builder page) {
+        page.subtitle("Which of " + transcripts.size() + " responses in " + data.getFileName()
+                        + (guarded ? " are unsafe?" : " refuse?"))
+                .story(answer + ".")
+                .outcome(PageParts.shares("responses", parts, transcripts.size()));
+        DataTable table = new DataTable("All responses", "The verdict on each, why, and its beginning.")
+                .name("id")
+                .text("verdict")
+                .text(guarded ? "categories" : "phrase")
+                .wide("prompt")
+                .wide("response");
+        for (int i = 0; i < transcripts.size(); i++) {
+            Transcript t = transcripts.get(i);
+            table.row(t.id(), items.get(i).get("verdict").asText(), reason(items.get(i)), t.prompt(), t.response());
+        }
+        page.table(table);
+    }
+
+    private String reason(JsonNode item) {
+        return guarded
+                ? item.path("categories").valueStream().map(JsonNode::asText).collect(Collectors.joining(", "))
+                : item.path("phrase").asText("");
+    }
+
+    /** The responses by verdict. */
+    static Map<String, Integer> shares(JudgeSummary s) {
+        Map<String, Integer> shares = new LinkedHashMap<>();
+        shares.put("refused", s.refused());
+        shares.put("answered", s.answered());
+        shares.put("empty", s.empty());
+        return shares;
+    }
+
+    /** The responses by the guard's verdict. */
+    static Map<String, Integer> shares(GuardSummary s) {
+        Map<String, Integer> shares = new LinkedHashMap<>();
+        shares.put("unsafe", s.unsafe());
+        shares.put("safe", s.safe());
+        shares.put("unparsable", s.unparsable());
+        shares.put("empty", s.empty());
+        return shares;
+    }
+}

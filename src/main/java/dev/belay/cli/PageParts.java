@@ -1,0 +1,162 @@
+package dev.belay.cli;
+
+import dev.belay.cliff.DataSelection;
+import dev.belay.cliff.HeadRanking;
+import dev.belay.cliff.RefusalTrace;
+import dev.belay.judge.JudgeSummary;
+import dev.belay.report.DataTable;
+import dev.belay.report.HeadMap;
+import dev.belay.report.OutcomeBar;
+import dev.belay.report.RunReport;
+import dev.belay.report.SelectedExample;
+import dev.belay.report.TraceSeries;
+import dev.belay.stats.Estimate;
+import dev.belay.text.ProbeText;
+import dev.belay.text.Transcript;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.ToDoubleFunction;
+
+/** Turns what commands find into the page's own records. */
+final class PageParts {
+    private PageParts() {}
+
+    /** Traces with the tokens and prompts that they belong to. */
+    static List<TraceSeries> series(
+            Session session, List<ProbeText> texts, List<Transcript> transcripts, List<RefusalTrace> traces) {
+        List<TraceSeries> series = new ArrayList<>();
+        for (int i = 0; i < traces.size(); i++) {
+            RefusalTrace t = traces.get(i);
+            int[] ids = texts.get(i).ids();
+            String[] tokens = session.tokenizer().pieces(ids).toArray(String[]::new);
+            series.add(new TraceSeries(
+                    t.id(),
+                    transcripts.get(i).prompt(),
+                    tokens,
+                    t.scores(),
+                    t.thinkingStart(),
+                    t.thinkingEnd(),
+                    t.plateau(),
+                    t.finalScore()));
+        }
+        return series;
+    }
+
+    /** A sentence on the cliff of transcripts. */
+    static String cliff(List<RefusalTrace> traces) {
+        double plateau = TraceCommand.mean(traces, RefusalTrace::plateau);
+        double last = TraceCommand.mean(traces, RefusalTrace::finalScore);
+        return Double.isNaN(plateau)
+                ? String.format(
+                        Locale.ROOT, "Before the answer the mean refusal score is %.2f; nothing has thinking.", last)
+                : String.format(
+                        Locale.ROOT,
+                        "While thinking the refusal score stands at %.2f, before the answer at %.2f: a cliff of %.2f.",
+                        plateau,
+                        last,
+                        TraceCommand.mean(traces, RefusalTrace::misalignment));
+    }
+
+    /** A ranking as a map. */
+    static HeadMap map(HeadRanking ranking, int top) {
+        boolean direct = ranking.method().equals("direct");
+        double[][] scores = ranking.scores();
+        if (ranking.method().equals("greedy")) {
+            scores = Arrays.stream(scores).map(double[]::clone).toArray(double[][]::new);
+            for (HeadRanking.Entry e : ranking.ranking()) {
+                scores[e.layer()][e.head()] = e.score();
+            }
+        }
+        List<HeadMap.HeadRef> heads = ranking.top(top).stream()
+                .map(e -> new HeadMap.HeadRef(e.layer(), e.head(), e.score()))
+                .toList();
+        return new HeadMap(
+                ranking.method(),
+                explanation(ranking),
+                direct ? "logit along the probe" : "mean final score",
+                direct ? 0 : ranking.base(),
+                scores,
+                direct,
+                heads);
+    }
+
+    private static String explanation(HeadRanking ranking) {
+        return switch (ranking.method()) {
+            case "direct" ->
+                "What each head writes along the probe's direction at the last position; the most negative work against refusal.";
+            case "causal" ->
+                "Mean final score with that head alone ablated, at positions: " + ranking.positions()
+                        + "; the largest suppress refusal.";
+            default ->
+                "Heads chosen one by one: a chosen head shows the mean final score with it and those before it ablated,"
+                        + " any other the score with that head alone.";
+        };
+    }
+
+    /** Bars for attacks under each arm, and for harmless prompts if there are any. */
+    static void outcomes(
+            RunReport.Builder page, List<AblationStudy.Outcome> attacks, List<AblationStudy.Outcome> benign) {
+        page.outcome(share("attacks refused", attacks, JudgeSummary::refusalRate));
+        if (!benign.isEmpty()) {
+            page.outcome(share("harmless prompts answered", benign, JudgeSummary::attackSuccessRate));
+        }
+        if (Double.isFinite(attacks.getFirst().finalScore())) {
+            page.outcome(OutcomeBar.meanScore(
+                    "final score of attacks",
+                    attacks.get(0).finalScore(),
+                    attacks.get(1).finalScore(),
+                    attacks.size() > 2 ? attacks.get(2).finalScore() : Double.NaN,
+                    attacks.getFirst().replies().size()));
+        }
+    }
+
+    private static OutcomeBar share(
+            String group, List<AblationStudy.Outcome> arms, ToDoubleFunction<JudgeSummary> rate) {
+        return OutcomeBar.share(
+                group,
+                rate.applyAsDouble(arms.get(0).summary()),
+                rate.applyAsDouble(arms.get(1).summary()),
+                arms.size() > 2 ? rate.applyAsDouble(arms.get(2).summary()) : Double.NaN,
+                arms.getFirst().replies().size());
+    }
+
+    /** Kept training examples; their kind is what their own data says. */
+    static List<SelectedExample> selected(List<Transcript> pool, List<DataSelection.Candidate> kept) {
+        List<SelectedExample> selected = new ArrayList<>();
+        for (DataSelection.Candidate c : kept) {
+            Transcript t = pool.get(c.index());
+            String kind = t.meta() == null ? "" : t.meta().path("kind").asText("");
+            selected.add(new SelectedExample(c.id(), t.prompt(), c.misalignment(), c.finalScore(), kind));
+        }
+        return selected;
+    }
+
+    /** A bar for each part of {@code n} texts, with Wilson's interval. */
+    static OutcomeBar shares(String group, Map<String, Integer> parts, int n) {
+        List<OutcomeBar.Bar> bars = new ArrayList<>();
+        parts.forEach((name, count) -> bars.add(new OutcomeBar.Bar(name, Estimate.share((double) count / n, n))));
+        return new OutcomeBar(group, OutcomeBar.Measure.SHARE, bars, n);
+    }
+
+    /** What every arm answered to each transcript. */
+    static DataTable answers(String title, List<AblationStudy.Outcome> arms) {
+        DataTable table =
+                new DataTable(title, "What the refusal phrases say of each response, and its beginning.").name("id");
+        arms.forEach(arm -> table.text(arm.arm().name()));
+        table.wide("response before").wide("response after");
+        for (int i = 0; i < arms.getFirst().replies().size(); i++) {
+            List<Object> row = new ArrayList<>();
+            row.add(arms.getFirst().replies().get(i).input().id());
+            for (AblationStudy.Outcome arm : arms) {
+                row.add(arm.verdicts().get(i).outcome().name().toLowerCase(Locale.ROOT));
+            }
+            row.add(arms.get(0).replies().get(i).response());
+            row.add(arms.get(1).replies().get(i).response());
+            table.row(row.toArray());
+        }
+        return table;
+    }
+}

@@ -1,0 +1,105 @@
+package dev.belay.cli;
+
+import dev.belay.io.Messages;
+import dev.belay.io.OutputFile;
+import dev.belay.report.HtmlReport;
+import dev.belay.report.RunManifest;
+import dev.belay.report.RunReport;
+import dev.belay.run.Shard;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.function.Consumer;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** The page of a run: what was asked, what came out, and all that is needed to repeat it. Without {@code --report} nothing is done. */
+final class ReportOptions {
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec spec;
+
+    @Option(
+            names = "--report",
+            paramLabel = "R.html",
+            description = "also write a page: plots, table, how to repeat it")
+    private Path file;
+
+    private RunManifest manifest;
+
+    /** Checks the place, records the files that the options name, and starts the clock. */
+    void begin(Path output) {
+        if (file == null) {
+            return;
+        }
+        if (output != null
+                && file.toAbsolutePath()
+                        .normalize()
+                        .equals(output.toAbsolutePath().normalize())) {
+            throw new UsageException("--report and -o name the same file: " + file);
+        }
+        OptionSpec shard = spec.findOption("--shard");
+        if (shard != null && !Shard.WHOLE.equals(shard.getValue())) {
+            Messages.current().notice("a part of a run has no page: belay merge writes that of the whole, " + file);
+            return;
+        }
+        OutputFile.check(file);
+        manifest = CommandManifest.of(spec);
+        manifest.timings().next("load");
+    }
+
+    /** Whether a page is to be filled. */
+    boolean wanted() {
+        return manifest != null;
+    }
+
+    /** Records a file that the run reads and no option names as such. */
+    void input(Path read) {
+        if (wanted()) {
+            manifest.input(read);
+        }
+    }
+
+    /** Ends the clock of what was done until now and starts that of something else, in a word. */
+    void phase(String name) {
+        if (wanted()) {
+            manifest.timings().next(name);
+        }
+    }
+
+    /**
+     * Fills and writes the page, if there is to be one, when the output is there.
+     *
+     * @param session null without a model
+     * @param output null if there is none
+     */
+    void write(String title, Session session, Path output, Consumer<RunReport.Builder> content) {
+        if (wanted()) {
+            String model = session == null ? "" : session.folder().getFileName().toString();
+            write(title, model, session, output, content);
+        }
+    }
+
+    /** The same with a name for the models. */
+    void write(String title, String model, Session session, Path output, Consumer<RunReport.Builder> content) {
+        if (!wanted()) {
+            return;
+        }
+        manifest.timings().end();
+        if (session != null) {
+            manifest.device(session.device().description());
+        }
+        if (output != null && Files.isRegularFile(output)) {
+            manifest.artifact(output);
+        }
+        RunReport.Builder page = RunReport.builder(title, model);
+        content.accept(page);
+        OutputFile.writeText(
+                file, HtmlReport.render(page.manifest(manifest.finish()).build()));
+    }
+
+    /** What was written, in words. */
+    String written(Path output) {
+        return wanted() ? output == null ? file.toString() : output + " and " + file : output.toString();
+    }
+}
