@@ -5,6 +5,7 @@ import dev.belay.device.Device;
 import dev.belay.device.DevicePeaks;
 import dev.belay.device.ProfiledDevice;
 import dev.belay.forward.ForwardPass;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.io.Resources;
 import dev.belay.model.Model;
@@ -48,6 +49,19 @@ final class Session implements AutoCloseable {
         } catch (RuntimeException | Error e) {
             close();
             throw e;
+        }
+        if (withWeights) {
+            tellUnused();
+        }
+    }
+
+    /** Tensors that count for nothing here may be another part of the model, such as one for images, or mean that its type is wrong. */
+    private void tellUnused() {
+        List<String> unused = model.weights().unused();
+        if (!unused.isEmpty()) {
+            Messages.current()
+                    .warning(options.folder + " has " + unused.size() + " tensors that models of its type ("
+                            + config().architecture() + ") do not compute with, such as " + unused.getFirst());
         }
     }
 
