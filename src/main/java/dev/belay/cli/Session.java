@@ -40,8 +40,8 @@ final class Session implements AutoCloseable {
         }
         try (Progress progress = new Progress("loading " + options.folder, config.layers())) {
             if (withText) {
-                template();
                 tokenizer();
+                template();
             }
             Device own = opened.own(options.on.open(options.dtype()));
             device = options.profile == null ? own : opened.own(new ProfiledDevice(own, options.profile));
@@ -111,6 +111,12 @@ final class Session implements AutoCloseable {
     Tokenizer tokenizer() {
         if (tokenizer == null) {
             tokenizer = opened.own(Tokenizer.load(options.folder));
+            if (tokenizer.vocabSize() > config().vocabulary()) {
+                Messages.current()
+                        .warning(options.folder + "/tokenizer.json has tokens up to " + (tokenizer.vocabSize() - 1)
+                                + ", the model only embeddings of " + config().vocabulary()
+                                + "; are both of the same model?");
+            }
         }
         return tokenizer;
     }

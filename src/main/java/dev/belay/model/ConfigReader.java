@@ -54,6 +54,10 @@ final class ConfigReader {
     }
 
     static ModelConfig read(Path folder) {
+        if (Files.isRegularFile(folder) && folder.toString().endsWith(".gguf")) {
+            throw new BelayException(folder + " is a GGUF file, not a model folder; make one of it with"
+                    + " belay convert " + folder + " -o DIR");
+        }
         if (!Files.isDirectory(folder)) {
             throw new BelayException(
                     folder + ": no such model folder; give a folder with config.json and safetensors files");
