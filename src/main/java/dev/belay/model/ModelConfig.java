@@ -85,8 +85,8 @@ public record ModelConfig(
     public boolean renewsKeys(int length) {
         return description.renewsKeys()
                 && kinds.stream()
-                        .anyMatch(
-                                kind -> kind.rope() != null && kind.rope().scaling().switches(length));
+                        .anyMatch(kind ->
+                                kind.rope() != null && kind.rope().scaling().switches(length));
     }
 
     /** Whether texts of these lengths are rotated alike. */

@@ -40,7 +40,8 @@ class OddModelTest {
         edit(model.resolve("config.json"), json -> json.put("num_hidden_layers", 2));
         Path ids = Cli.write(folder.resolve("ids.json"), "[[1, 2, 3]]");
         Cli.run("capture ? --ids ? -o ? --layers 1 --device cpu --quiet", model, ids, out)
-                .okWithNote(model + " has 9 tensors", "(LlamaForCausalLM) do not compute with, such as model.layers.2.");
+                .okWithNote(
+                        model + " has 9 tensors", "(LlamaForCausalLM) do not compute with, such as model.layers.2.");
     }
 
     @Test
@@ -59,6 +60,7 @@ class OddModelTest {
                         .put("special", true));
         Path data = Cli.write(folder.resolve("data.jsonl"), "{\"id\": \"a\", \"prompt\": \"Hello\"}\n");
         Cli.run("generate ? --data ? -o ? --max-new-tokens 2 --device cpu --quiet", model, data, out)
-                .okWithNote(model.resolve("tokenizer.json") + " has tokens up to ", "the model only embeddings of 1024");
+                .okWithNote(
+                        model.resolve("tokenizer.json") + " has tokens up to ", "the model only embeddings of 1024");
     }
 }

@@ -128,9 +128,11 @@ class ModelConfigTest {
     void noKeyHeadsAreAsManyAsHeads() {
         for (String architecture : List.of("MistralForCausalLM", "Qwen3ForCausalLM", "SmolLM3ForCausalLM")) {
             ModelFolder.copy("llama", subfolder(architecture))
-                    .edit("config.json", json -> json.putNull("num_key_value_heads")
-                            .putArray("architectures")
-                            .add(architecture));
+                    .edit(
+                            "config.json",
+                            json -> json.putNull("num_key_value_heads")
+                                    .putArray("architectures")
+                                    .add(architecture));
             assertEquals(4, ModelConfig.read(folder.resolve(architecture)).kvHeads(), architecture);
         }
     }
@@ -145,13 +147,7 @@ class ModelConfigTest {
 
     /** 256 positions; linear and dynamic stretch those, yarn the original ones. */
     @ParameterizedTest
-    @CsvSource({
-        "default, , 256",
-        "linear, , 1024",
-        "dynamic, , 1024",
-        "yarn, 64, 256",
-        "yarn, 128, 512",
-        "yarn, , 1024"
+    @CsvSource({"default, , 256", "linear, , 1024", "dynamic, , 1024", "yarn, 64, 256", "yarn, 128, 512", "yarn, , 1024"
     })
     void rotaryScalingMakesLongerTextsPossible(String type, Integer original, int positions) {
         ModelConfig c = read(json -> {

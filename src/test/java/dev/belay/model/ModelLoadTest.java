@@ -56,8 +56,7 @@ class ModelLoadTest {
     }
 
     /** Also gives a tensor the numbers of another one, {@code source}, and another name, {@code rename}. */
-    private void rewrite(
-            Function<String, long[]> change, UnaryOperator<String> source, UnaryOperator<String> rename) {
+    private void rewrite(Function<String, long[]> change, UnaryOperator<String> source, UnaryOperator<String> rename) {
         Path old = folder.resolve("model.safetensors");
         Path changed = folder.resolve("changed");
         try (SafetensorsFile file = SafetensorsFile.open(old)) {
@@ -223,7 +222,9 @@ class ModelLoadTest {
             for (String shard : shards) {
                 Function<String, long[]> mine =
                         name -> map.get(name).textValue().equals(shard) ? new long[0] : null;
-                new Rewriter(file, mine, UnaryOperator.identity(), UnaryOperator.identity()).write(folder.resolve(shard)).close();
+                new Rewriter(file, mine, UnaryOperator.identity(), UnaryOperator.identity())
+                        .write(folder.resolve(shard))
+                        .close();
             }
         }
         Files.delete(single);

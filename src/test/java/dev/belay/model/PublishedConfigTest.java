@@ -46,8 +46,7 @@ class PublishedConfigTest {
     }
 
     private ModelConfig config(Published model, String spelling) throws IOException {
-        JSON.writeValue(
-                folder.resolve("config.json").toFile(), model.node().path(spelling));
+        JSON.writeValue(folder.resolve("config.json").toFile(), model.node().path(spelling));
         return ModelConfig.read(folder);
     }
 

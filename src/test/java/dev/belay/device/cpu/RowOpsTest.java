@@ -111,7 +111,9 @@ class RowOpsTest {
                 float[] x = OpData.normal(1, count * width);
                 float[] sums = OpData.normal(2, 2 * count * width);
                 float[] weights = OpData.normal(3, count);
-                int[] rows = IntStream.range(0, count).map(i -> 2 * (count - 1 - i) + i % 2).toArray();
+                int[] rows = IntStream.range(0, count)
+                        .map(i -> 2 * (count - 1 - i) + i % 2)
+                        .toArray();
                 float[] expected = sums.clone();
                 for (int i = 0; i < x.length; i++) {
                     int at = rows[i / width] * width + i % width;
