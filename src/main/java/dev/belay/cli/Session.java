@@ -5,6 +5,7 @@ import dev.belay.device.Device;
 import dev.belay.device.DevicePeaks;
 import dev.belay.device.ProfiledDevice;
 import dev.belay.forward.ForwardPass;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.io.Resources;
 import dev.belay.model.Model;
@@ -39,8 +40,8 @@ final class Session implements AutoCloseable {
         }
         try (Progress progress = new Progress("loading " + options.folder, config.layers())) {
             if (withText) {
-                template();
                 tokenizer();
+                template();
             }
             Device own = opened.own(options.on.open(options.dtype()));
             device = options.profile == null ? own : opened.own(new ProfiledDevice(own, options.profile));
@@ -48,6 +49,19 @@ final class Session implements AutoCloseable {
         } catch (RuntimeException | Error e) {
             close();
             throw e;
+        }
+        if (withWeights) {
+            tellUnused();
+        }
+    }
+
+    /** Tensors that count for nothing here may be another part of the model, such as one for images, or mean that its type is wrong. */
+    private void tellUnused() {
+        List<String> unused = model.weights().unused();
+        if (!unused.isEmpty()) {
+            Messages.current()
+                    .warning(options.folder + " has " + unused.size() + " tensors that models of its type ("
+                            + config().architecture() + ") do not compute with, such as " + unused.getFirst());
         }
     }
 
@@ -97,6 +111,12 @@ final class Session implements AutoCloseable {
     Tokenizer tokenizer() {
         if (tokenizer == null) {
             tokenizer = opened.own(Tokenizer.load(options.folder));
+            if (tokenizer.vocabSize() > config().vocabulary()) {
+                Messages.current()
+                        .warning(options.folder + "/tokenizer.json has tokens up to " + (tokenizer.vocabSize() - 1)
+                                + ", the model only embeddings of " + config().vocabulary()
+                                + "; are both of the same model?");
+            }
         }
         return tokenizer;
     }

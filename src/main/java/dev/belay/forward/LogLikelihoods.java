@@ -94,7 +94,7 @@ public final class LogLikelihoods {
     /** Whether the continuations see the same keys and values of the context. */
     private boolean shared(Question q) {
         int length = q.context().length;
-        return IntStream.range(length + 1, length + q.longest()).noneMatch(config::renewsKeys);
+        return config.rotatesAlike(length, length + q.longest() - 1);
     }
 
     private List<double[]> batch(List<Question> questions, HookReport changed) {

@@ -54,6 +54,10 @@ final class ConfigReader {
     }
 
     static ModelConfig read(Path folder) {
+        if (Files.isRegularFile(folder) && folder.toString().endsWith(".gguf")) {
+            throw new BelayException(folder + " is a GGUF file, not a model folder; make one of it with"
+                    + " belay convert " + folder + " -o DIR");
+        }
         if (!Files.isDirectory(folder)) {
             throw new BelayException(
                     folder + ": no such model folder; give a folder with config.json and safetensors files");
@@ -87,7 +91,7 @@ final class ConfigReader {
                 bias(family.queryKeyValueBias(), "attention_bias"),
                 bias(family.outputBias(), "attention_bias"),
                 bias(family.feedForwardBias(), "mlp_bias"),
-                positions(),
+                longest(kinds),
                 config.flag("tie_word_embeddings", family.defaults().containsKey("tie_word_embeddings")),
                 config.text("dtype", config.text("torch_dtype", "unknown")),
                 endTokens(generation),
@@ -130,8 +134,20 @@ final class ConfigReader {
         return size("max_position_embeddings", preset("max_position_embeddings", 2048), MOST_POSITIONS);
     }
 
+    /** Longest text: rotary scaling may stretch the positions that the configuration names. */
+    private int longest(List<LayerKind> kinds) {
+        long longest = kinds.stream()
+                .filter(kind -> kind.rope() != null)
+                .mapToLong(kind -> kind.rope().scaling().longest(positions()))
+                .min()
+                .orElse(positions());
+        return (int) Math.min(longest, MOST_POSITIONS);
+    }
+
     private int kvHeads(int heads) {
-        int kvHeads = config.positive("num_key_value_heads", preset("num_key_value_heads", heads));
+        // A null is a value: as many as there are heads.
+        int absent = config.has("num_key_value_heads") ? heads : preset("num_key_value_heads", heads);
+        int kvHeads = config.positive("num_key_value_heads", absent);
         if (heads % kvHeads != 0) {
             throw new BelayException(config.path() + ": 'num_key_value_heads' " + kvHeads
                     + " does not divide 'num_attention_heads' " + heads);

@@ -16,6 +16,7 @@ import java.util.Optional;
  * @param headNorms whether every head of queries and keys is RMS-normed
  * @param mask which keys a token sees
  * @param partialRotary whether {@code partial_rotary_factor} counts
+ * @param renewsKeys whether a text's keys are computed again where it grows beyond the original length of longrope
  * @param unrotatedLayers whether {@code no_rope_layers} counts
  * @param experts whether feed-forward blocks may be mixtures of experts
  * @param defaults values of keys that config.json may leave out, where they are not those of Llama
@@ -29,6 +30,7 @@ public record Family(
         boolean headNorms,
         Mask mask,
         boolean partialRotary,
+        boolean renewsKeys,
         boolean unrotatedLayers,
         boolean experts,
         Map<String, Object> defaults) {
@@ -74,6 +76,7 @@ public record Family(
             false,
             false,
             false,
+            false,
             Map.of());
 
     private static final Family MISTRAL = new Family(
@@ -84,6 +87,7 @@ public record Family(
             Bias.NEVER,
             false,
             Mask.WINDOW,
+            false,
             false,
             false,
             false,
@@ -100,6 +104,7 @@ public record Family(
             false,
             false,
             false,
+            false,
             Map.of("num_key_value_heads", 32, "max_position_embeddings", 32768, "sliding_window", 4096));
 
     private static final Family QWEN3 = new Family(
@@ -110,6 +115,7 @@ public record Family(
             Bias.NEVER,
             true,
             Mask.LAYER_TYPES,
+            false,
             false,
             false,
             false,
@@ -133,6 +139,7 @@ public record Family(
             Mask.WINDOW_IF_USED,
             false,
             false,
+            false,
             true,
             Map.of("num_key_value_heads", 4, "max_position_embeddings", 32768, "sliding_window", 4096));
 
@@ -144,6 +151,7 @@ public record Family(
             Bias.NEVER,
             false,
             Mask.WINDOW,
+            true,
             true,
             false,
             false,
@@ -157,6 +165,7 @@ public record Family(
             Bias.AS_CONFIGURED,
             false,
             Mask.UNROTATED_LAYERS,
+            false,
             false,
             true,
             false,

@@ -81,10 +81,20 @@ public record ModelConfig(
         return endTokens.contains(token);
     }
 
-    /** Whether the keys of a text that grows to this length are to be computed again; see {@link RopeScaling#renews}. */
+    /** Whether the keys of a text that grows to this length are to be computed again; see {@link RopeScaling#switches}. */
     public boolean renewsKeys(int length) {
+        return description.renewsKeys()
+                && kinds.stream()
+                        .anyMatch(kind ->
+                                kind.rope() != null && kind.rope().scaling().switches(length));
+    }
+
+    /** Whether texts of these lengths are rotated alike. */
+    public boolean rotatesAlike(int length, int other) {
         return kinds.stream()
-                .anyMatch(kind -> kind.rope() != null && kind.rope().scaling().renews(length));
+                .filter(kind -> kind.rope() != null)
+                .map(kind -> kind.rope().scaling())
+                .allMatch(scaling -> scaling.variant(length) == scaling.variant(other));
     }
 
     /** Rotary embedding of the first layer that has one, or null. */

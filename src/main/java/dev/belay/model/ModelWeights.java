@@ -12,7 +12,9 @@ import dev.belay.weights.TensorInfo;
 import dev.belay.weights.TensorSource;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.IntConsumer;
 
 /**
@@ -51,11 +53,17 @@ public final class ModelWeights implements AutoCloseable {
             DeviceBuffer downBias,
             Mixture mixture) {}
 
+    private static final String EMBEDDING = "model.embed_tokens.weight";
+    private static final String HEAD = "lm_head.weight";
+    /** Ends the names of tensors that follow from the configuration; old versions of transformers wrote them. */
+    private static final String FREQUENCIES = ".rotary_emb.inv_freq";
+
     private final Resources owned = new Resources();
     private final TensorSource tensors;
     private final Device device;
     private final DeviceMatrix embedding;
     private final List<Layer> layers = new ArrayList<>();
+    private final Set<String> used = new HashSet<>();
     private final DeviceBuffer finalNorm;
     private final DeviceMatrix head;
 
@@ -63,13 +71,15 @@ public final class ModelWeights implements AutoCloseable {
         this.tensors = tensors;
         this.device = device;
         try {
-            embedding = matrix(config.vocabulary(), config.hidden(), "model.embed_tokens.weight");
+            embedding = matrix(config.vocabulary(), config.hidden(), EMBEDDING);
             for (int l = 0; l < config.layers(); l++) {
                 layers.add(layer(config, l));
                 progress.accept(l + 1);
             }
             finalNorm = vector("model.norm.weight", config.hidden());
-            head = config.tiedEmbeddings() ? embedding : matrix(config.vocabulary(), config.hidden(), "lm_head.weight");
+            head = config.tiedEmbeddings() && !hasOwnHead()
+                    ? embedding
+                    : matrix(config.vocabulary(), config.hidden(), HEAD);
         } catch (RuntimeException | Error e) {
             close();
             throw e;
@@ -86,6 +96,12 @@ public final class ModelWeights implements AutoCloseable {
         return new ModelWeights(tensors, config, device, progress);
     }
 
+    /** Whether the files have an output matrix that is not the embedding table: as in transformers, the files go before the configuration. */
+    private boolean hasOwnHead() {
+        used.add(HEAD);
+        return tensors.has(HEAD) && tensors.segment(HEAD).mismatch(tensors.segment(EMBEDDING)) >= 0;
+    }
+
     private Layer layer(ModelConfig c, int l) {
         String name = "model.layers." + l + ".";
         int queries = c.heads() * c.headSize();
@@ -96,11 +112,11 @@ public final class ModelWeights implements AutoCloseable {
         DeviceMatrix qkv = stack(
                 attention + "qkv_proj.weight",
                 fused
-                        ? List.of(hostMatrix(tensors, attention + "qkv_proj.weight", queries + 2 * keys, c.hidden()))
+                        ? List.of(hostMatrix(attention + "qkv_proj.weight", queries + 2 * keys, c.hidden()))
                         : List.of(
-                                hostMatrix(tensors, attention + "q_proj.weight", queries, c.hidden()),
-                                hostMatrix(tensors, attention + "k_proj.weight", keys, c.hidden()),
-                                hostMatrix(tensors, attention + "v_proj.weight", keys, c.hidden())));
+                                hostMatrix(attention + "q_proj.weight", queries, c.hidden()),
+                                hostMatrix(attention + "k_proj.weight", keys, c.hidden()),
+                                hostMatrix(attention + "v_proj.weight", keys, c.hidden())));
         boolean biased = c.feedForwardBias();
         boolean mixed = c.kinds().get(l).experts();
         return new Layer(
@@ -126,9 +142,9 @@ public final class ModelWeights implements AutoCloseable {
         List<HostMatrix> down = new ArrayList<>();
         for (int e = 0; e < experts.count(); e++) {
             String expert = mlp + "experts." + e + ".";
-            gateUp.add(hostMatrix(tensors, expert + "gate_proj.weight", f, c.hidden()));
-            gateUp.add(hostMatrix(tensors, expert + "up_proj.weight", f, c.hidden()));
-            down.add(hostMatrix(tensors, expert + "down_proj.weight", c.hidden(), f));
+            gateUp.add(hostMatrix(expert + "gate_proj.weight", f, c.hidden()));
+            gateUp.add(hostMatrix(expert + "up_proj.weight", f, c.hidden()));
+            down.add(hostMatrix(expert + "down_proj.weight", c.hidden(), f));
         }
         return new Mixture(
                 matrix(experts.count(), c.hidden(), mlp + "gate.weight"),
@@ -161,7 +177,7 @@ public final class ModelWeights implements AutoCloseable {
             return matrix(f, c.hidden(), mlp + "gate_proj.weight", mlp + "up_proj.weight");
         }
         String name = mlp + "gate_up_proj.weight";
-        TensorInfo info = tensors.require(name, 2L * f, c.hidden());
+        TensorInfo info = require(name, 2L * f, c.hidden());
         MemorySegment both = tensors.segment(name);
         long half = both.byteSize() / 2;
         return stack(
@@ -174,7 +190,7 @@ public final class ModelWeights implements AutoCloseable {
     private DeviceMatrix matrix(int rows, int columns, String... names) {
         List<HostMatrix> parts = new ArrayList<>();
         for (String name : names) {
-            parts.add(hostMatrix(tensors, name, rows, columns));
+            parts.add(hostMatrix(name, rows, columns));
         }
         return stack(names[0], parts);
     }
@@ -183,8 +199,13 @@ public final class ModelWeights implements AutoCloseable {
         return owned.own(device.matrix(name, parts));
     }
 
-    private static HostMatrix hostMatrix(TensorSource tensors, String name, int rows, int columns) {
-        TensorInfo info = tensors.require(name, rows, columns);
+    private TensorInfo require(String name, long... shape) {
+        used.add(name);
+        return tensors.require(name, shape);
+    }
+
+    private HostMatrix hostMatrix(String name, int rows, int columns) {
+        TensorInfo info = require(name, rows, columns);
         return new HostMatrix(name, info.type(), tensors.segment(name), rows, columns);
     }
 
@@ -202,7 +223,7 @@ public final class ModelWeights implements AutoCloseable {
     }
 
     private void fill(DeviceBuffer buffer, long offset, String name, int length) {
-        tensors.require(name, length);
+        require(name, length);
         buffer.write(offset, tensors.floats(name), 0, length);
     }
 
@@ -224,6 +245,13 @@ public final class ModelWeights implements AutoCloseable {
      */
     public static void checkOutputProjection(TensorSource tensors, ModelConfig config, int layer) {
         tensors.require(outputProjectionName(layer), config.hidden(), (long) config.heads() * config.headSize());
+    }
+
+    /** Tensors of the files that the model does not compute with, in the order of the files. */
+    public List<String> unused() {
+        return tensors.names().stream()
+                .filter(name -> !used.contains(name) && !name.endsWith(FREQUENCIES))
+                .toList();
     }
 
     /** Embedding table [V, D]. */

@@ -37,8 +37,8 @@ public sealed interface RopeScaling {
         return false;
     }
 
-    /** Whether the keys of a text that grows to this length are to be computed again, as transformers does for this scaling. */
-    default boolean renews(int length) {
+    /** Whether a text of this length is the shortest of those that longer factors are made for. */
+    default boolean switches(int length) {
         return false;
     }
 
@@ -49,6 +49,15 @@ public sealed interface RopeScaling {
             frequencies[i] = 1 / Math.pow(theta, 2.0 * i / size);
         }
         return frequencies;
+    }
+
+    /**
+     * Longest text of a model.
+     *
+     * @param positions {@code max_position_embeddings}
+     */
+    default long longest(int positions) {
+        return positions;
     }
 
     /** No scaling. */
@@ -79,6 +88,12 @@ public sealed interface RopeScaling {
             }
             return frequencies;
         }
+
+        /** The configuration keeps the length that the model had before it was stretched. */
+        @Override
+        public long longest(int positions) {
+            return stretched(positions, factor);
+        }
     }
 
     /** Texts of more than {@code positions} tokens get the base θ · (factor · length / positions − factor + 1)^(R / (R − 2)). */
@@ -92,6 +107,12 @@ public sealed interface RopeScaling {
         public double[] frequencies(double theta, int size, int length) {
             double stretch = factor * Math.max(length, positions) / positions - (factor - 1);
             return plain(theta * Math.pow(stretch, size / (size - 2.0)), size);
+        }
+
+        /** The configuration keeps the length that the model had before it was stretched. */
+        @Override
+        public long longest(int positions) {
+            return stretched(positions, factor);
         }
 
         @Override
@@ -168,6 +189,12 @@ public sealed interface RopeScaling {
             return frequencies;
         }
 
+        /** The configuration may give either length, the original or the stretched one. */
+        @Override
+        public long longest(int positions) {
+            return Math.max(positions, stretched(originalPositions, factor));
+        }
+
         /** The number, not whole, of the frequency that turns {@code turns} times within the original positions. */
         private double turning(double turns, double theta, int size) {
             return size * Math.log(originalPositions / (turns * 2 * Math.PI)) / (2 * Math.log(theta));
@@ -208,9 +235,13 @@ public sealed interface RopeScaling {
         }
 
         @Override
-        public boolean renews(int length) {
+        public boolean switches(int length) {
             return length == originalPositions + 1;
         }
+    }
+
+    private static long stretched(int positions, double factor) {
+        return Math.max(positions, (long) (positions * factor));
     }
 
     /** No scaling. */

@@ -50,8 +50,11 @@ public final class Tokenizer implements AutoCloseable {
     public static Tokenizer load(Path modelDir) {
         Path file = modelDir.resolve("tokenizer.json");
         if (!Files.isRegularFile(file)) {
+            String other = Files.exists(modelDir.resolve("tekken.json"))
+                    ? " (tekken.json is Mistral's own form, which is not read)"
+                    : "";
             throw new BelayException(
-                    "the model " + modelDir + " has no tokenizer.json: copy the file from where the model"
+                    "the model " + modelDir + " has no tokenizer.json" + other + ": copy the file from where the model"
                             + " comes from, or save it with transformers' PreTrainedTokenizerFast");
         }
         int vocabSize = TokenizerCheck.vocabulary(file);

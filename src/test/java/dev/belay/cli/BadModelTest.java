@@ -54,6 +54,20 @@ class BadModelTest {
     }
 
     @Test
+    void aGgufFileIsConvertedFirst() {
+        Path gguf = Cli.write(folder.resolve("model.gguf"), "GGUF");
+        Cli.run("info ?", gguf).failed(1, gguf + " is a GGUF file, not a model folder", "belay convert " + gguf);
+    }
+
+    /** Mistral's own releases have the tokenizer in a form of their own. */
+    @Test
+    void anotherFormOfTokenizer() {
+        Cli.write(model.resolve("tekken.json"), "{}");
+        Cli.run("generate ? --data ? -o ?", model, Cli.data("attacks.jsonl"), out)
+                .failed(1, "no tokenizer.json", "tekken.json is Mistral's own form");
+    }
+
+    @Test
     void noConfiguration() {
         Cli.delete(model.resolve("config.json"));
         capture(model).failed(1, model.resolve("config.json").toString(), "no such file");
@@ -138,7 +152,7 @@ class BadModelTest {
 
     @Test
     void noTokenizerAndNoTemplate() {
-        Cli.run("generate ? --data ? -o ?", model, Cli.one(folder), out).failed(1, model.toString(), "chat template");
+        Cli.run("generate ? --data ? -o ?", model, Cli.one(folder), out).failed(1, model + " has no tokenizer.json");
         Path tiny = Cli.copy(Cli.TINY, folder.resolve("tiny"));
         Cli.delete(tiny.resolve("tokenizer.json"));
         Cli.run("generate ? --data ? -o ?", tiny, Cli.one(folder), out).failed(1, tiny + " has no tokenizer.json");

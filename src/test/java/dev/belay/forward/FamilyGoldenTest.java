@@ -43,6 +43,8 @@ class FamilyGoldenTest {
                 "qwen3-moe",
                 "llama-bias",
                 "llama-yarn",
+                "llama-longrope",
+                "llama-dynamic",
                 "phi3-longrope",
                 "moe-mixed",
                 "smollm3-slide"
@@ -119,7 +121,18 @@ class FamilyGoldenTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "llama31-rope", "mistral", "phi3", "qwen2", "qwen3", "qwen3-moe"})
+    @ValueSource(
+            strings = {
+                "llama",
+                "llama31-rope",
+                "mistral",
+                "phi3",
+                "qwen2",
+                "qwen3",
+                "qwen3-moe",
+                "llama-longrope",
+                "llama-dynamic"
+            })
     void greedyTokens(String family) {
         with(family, (model, golden, forward) -> {
             List<Generator.Prompt> prompts = new ArrayList<>();

@@ -13,7 +13,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -129,11 +128,12 @@ class LogLikelihoodsTest {
     }
 
     /** The text crosses the length at which long factors replace short ones: the context alone would have the short ones. */
-    @Test
-    void textsThatCrossTheSwitchOfTheirRotaryEmbedding() {
-        try (TestModel m = TestModel.open("phi3-longrope")) {
+    @ParameterizedTest
+    @ValueSource(strings = {"phi3-longrope", "llama-longrope", "llama-dynamic"})
+    void textsThatCrossTheSwitchOfTheirRotaryEmbedding(String family) {
+        try (TestModel m = TestModel.open(family)) {
             int crossing = IntStream.range(2, m.config.positions())
-                    .filter(m.config::renewsKeys)
+                    .filter(n -> !m.config.rotatesAlike(n - 1, n))
                     .findFirst()
                     .orElseThrow();
             int[] context = m.text(7, crossing - 2);

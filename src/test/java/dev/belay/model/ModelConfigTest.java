@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
 import dev.belay.forward.Golden;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -120,6 +121,40 @@ class ModelConfigTest {
         assertEquals("unknown", c.family());
         assertFalse(c.tiedEmbeddings());
         assertEquals(2048, c.positions());
+    }
+
+    /** Where the family's own default is another number, null still means as many as there are heads. */
+    @Test
+    void noKeyHeadsAreAsManyAsHeads() {
+        for (String architecture : List.of("MistralForCausalLM", "Qwen3ForCausalLM", "SmolLM3ForCausalLM")) {
+            ModelFolder.copy("llama", subfolder(architecture))
+                    .edit(
+                            "config.json",
+                            json -> json.putNull("num_key_value_heads")
+                                    .putArray("architectures")
+                                    .add(architecture));
+            assertEquals(4, ModelConfig.read(folder.resolve(architecture)).kvHeads(), architecture);
+        }
+    }
+
+    private Path subfolder(String name) {
+        try {
+            return Files.createDirectory(folder.resolve(name));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** 256 positions; linear and dynamic stretch those, yarn the original ones. */
+    @ParameterizedTest
+    @CsvSource({"default, , 256", "linear, , 1024", "dynamic, , 1024", "yarn, 64, 256", "yarn, 128, 512", "yarn, , 1024"
+    })
+    void rotaryScalingMakesLongerTextsPossible(String type, Integer original, int positions) {
+        ModelConfig c = read(json -> {
+            ObjectNode rope = json.putObject("rope_parameters").put("rope_type", type);
+            rope.put("factor", 4).put("original_max_position_embeddings", original);
+        });
+        assertEquals(positions, c.positions());
     }
 
     @Test

@@ -2,6 +2,7 @@ package dev.belay.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -23,6 +24,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -50,16 +52,25 @@ class ModelLoadTest {
 
     /** Writes the weights again; {@code change} gives the shape of each tensor, or null to leave it out. */
     private void rewrite(Function<String, long[]> change) {
+        rewrite(change, UnaryOperator.identity(), UnaryOperator.identity());
+    }
+
+    /** Also gives a tensor the numbers of another one, {@code source}, and another name, {@code rename}. */
+    private void rewrite(Function<String, long[]> change, UnaryOperator<String> source, UnaryOperator<String> rename) {
         Path old = folder.resolve("model.safetensors");
         Path changed = folder.resolve("changed");
         try (SafetensorsFile file = SafetensorsFile.open(old)) {
-            SafetensorsWriter writer = new Rewriter(file, change).write(changed);
+            SafetensorsWriter writer = new Rewriter(file, change, source, rename).write(changed);
             writer.close();
         }
         move(changed, old);
     }
 
-    private record Rewriter(SafetensorsFile file, Function<String, long[]> change) {
+    private record Rewriter(
+            SafetensorsFile file,
+            Function<String, long[]> change,
+            UnaryOperator<String> source,
+            UnaryOperator<String> rename) {
         SafetensorsWriter write(Path target) {
             SafetensorsWriter.Declaration declaration = SafetensorsWriter.to(target);
             List<String> kept = new ArrayList<>();
@@ -67,12 +78,12 @@ class ModelLoadTest {
                 long[] shape = change.apply(name);
                 if (shape != null) {
                     long[] declared = shape.length == 0 ? file.tensor(name).shape() : shape;
-                    declaration = declaration.tensor(name, TensorType.F32, declared);
+                    declaration = declaration.tensor(rename.apply(name), TensorType.F32, declared);
                     kept.add(name);
                 }
             }
             SafetensorsWriter writer = declaration.open();
-            kept.forEach(name -> writer.write(name, file.floats(name)));
+            kept.forEach(name -> writer.write(rename.apply(name), file.floats(source.apply(name))));
             return writer;
         }
     }
@@ -113,6 +124,43 @@ class ModelLoadTest {
         try (Device device = TestDevices.open(DType.F32);
                 Model model = Model.load(folder, device, l -> {})) {
             assertEquals(model.weights().embedding(), model.weights().head());
+        }
+    }
+
+    /** An output matrix beside tied embeddings counts where it is another one, as in transformers. */
+    @Test
+    void anOutputMatrixBesideTiedEmbeddings() {
+        ModelFolder.edit(folder, "config.json", json -> json.put("tie_word_embeddings", true));
+        try (Device device = TestDevices.open(DType.F32);
+                Model model = Model.load(folder, device, l -> {})) {
+            assertNotEquals(model.weights().embedding(), model.weights().head());
+            assertEquals(List.of(), model.weights().unused());
+        }
+        rewrite(
+                name -> new long[0],
+                name -> name.equals("lm_head.weight") ? "model.embed_tokens.weight" : name,
+                UnaryOperator.identity());
+        try (Device device = TestDevices.open(DType.F32);
+                Model model = Model.load(folder, device, l -> {})) {
+            assertEquals(model.weights().embedding(), model.weights().head());
+            assertEquals(List.of(), model.weights().unused());
+        }
+    }
+
+    /** Tensors that count for nothing are named, but for frequencies that old files hold. */
+    @Test
+    void tensorsThatAreNotUsed() {
+        ModelFolder.edit(folder, "config.json", json -> json.put("num_hidden_layers", 2));
+        rewrite(
+                name -> new long[0],
+                UnaryOperator.identity(),
+                name -> name.equals("model.layers.2.input_layernorm.weight")
+                        ? "model.layers.0.self_attn.rotary_emb.inv_freq"
+                        : name);
+        try (Device device = TestDevices.open(DType.F32);
+                Model model = Model.load(folder, device, l -> {})) {
+            assertEquals(8, model.weights().unused().size());
+            assertTrue(model.weights().unused().contains("model.layers.2.mlp.up_proj.weight"));
         }
     }
 
@@ -174,7 +222,9 @@ class ModelLoadTest {
             for (String shard : shards) {
                 Function<String, long[]> mine =
                         name -> map.get(name).textValue().equals(shard) ? new long[0] : null;
-                new Rewriter(file, mine).write(folder.resolve(shard)).close();
+                new Rewriter(file, mine, UnaryOperator.identity(), UnaryOperator.identity())
+                        .write(folder.resolve(shard))
+                        .close();
             }
         }
         Files.delete(single);

@@ -1,6 +1,7 @@
 package dev.belay.device.cpu;
 
 import static dev.belay.Closeness.UNIT;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.belay.Closeness;
@@ -78,6 +79,51 @@ class RowOpsTest {
                 // exp(-g) is beyond float32 the result is 0, short of at most 120·e⁻⁸⁸·|up|.
                 Closeness.assertClose(
                         new Expected(expected, scale), actual, 1e-33, 6 * UNIT, width, "swiglu of " + tokens);
+            }
+        }
+    }
+
+    /** Only the rows from the offset on change, and one sum of two numbers is rounded in one way. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 15, 16, 17, 48, 64, 100, 576})
+    void addBiasIsExact(int width) {
+        for (int tokens : TOKENS) {
+            float[] x = OpData.normal(1, (tokens + 2) * width);
+            float[] bias = OpData.normal(2, width);
+            float[] expected = x.clone();
+            for (int i = 0; i < tokens * width; i++) {
+                expected[width + i] += bias[i % width];
+            }
+            try (CpuBuffer in = OpData.upload(device, "x", x);
+                    CpuBuffer b = OpData.upload(device, "bias", bias)) {
+                device.addBias(in, width, tokens, width, b);
+                assertArrayEquals(expected, OpData.read(in, 0, x.length), "bias of " + tokens + " rows");
+            }
+        }
+    }
+
+    /** Rows in any order, those not named untouched; product and sum are rounded once. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 15, 16, 17, 48, 64, 100, 576})
+    void scatterAddsWeightedRowsExactly(int width) {
+        try (ThreadTeam team = new ThreadTeam(3)) {
+            for (int count : TOKENS) {
+                float[] x = OpData.normal(1, count * width);
+                float[] sums = OpData.normal(2, 2 * count * width);
+                float[] weights = OpData.normal(3, count);
+                int[] rows = IntStream.range(0, count)
+                        .map(i -> 2 * (count - 1 - i) + i % 2)
+                        .toArray();
+                float[] expected = sums.clone();
+                for (int i = 0; i < x.length; i++) {
+                    int at = rows[i / width] * width + i % width;
+                    expected[at] = Math.fma(x[i], weights[i / width], sums[at]);
+                }
+                try (CpuBuffer in = OpData.upload(device, "x", x);
+                        CpuBuffer out = OpData.upload(device, "out", sums)) {
+                    new RowScatter().run(team, in, rows, weights, count, width, out);
+                    assertArrayEquals(expected, OpData.read(out, 0, sums.length), "scatter of " + count + " rows");
+                }
             }
         }
     }
