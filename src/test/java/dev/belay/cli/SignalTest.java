@@ -108,7 +108,7 @@ class SignalTest {
     @Test
     void theSecondSignalEndsARunAtOnce() throws IOException, InterruptedException {
         // Interpreted, a batch takes seconds.
-        Process process = start(generation(60), "-Xint");
+        Process process = start(generation(6), "-Xint");
         untilMoreThan(A_UNIT, process);
         long done = Files.size(journal);
         signal("INT", process);

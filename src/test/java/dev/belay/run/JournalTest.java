@@ -3,6 +3,7 @@ package dev.belay.run;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -20,6 +21,8 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -178,6 +181,41 @@ class JournalTest {
         try (var files = Files.list(folder)) {
             assertEquals(0, files.count());
         }
+    }
+
+    /** The file of the lock comes and goes while others open it and wait for it. */
+    @Test
+    void onlyOneHoldsALockWhoseFileComesAndGoes() throws InterruptedException {
+        Path out = folder.resolve("out");
+        AtomicInteger holding = new AtomicInteger();
+        AtomicInteger held = new AtomicInteger();
+        AtomicInteger together = new AtomicInteger();
+        AtomicReference<RuntimeException> broken = new AtomicReference<>();
+        List<Thread> threads = new ArrayList<>();
+        for (int t = 0; t < 8; t++) {
+            threads.add(Thread.ofPlatform().start(() -> {
+                while (held.get() < 300 && broken.get() == null) {
+                    try (var _ = OutputLock.take(folder.resolve("out.lock"), out)) {
+                        held.incrementAndGet();
+                        together.addAndGet(holding.incrementAndGet() - 1);
+                        Thread.yield();
+                        holding.decrementAndGet();
+                    } catch (BelayException e) {
+                        if (!e.getMessage().contains("is being written by another run")) {
+                            broken.set(e);
+                        }
+                    } catch (RuntimeException e) {
+                        broken.set(e);
+                    }
+                }
+            }));
+        }
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        assertNull(broken.get());
+        assertEquals(0, together.get(), "times that two held it");
+        assertFalse(Files.exists(folder.resolve("out.lock")));
     }
 
     @Test
