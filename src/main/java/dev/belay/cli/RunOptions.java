@@ -16,9 +16,11 @@ import picocli.CommandLine.Spec;
 
 /** How a long run goes on after an early end. */
 class RunOptions {
-    /** Options that change no result, or that the journal checks text by text. */
+    /** Options that change no result, that the journal checks text by text, or whose effect the header has. */
     private static final Set<String> FREE = Set.of(
             "-o",
+            "--device",
+            "--dtype",
             "--json",
             "--profile",
             "--resume",
@@ -76,7 +78,8 @@ class RunOptions {
         ObjectNode header = Output.object();
         header.put("belay", RootCommand.Version.number()).put("command", spec.name());
         header.put("model", session.fingerprint())
-                .put("device", session.device().description());
+                .put("device", session.device().arithmetic())
+                .put("dtype", session.device().dtype().label());
         ObjectNode options = header.putObject("options");
         for (OptionSpec option : spec.options()) {
             Object value = option.getValue();

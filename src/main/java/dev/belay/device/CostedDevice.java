@@ -290,6 +290,11 @@ abstract class CostedDevice implements Device {
     }
 
     @Override
+    public String arithmetic() {
+        return device.arithmetic();
+    }
+
+    @Override
     public DType dtype() {
         return device.dtype();
     }

@@ -12,6 +12,11 @@ public interface Device extends AutoCloseable {
     /** What this device is, in words: processor, threads, instruction set, library versions. */
     String description();
 
+    /** All that the bits of results depend on, in words: two devices of the same arithmetic give the same ones. */
+    default String arithmetic() {
+        return description();
+    }
+
     /** Number type of matrix products. */
     DType dtype();
 

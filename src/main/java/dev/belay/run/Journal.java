@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
 import dev.belay.io.JsonText;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
@@ -61,11 +62,12 @@ public final class Journal implements AutoCloseable {
     }
 
     /**
-     * Begins a journal, in place of any that is there.
+     * Begins a journal. One that is there and holds finished units is not overwritten: it becomes {@code NAME.old}, and a notice says so.
      *
-     * @throws BelayException if it cannot be written
+     * @throws BelayException if it cannot be written, or if {@code NAME.old} is there, too
      */
     public static Journal create(Path file, ObjectNode header) {
+        setAside(file);
         try {
             FileChannel channel = FileChannel.open(
                     file,
@@ -84,6 +86,41 @@ public final class Journal implements AutoCloseable {
             }
         } catch (IOException e) {
             throw new BelayException("cannot write " + file + ": " + OutputFile.reason(e), e);
+        }
+    }
+
+    private static void setAside(Path file) {
+        if (!Files.exists(file) || !hasUnits(file)) {
+            return;
+        }
+        Path old = file.resolveSibling(file.getFileName() + ".old");
+        String what = file + " has finished batches of an earlier run";
+        if (Files.exists(old)) {
+            throw new BelayException(what + ", and so has " + old
+                    + ": go on with the former by --resume, or remove the one that you do not need");
+        }
+        try {
+            Files.move(file, old, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            throw new BelayException("cannot rename " + file + " to " + old + ": " + OutputFile.reason(e), e);
+        }
+        Messages.current()
+                .notice(what + " and is now " + old + "; to go on with it, stop this run, name it "
+                        + file.getFileName() + " again and use --resume");
+    }
+
+    private static boolean hasUnits(Path file) {
+        try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16)) {
+            byte[] first = line(in);
+            if (first == null) {
+                return false;
+            }
+            header(file, object(file, 1, first));
+            return line(in) != null;
+        } catch (BelayException e) {
+            throw new BelayException(e.getMessage() + "; rename it, or remove it to begin anew", e);
+        } catch (IOException e) {
+            throw new BelayException("cannot read " + file + ": " + OutputFile.reason(e), e);
         }
     }
 
@@ -136,21 +173,9 @@ public final class Journal implements AutoCloseable {
         long offset = 0;
         int number = 0;
         for (byte[] line = line(in); line != null; line = line(in)) {
-            number++;
-            JsonNode json;
-            try {
-                json = JSON.readTree(line);
-            } catch (JsonProcessingException e) {
-                json = null;
-            }
-            if (json == null || !json.isObject()) {
-                throw new BelayException(file + " line " + number + ": is no line of a journal of belay");
-            }
+            ObjectNode json = object(file, ++number, line);
             if (journal == null) {
-                if (!json.has("belay")) {
-                    throw new BelayException(file + ": is no journal or shard of belay");
-                }
-                journal = new Journal(file, channel, (ObjectNode) json);
+                journal = new Journal(file, channel, header(file, json));
             } else {
                 journal.remember(json.path("stage").asText(), json.path("from").asInt(), offset, line.length);
             }
@@ -162,6 +187,26 @@ public final class Journal implements AutoCloseable {
             channel.position(offset);
         }
         return journal;
+    }
+
+    private static ObjectNode object(Path file, int number, byte[] line) throws IOException {
+        JsonNode json;
+        try {
+            json = JSON.readTree(line);
+        } catch (JsonProcessingException e) {
+            json = null;
+        }
+        if (json instanceof ObjectNode object) {
+            return object;
+        }
+        throw new BelayException(file + " line " + number + ": is no line of a journal of belay");
+    }
+
+    private static ObjectNode header(Path file, ObjectNode json) {
+        if (!json.has("belay")) {
+            throw new BelayException(file + ": is no journal or shard of belay");
+        }
+        return json;
     }
 
     /** The next line that ends with a line feed, without it; null if there is none. */

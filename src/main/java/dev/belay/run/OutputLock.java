@@ -19,6 +19,9 @@ import java.time.temporal.ChronoUnit;
  * with the process, however that ends; a file that is left over holds nobody.
  */
 final class OutputLock implements AutoCloseable {
+    /** What a file says that its holder has removed. */
+    private static final String ENDED = "ended";
+
     private final Path file;
     private final FileChannel channel;
 
@@ -40,16 +43,17 @@ final class OutputLock implements AutoCloseable {
                 if (!lock(channel)) {
                     String holder = read(channel);
                     channel.close();
-                    throw new BelayException(output + " is being written by another run (" + holder
+                    boolean known = !holder.isEmpty() && !holder.equals(ENDED);
+                    throw new BelayException(output + " is being written by another run ("
+                            + (known ? holder : "it began or ended just now")
                             + "); wait for it, or give another -o");
                 }
-                // A holder that ended just now may have removed the file between opening and locking.
-                if (!Files.exists(file)) {
+                // The holder may have ended between opening and locking, and another run made a new file since.
+                if (!Files.exists(file) || read(channel).equals(ENDED)) {
                     channel.close();
                     continue;
                 }
-                channel.truncate(0);
-                channel.write(ByteBuffer.wrap(holder().getBytes(StandardCharsets.UTF_8)), 0);
+                write(channel, holder());
                 return new OutputLock(file, channel);
             }
         } catch (IOException e) {
@@ -66,11 +70,15 @@ final class OutputLock implements AutoCloseable {
         }
     }
 
+    private static void write(FileChannel channel, String text) throws IOException {
+        channel.truncate(0);
+        channel.write(ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)), 0);
+    }
+
     private static String read(FileChannel channel) throws IOException {
         ByteBuffer bytes = ByteBuffer.allocate(256);
         channel.read(bytes, 0);
-        String text = new String(bytes.array(), 0, bytes.position(), StandardCharsets.UTF_8).strip();
-        return text.isEmpty() ? "it began just now" : text;
+        return new String(bytes.array(), 0, bytes.position(), StandardCharsets.UTF_8).strip();
     }
 
     private static String holder() {
@@ -88,6 +96,8 @@ final class OutputLock implements AutoCloseable {
     public void close() {
         try (channel) {
             Files.deleteIfExists(file);
+            // For runs that have opened the file and will lock it when this one lets go.
+            write(channel, ENDED);
         } catch (IOException e) {
             throw new BelayException("cannot remove " + file + ": " + OutputFile.reason(e), e);
         }

@@ -70,7 +70,8 @@ public final class Run implements AutoCloseable {
     }
 
     /**
-     * Begins or goes on with a run; keeps others from its output. Without a journal if the output is a device or a pipe.
+     * Begins or goes on with a run; keeps others from its output. Without a journal if the output is a device or a pipe. What an
+     * earlier run has finished is not overwritten, see {@link Journal#create}.
      *
      * @param header all that changes results
      * @param keep whether the journal stays when the run is complete

@@ -3,6 +3,8 @@ package dev.belay.run;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
 import dev.belay.io.OutputFile;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -71,6 +73,15 @@ public final class ShardMerge {
             }
         }
         return arguments;
+    }
+
+    /** Removes the journal that {@link #journal} wrote, if the output was not made from it: the shards have it all. */
+    public static void discard(Path output) {
+        try (var _ = OutputLock.take(OutputFile.beside(output, ".lock"), output)) {
+            Files.deleteIfExists(OutputFile.beside(output, ".progress"));
+        } catch (IOException e) {
+            throw new BelayException("cannot remove " + output + ".progress: " + OutputFile.reason(e), e);
+        }
     }
 
     private static ObjectNode header(Path file) {

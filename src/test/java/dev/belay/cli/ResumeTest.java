@@ -2,26 +2,19 @@ package dev.belay.cli;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Random;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Runs that are stopped, extended or cut into shards give the bytes of a run that is not. */
+/** Runs that are extended or cut into shards give the bytes of a run that is not. */
 class ResumeTest {
     private static final String TRACE = "trace ? --probe ? --data ? --batch-tokens 64";
-    private static final String GENERATE = "generate ? --data ? --max-new-tokens 12 --batch-tokens 32";
 
     @TempDir
     private static Path folder;
@@ -30,7 +23,7 @@ class ResumeTest {
     private static Path attacks;
 
     @BeforeAll
-    static void prepare() throws IOException {
+    static void prepare() {
         probe = folder.resolve("p.safetensors");
         Cli.run(
                         "probe train ? --refused ? --complied ? -o ?",
@@ -40,45 +33,6 @@ class ResumeTest {
                         probe)
                 .ok();
         attacks = Cli.few(folder, "attacks.jsonl", 24);
-    }
-
-    private static Process start(List<String> args, Path out) throws IOException {
-        List<String> command = Cli.process(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"), args);
-        command.addAll(List.of("-o", out.toString(), "--resume", "--device", "cpu"));
-        return new ProcessBuilder(command)
-                .redirectErrorStream(true)
-                .redirectOutput(folder.resolve("log").toFile())
-                .start();
-    }
-
-    private static long size(Path file) throws IOException {
-        return Files.exists(file) ? Files.size(file) : 0;
-    }
-
-    @Test
-    void aSignalEndsARunAfterTheUnitAtHand() throws IOException, InterruptedException {
-        List<String> args =
-                Cli.args(GENERATE.replace("12", "100") + " --ignore-eos", Cli.TINY, Cli.data("attacks.jsonl"));
-        Path expected = folder.resolve("whole");
-        Cli.run(args, "-o", expected, "--device", "cpu").ok();
-        Path out = folder.resolve("stopped");
-        Process process = start(args, out);
-        Path journal = folder.resolve("stopped.progress");
-        while (process.isAlive() && size(journal) < 2000) {
-            Thread.sleep(1);
-        }
-        process.destroy();
-        assertTrue(process.waitFor(60, TimeUnit.SECONDS));
-        String log = Cli.text(folder.resolve("log"));
-        assertEquals(130, process.exitValue(), log);
-        assertTrue(log.contains("go on with the same command and --resume"), log);
-        assertFalse(Files.exists(out));
-        List<?> done = Cli.lines(folder.resolve("stopped.partial"));
-        assertEquals(Cli.lines(expected).subList(0, done.size()), done);
-        Cli.run(args, "-o", out, "--device", "cpu", "--resume").ok();
-        assertArrayEquals(Cli.bytes(expected), Cli.bytes(out));
-        assertFalse(Files.exists(journal));
-        assertFalse(Files.exists(folder.resolve("stopped.partial")));
     }
 
     @ParameterizedTest
@@ -153,30 +107,5 @@ class ResumeTest {
                 .failed(1, "options --plateau was MAX and is MEAN");
         Cli.run(Cli.args(TRACE, Cli.TINY, probe, Cli.few(own, "benign.jsonl", 4)), "-o", out, "--resume")
                 .failed(1, "the data differs in texts 1 to");
-    }
-
-    /** Kills a run again and again, each time at a random moment after it has finished a unit more. */
-    @Test
-    void aKilledRunGoesOnToTheSameBytes(@TempDir Path own) throws IOException, InterruptedException {
-        List<String> args =
-                Cli.args(GENERATE.replace("12", "100") + " --ignore-eos", Cli.TINY, Cli.data("attacks.jsonl"));
-        Path expected = own.resolve("expected");
-        Cli.run(args, "-o", expected, "--device", "cpu").ok();
-        Path out = own.resolve("out");
-        Path journal = own.resolve("out.progress");
-        Random random = new Random(8);
-        for (int kill = 0; kill < 5; kill++) {
-            Process process = start(args, out);
-            long before = Math.max(size(journal), 1200);
-            while (process.isAlive() && size(journal) <= before) {
-                Thread.sleep(1);
-            }
-            Thread.sleep(random.nextInt(30));
-            assertTrue(process.isAlive(), () -> Cli.text(folder.resolve("log")));
-            process.destroyForcibly().waitFor();
-            assertFalse(Files.exists(out));
-        }
-        Cli.run(args, "-o", out, "--device", "cpu", "--resume").ok();
-        assertArrayEquals(Cli.bytes(expected), Cli.bytes(out));
     }
 }

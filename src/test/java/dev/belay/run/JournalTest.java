@@ -1,7 +1,9 @@
 package dev.belay.run;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -9,16 +11,23 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.IntNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
+import dev.belay.io.Messages;
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The journal and the runs that go on from it. */
 class JournalTest {
@@ -98,7 +107,37 @@ class JournalTest {
     void aFinishedRunIsExtendedWithoutRepeatingAny() {
         assertEquals("[0-2, 2-3] [2, 23]", run(Run.Mode.ANEW, Shard.WHOLE, -1, "a", "b", "c"));
         assertEquals("[3-5, 5-6] [2, 23, 35, 56]", run(Run.Mode.RESUME, Shard.WHOLE, -1, "a", "b", "c", "d", "e", "f"));
-        assertEquals("[0-2, 2-3] [2, 23]", run(Run.Mode.ANEW, Shard.WHOLE, -1, "a", "b", "c"));
+    }
+
+    @Test
+    void whatIsDoneIsNeverOverwritten() throws IOException {
+        Path file = folder.resolve("out.progress");
+        Path old = folder.resolve("out.progress.old");
+        run(Run.Mode.ANEW, Shard.WHOLE, -1, "a", "b", "c");
+        byte[] first = Files.readAllBytes(file);
+        StringWriter said = new StringWriter();
+        new Messages(new PrintWriter(said), false).during(() -> {
+            assertEquals("[0-2] [2]", run(Run.Mode.ANEW, Shard.WHOLE, -1, "d", "e"));
+            return 0;
+        });
+        assertArrayEquals(first, Files.readAllBytes(old));
+        assertEquals(1, said.toString().lines().count(), said::toString);
+        assertTrue(said.toString().contains(file + " has finished batches of an earlier run and is now " + old), said::toString);
+        byte[] second = Files.readAllBytes(file);
+        assertMessage(", and so has " + old, () -> run(Run.Mode.ANEW, Shard.WHOLE, -1, "f"));
+        assertArrayEquals(second, Files.readAllBytes(file));
+        assertArrayEquals(first, Files.readAllBytes(old));
+        // As the notice says.
+        Files.move(old, file, StandardCopyOption.REPLACE_EXISTING);
+        assertEquals("[] [2, 23]", run(Run.Mode.RESUME, Shard.WHOLE, -1, "a", "b", "c"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "{\"belay\":\"1\",\"mod", "{\"belay\":\"1\"}\n", "{\"belay\":\"1\"}\n{\"stage\":"})
+    void aJournalWithoutAFinishedUnitIsReplaced(String content) throws IOException {
+        Files.writeString(folder.resolve("out.progress"), content);
+        assertEquals("[0-1] [1]", run(Run.Mode.ANEW, Shard.WHOLE, -1, "a"));
+        assertFalse(Files.exists(folder.resolve("out.progress.old")));
     }
 
     @Test
@@ -123,6 +162,7 @@ class JournalTest {
     void aFileThatIsNoJournalIsLeftAlone() throws IOException {
         Path file = Files.writeString(folder.resolve("j"), "{\"id\": 1}\n");
         assertMessage("is no journal", () -> Journal.resume(file, header("m", "all")));
+        assertMessage("remove it to begin anew", () -> Journal.create(file, header("m", "all")));
         assertEquals("{\"id\": 1}\n", Files.readString(file));
     }
 
@@ -141,6 +181,41 @@ class JournalTest {
         try (var files = Files.list(folder)) {
             assertEquals(0, files.count());
         }
+    }
+
+    /** The file of the lock comes and goes while others open it and wait for it. */
+    @Test
+    void onlyOneHoldsALockWhoseFileComesAndGoes() throws InterruptedException {
+        Path out = folder.resolve("out");
+        AtomicInteger holding = new AtomicInteger();
+        AtomicInteger held = new AtomicInteger();
+        AtomicInteger together = new AtomicInteger();
+        AtomicReference<RuntimeException> broken = new AtomicReference<>();
+        List<Thread> threads = new ArrayList<>();
+        for (int t = 0; t < 8; t++) {
+            threads.add(Thread.ofPlatform().start(() -> {
+                while (held.get() < 300 && broken.get() == null) {
+                    try (var _ = OutputLock.take(folder.resolve("out.lock"), out)) {
+                        held.incrementAndGet();
+                        together.addAndGet(holding.incrementAndGet() - 1);
+                        Thread.yield();
+                        holding.decrementAndGet();
+                    } catch (BelayException e) {
+                        if (!e.getMessage().contains("is being written by another run")) {
+                            broken.set(e);
+                        }
+                    } catch (RuntimeException e) {
+                        broken.set(e);
+                    }
+                }
+            }));
+        }
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        assertNull(broken.get());
+        assertEquals(0, together.get(), "times that two held it");
+        assertFalse(Files.exists(folder.resolve("out.lock")));
     }
 
     @Test

@@ -85,10 +85,19 @@ public final class CpuDevice implements Device {
 
     @Override
     public String description() {
+        return "cpu (" + team.size() + (team.size() == 1 ? " thread, " : " threads, ") + numbers() + ")";
+    }
+
+    /** How many threads there are changes nothing: each number is summed by one, in an order of its own. */
+    @Override
+    public String arithmetic() {
+        return "cpu (" + numbers() + ", instruction set " + Integer.toHexString(OneDnn.instructionSet()) + ")";
+    }
+
+    private String numbers() {
         String bf16 =
                 dtype == DType.F32 ? "" : bfloat16Products ? ", bf16 products" : ", bf16 weights with f32 products";
-        return "cpu (" + team.size() + (team.size() == 1 ? " thread, " : " threads, ") + 32 * RowTask.LANES
-                + "-bit vectors, oneDNN " + OneDnnLibrary.version() + bf16 + ")";
+        return 32 * RowTask.LANES + "-bit vectors, oneDNN " + OneDnnLibrary.version() + bf16;
     }
 
     @Override

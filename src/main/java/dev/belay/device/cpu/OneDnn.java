@@ -89,7 +89,12 @@ final class OneDnn implements AutoCloseable {
     /** True if products of bfloat16 have instructions of their own here; oneDNN's fallback is a thousand times slower. */
     static boolean multipliesBfloat16() {
         int isa = Dnnl.dnnl_cpu_isa_avx512_core_bf16();
-        return (Dnnl.dnnl_get_effective_cpu_isa() & isa) == isa;
+        return (instructionSet() & isa) == isa;
+    }
+
+    /** The instructions that oneDNN uses here, as bits of its dnnl_cpu_isa_t. */
+    static int instructionSet() {
+        return Dnnl.dnnl_get_effective_cpu_isa();
     }
 
     private static String name(int status) {
