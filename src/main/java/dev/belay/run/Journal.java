@@ -105,8 +105,8 @@ public final class Journal implements AutoCloseable {
             throw new BelayException("cannot rename " + file + " to " + old + ": " + OutputFile.reason(e), e);
         }
         Messages.current()
-                .notice(what + " and is now " + old + "; to go on with it, stop this run, name it "
-                        + file.getFileName() + " again and use --resume");
+                .notice(what + " and is now " + old + "; to go on with it, stop this run, name it " + file.getFileName()
+                        + " again and use --resume");
     }
 
     private static boolean hasUnits(Path file) {

@@ -19,7 +19,8 @@ public final class CrashAgent {
 
     /** Called by Java in the main thread. */
     public static void premain(String journal) throws Throwable {
-        long main = (long) find("pthread_self", FunctionDescriptor.of(ValueLayout.JAVA_LONG)).invokeExact();
+        long main = (long) find("pthread_self", FunctionDescriptor.of(ValueLayout.JAVA_LONG))
+                .invokeExact();
         MethodHandle kill = find(
                 "pthread_kill",
                 FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT));

@@ -38,15 +38,16 @@ class CrashTest {
         List<String> command = new ArrayList<>(List.of("tools/launch", java, jar.toString(), "."));
         command.addAll(args);
         Path err = folder.resolve("err");
-        ProcessBuilder builder =
-                new ProcessBuilder(command).redirectOutput(folder.resolve("stdout").toFile()).redirectError(err.toFile());
+        ProcessBuilder builder = new ProcessBuilder(command)
+                .redirectOutput(folder.resolve("stdout").toFile())
+                .redirectError(err.toFile());
         builder.environment().put("BELAY_CACHE", folder.resolve("cache").toString());
         Path link = Files.createSymbolicLink(folder.resolve("journal"), journal);
         builder.environment()
                 .put(
                         "BELAY_JAVA_OPTIONS",
-                        "-Dbelay.threads=1 -XX:TieredStopAtLevel=1 -XX:-CreateCoredumpOnCrash -javaagent:" + agent() + "="
-                                + link);
+                        "-Dbelay.threads=1 -XX:TieredStopAtLevel=1 -XX:-CreateCoredumpOnCrash -javaagent:" + agent()
+                                + "=" + link);
         assertNotEquals(0, builder.start().waitFor(), () -> Cli.text(err));
         String last = Cli.text(err).lines().toList().getLast();
         assertTrue(last.matches("belay: Java crashed at .+ in [A-Z]\\w+\\.\\w+.*"), last);

@@ -47,10 +47,11 @@ class InterruptionTest {
         StringBuilder responses = new StringBuilder();
         StringBuilder questions = new StringBuilder();
         for (int i = 0; i < 12; i++) {
-            responses.append(
-                    "{\"id\": \"r%d\", \"prompt\": \"do it\", \"response\": \"%s %d\"}\n".formatted(i, i % 3 == 0 ? "yes" : "no", i));
+            responses.append("{\"id\": \"r%d\", \"prompt\": \"do it\", \"response\": \"%s %d\"}\n"
+                    .formatted(i, i % 3 == 0 ? "yes" : "no", i));
             questions.append(
-                    "{\"question\": \"what is %d + 1?\", \"choices\": [\"%d\", \"many\", \"none\"], \"answer\": 0}\n".formatted(i, i + 1));
+                    "{\"question\": \"what is %d + 1?\", \"choices\": [\"%d\", \"many\", \"none\"], \"answer\": 0}\n"
+                            .formatted(i, i + 1));
         }
         FILES.put("MODEL", Cli.TINY);
         FILES.put("PROBE", probe);

@@ -58,12 +58,17 @@ class ReproducibilityTest {
                 .mapToObj(length -> random.ints(length, 0, 1000).toArray())
                 .toList();
         Path ids = Cli.write(
-                folder.resolve("ids.json"), rows.stream().map(Arrays::toString).toList().toString());
+                folder.resolve("ids.json"),
+                rows.stream().map(Arrays::toString).toList().toString());
         Path out = folder.resolve("out");
         List<String> capture = Cli.args(
                 "capture ? --ids ? --device cpu --dtype ? --layers all --positions all -o ?", model, ids, dtype, out);
         List<String> generate = Cli.args(
-                "generate ? --ids ? --device cpu --dtype ? --max-new-tokens 8 --ignore-eos -o ?", model, ids, dtype, out);
+                "generate ? --ids ? --device cpu --dtype ? --max-new-tokens 8 --ignore-eos -o ?",
+                model,
+                ids,
+                dtype,
+                out);
         for (List<String> command : List.of(capture, generate)) {
             byte[] expected = null;
             for (int threads : new int[] {1, 2, 3, 7}) {

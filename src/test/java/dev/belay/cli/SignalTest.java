@@ -59,7 +59,11 @@ class SignalTest {
     }
 
     private static void signal(String name, Process process) throws IOException, InterruptedException {
-        assertEquals(0, new ProcessBuilder("kill", "-" + name, "" + process.pid()).start().waitFor());
+        assertEquals(
+                0,
+                new ProcessBuilder("kill", "-" + name, "" + process.pid())
+                        .start()
+                        .waitFor());
     }
 
     /** Waits until the journal has more bytes. */

@@ -122,7 +122,9 @@ class JournalTest {
         });
         assertArrayEquals(first, Files.readAllBytes(old));
         assertEquals(1, said.toString().lines().count(), said::toString);
-        assertTrue(said.toString().contains(file + " has finished batches of an earlier run and is now " + old), said::toString);
+        assertTrue(
+                said.toString().contains(file + " has finished batches of an earlier run and is now " + old),
+                said::toString);
         byte[] second = Files.readAllBytes(file);
         assertMessage(", and so has " + old, () -> run(Run.Mode.ANEW, Shard.WHOLE, -1, "f"));
         assertArrayEquals(second, Files.readAllBytes(file));
