@@ -11,6 +11,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.UnmatchedArgumentException;
@@ -154,7 +155,7 @@ final class RootCommand implements Runnable {
         if (e instanceof UsageException) {
             return usage(e.getMessage(), line);
         }
-        String message = oneLine(words(e));
+        String message = oneLine(words(e, line));
         if (System.getenv("BELAY_DEBUG") == null) {
             Messages.current().error(message);
         } else {
@@ -163,15 +164,33 @@ final class RootCommand implements Runnable {
         return e instanceof StoppedException ? STOPPED : CommandLine.ExitCode.SOFTWARE;
     }
 
-    private static String words(Throwable e) {
+    private static String words(Throwable e, CommandLine line) {
         return switch (e) {
             case BelayException known -> known.getMessage();
-            case OutOfMemoryError memory ->
-                "out of memory (" + memory.getMessage() + "; the Java heap has "
-                        + (Runtime.getRuntime().maxMemory() >> 20)
-                        + " MiB): use fewer texts, layers or --batch-tokens, or set BELAY_JAVA_OPTIONS=-Xmx8g";
+            case OutOfMemoryError memory -> words(memory, line);
             default -> "internal error: " + e + "; run with BELAY_DEBUG=1 for the stack trace";
         };
+    }
+
+    /** What to change, by how much: another number of batch tokens is another run. */
+    private static String words(OutOfMemoryError memory, CommandLine line) {
+        long heap = Runtime.getRuntime().maxMemory() >> 20;
+        String what = "out of memory (" + memory.getMessage() + "; the Java heap has " + heap
+                + " MiB): set BELAY_JAVA_OPTIONS=-Xmx" + 2 * heap + "m";
+        CommandLine.ParseResult parsed = line.getParseResult();
+        while (parsed != null && parsed.hasSubcommand()) {
+            parsed = parsed.subcommand();
+        }
+        if (parsed == null) {
+            return what;
+        }
+        if (parsed.commandSpec().findOption("--resume") != null) {
+            what += " and go on with the same command and --resume";
+        }
+        OptionSpec batch = parsed.commandSpec().findOption("--batch-tokens");
+        return batch != null && batch.getValue() instanceof Integer tokens && tokens > 1
+                ? what + ", or begin anew with --batch-tokens " + tokens / 2
+                : what;
     }
 
     private static String oneLine(String message) {

@@ -117,12 +117,12 @@ class StartTest {
     }
 
     /** Packs the classes under test, without the kernels, as the build does. */
-    private static void pack(Path jar) throws IOException {
-        Path classes = Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
+    static void pack(Path jar) throws IOException {
+        List<Path> folders = Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
                 .map(Path::of)
-                .filter(path -> Files.exists(path.resolve("dev/belay/cli/Belay.class")))
-                .findFirst()
-                .orElseThrow();
+                .filter(path -> Files.exists(path.resolve("dev/belay/cli/Belay.class"))
+                        || Files.exists(path.resolve("dev/belay/bindings")))
+                .toList();
         Manifest manifest = new Manifest();
         Attributes main = manifest.getMainAttributes();
         main.put(Attributes.Name.MANIFEST_VERSION, "1.0");
@@ -134,11 +134,18 @@ class StartTest {
                         .map(path -> Path.of(path).toUri().toString())
                         .collect(Collectors.joining(" ")));
         try (OutputStream file = Files.newOutputStream(jar);
-                JarOutputStream out = new JarOutputStream(file, manifest);
-                Stream<Path> walk = Files.walk(classes)) {
+                JarOutputStream out = new JarOutputStream(file, manifest)) {
+            for (Path classes : folders) {
+                add(classes, out);
+            }
+        }
+    }
+
+    private static void add(Path classes, JarOutputStream out) throws IOException {
+        try (Stream<Path> walk = Files.walk(classes)) {
             for (Path path : walk.filter(Files::isRegularFile).toList()) {
                 String name = classes.relativize(path).toString();
-                if (!name.endsWith(".fatbin") && !name.startsWith("META-INF")) {
+                if (!name.endsWith(".fatbin") && !name.startsWith("META-INF") && !name.startsWith(".")) {
                     out.putNextEntry(new ZipEntry(name));
                     Files.copy(path, out);
                 }

@@ -61,6 +61,9 @@ final class ThreadTeam implements AutoCloseable {
         Throwable broken = failure;
         if (broken != null) {
             failure = null;
+            if (broken instanceof OutOfMemoryError memory) {
+                throw memory;
+            }
             throw new IllegalStateException("a worker thread failed: " + broken, broken);
         }
     }

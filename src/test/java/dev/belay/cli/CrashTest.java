@@ -1,0 +1,98 @@
+package dev.belay.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.jar.Attributes;
+import java.util.jar.JarOutputStream;
+import java.util.jar.Manifest;
+import java.util.zip.ZipEntry;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Runs whose Java crashes, or has no memory left: one line says where and how to go on, and what is done is kept. */
+class CrashTest {
+    @TempDir
+    private Path folder;
+
+    @Test
+    void aNativeCrashKeepsWhatIsDoneAndNamesTheOperation() throws IOException, InterruptedException {
+        Path out = folder.resolve("100% out");
+        Path journal = folder.resolve("100% out.progress");
+        List<String> args = Cli.args(
+                "generate ? --data ? --ignore-eos --max-new-tokens 60 --batch-tokens 32 --device cpu -o ?",
+                Cli.TINY,
+                Cli.few(folder, "attacks.jsonl", 12),
+                out);
+        Path jar = folder.resolve("belay.jar");
+        StartTest.pack(jar);
+        String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+        List<String> command = new ArrayList<>(List.of("tools/launch", java, jar.toString(), "."));
+        command.addAll(args);
+        Path err = folder.resolve("err");
+        ProcessBuilder builder = new ProcessBuilder(command)
+                .redirectOutput(folder.resolve("stdout").toFile())
+                .redirectError(err.toFile());
+        builder.environment().put("BELAY_CACHE", folder.resolve("cache").toString());
+        Path link = Files.createSymbolicLink(folder.resolve("journal"), journal);
+        builder.environment()
+                .put(
+                        "BELAY_JAVA_OPTIONS",
+                        "-Dbelay.threads=1 -XX:TieredStopAtLevel=1 -XX:-CreateCoredumpOnCrash -javaagent:" + agent()
+                                + "=" + link);
+        assertNotEquals(0, builder.start().waitFor(), () -> Cli.text(err));
+        String last = Cli.text(err).lines().toList().getLast();
+        assertTrue(last.matches("belay: Java crashed at .+ in [A-Z]\\w+\\.\\w+.*"), last);
+        assertTrue(last.contains(", see " + out + ".crash; " + journal + " has what is done: go on"), last);
+        assertTrue(Cli.text(folder.resolve("100% out.crash")).contains("SIGILL"));
+        assertTrue(Cli.lines(journal).size() > 1);
+        Cli.run(args, "--resume").ok();
+        byte[] resumed = Cli.bytes(out);
+        Cli.run(args).ok();
+        assertArrayEquals(Cli.bytes(out), resumed);
+    }
+
+    @Test
+    void withoutMemoryOneLineSaysWhatToSet() throws IOException, InterruptedException {
+        Path out = folder.resolve("out");
+        List<String> args = Cli.args(
+                "capture ? --data ? --layers all --positions all --batch-tokens 8192 --device cpu -o ?",
+                Cli.TINY,
+                Cli.data("attacks.jsonl"),
+                out);
+        Path log = folder.resolve("log");
+        ProcessBuilder builder = new ProcessBuilder(
+                        Cli.process(List.of("-Xmx32m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"), args))
+                .redirectError(log.toFile());
+        assertEquals(1, builder.start().waitFor(), () -> Cli.text(log));
+        String last = Cli.text(log).lines().toList().getLast();
+        assertTrue(last.startsWith("belay: out of memory (Java heap space; the Java heap has 3"), last);
+        assertTrue(last.contains(": set BELAY_JAVA_OPTIONS=-Xmx6"), last);
+        assertTrue(
+                last.endsWith(" and go on with the same command and --resume, or begin anew with --batch-tokens 4096"),
+                last);
+    }
+
+    private Path agent() throws IOException {
+        Path jar = folder.resolve("agent.jar");
+        Manifest manifest = new Manifest();
+        manifest.getMainAttributes().put(Attributes.Name.MANIFEST_VERSION, "1.0");
+        manifest.getMainAttributes().put(new Attributes.Name("Premain-Class"), CrashAgent.class.getName());
+        String name = CrashAgent.class.getName().replace('.', '/') + ".class";
+        try (OutputStream file = Files.newOutputStream(jar);
+                JarOutputStream content = new JarOutputStream(file, manifest);
+                var bytes = CrashAgent.class.getClassLoader().getResourceAsStream(name)) {
+            content.putNextEntry(new ZipEntry(name));
+            bytes.transferTo(content);
+        }
+        return jar;
+    }
+}
