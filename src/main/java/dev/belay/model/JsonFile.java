@@ -91,14 +91,14 @@ public final class JsonFile {
         return value == null ? fallback : value.doubleValue();
     }
 
-    /** A positive number, or {@code fallback} if absent. */
+    /** A positive number that float32 can hold, or {@code fallback} if absent. */
     public double positiveNumber(String key, double fallback) {
         JsonNode value = get(key);
         if (value == null) {
             return fallback;
         }
-        if (!value.isNumber() || !(value.doubleValue() > 0) || !Double.isFinite(value.doubleValue())) {
-            throw wrong(key, "a positive number", value);
+        if (!value.isNumber() || !(value.doubleValue() > 0) || !Float.isFinite(value.floatValue())) {
+            throw wrong(key, "a positive number of float32", value);
         }
         return value.doubleValue();
     }
