@@ -113,6 +113,10 @@ final class GgufConfig {
         if (embedding == null) {
             throw new BelayException(file.path() + " has no tensor token_embd.weight; is it a whole language model?");
         }
+        if (embedding.shape().length != 2) {
+            throw new BelayException(file.path() + ": token_embd.weight has " + embedding.shape().length
+                    + " axes, not one of tokens and one of features; download the file again");
+        }
         return embedding.rows();
     }
 
