@@ -92,6 +92,8 @@ final class SelectCommand implements Callable<Integer> {
     public Integer call() {
         LinearProbe loaded = probe.load(options.config());
         List<Transcript> pool = Transcripts.read(data);
+        // More than there are is found before anything slow is done.
+        top.of(pool.size());
         OutputFile.check(output);
         reports.begin(output);
         try (Session session = Session.openForText(options);

@@ -170,7 +170,7 @@ class ProbeCommandsTest {
         JsonNode line = Cli.lines(file).getFirst();
         assertTrue(line.get("plateau").isNull() && line.get("misalignment").isNull());
         assertTrue(Cli.run(command, "--json").json().get("misalignment").isNull());
-        Cli.run("select ? --probe ? --data ? --top 1 -o ?", Cli.TINY, probe, data, folder.resolve("s.jsonl"))
+        Cli.run("select ? --probe ? --data ? --top 1 -o ?", Cli.TINY, probe, data, folder.resolve("none.jsonl"))
                 .failed(1, data + ": no transcript has thinking", "use --rank final");
     }
 
