@@ -91,6 +91,11 @@ final class CudaContext implements AutoCloseable {
         }
     }
 
+    /** Multiprocessors of the GPU. */
+    int multiprocessors() {
+        return attribute(CudaDriver.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT());
+    }
+
     /** Allocates {@code bytes} with undefined content; {@code name} says what for. */
     CudaMemory allocate(String name, long bytes) {
         if (bytes <= 0) {

@@ -3,7 +3,6 @@ package dev.belay.device.cuda;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
-import dev.belay.bindings.cuda.CudaDriver;
 import dev.belay.device.AttentionShape;
 import dev.belay.device.Bounds;
 import dev.belay.device.DType;
@@ -60,7 +59,7 @@ public final class CudaDevice implements Device {
         this.dtype = dtype;
         context = owned.own(opened);
         try {
-            multiprocessors = context.attribute(CudaDriver.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT());
+            multiprocessors = context.multiprocessors();
             module = owned.own(context.loadKernels());
             pool = owned.own(new CudaPool(context));
             queue = owned.own(new CudaQueue());

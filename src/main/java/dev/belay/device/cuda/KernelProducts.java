@@ -1,6 +1,5 @@
 package dev.belay.device.cuda;
 
-import dev.belay.bindings.cuda.CudaDriver;
 import dev.belay.device.DType;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
@@ -21,7 +20,7 @@ final class KernelProducts implements CudaProducts {
     KernelProducts(CudaContext context, CudaModule module, String reason) {
         this.module = module;
         this.reason = reason;
-        multiprocessors = context.attribute(CudaDriver.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT());
+        multiprocessors = context.multiprocessors();
     }
 
     private record KernelPlan(Shape shape, CudaKernel kernel, LaunchShape grid) implements Plan {
