@@ -1,5 +1,6 @@
 package dev.belay.bench;
 
+import dev.belay.device.cpu.HugePages;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
@@ -21,7 +22,12 @@ final class HostMemory implements AutoCloseable {
     private final int threads = Runtime.getRuntime().availableProcessors();
     private final long part = BYTES / threads / LANES.vectorByteSize() * LANES.vectorByteSize();
     private final Arena arena = Arena.ofShared();
-    private final MemorySegment zeros = arena.allocate(part * threads, LANES.vectorByteSize());
+    private final MemorySegment zeros = memory();
+
+    /** Written to: what was only read so far is one page of zeros. */
+    private MemorySegment memory() {
+        return HugePages.allocate(arena, part * threads).fill((byte) 0);
+    }
 
     HostMemory() {
         // Until the loop is compiled.

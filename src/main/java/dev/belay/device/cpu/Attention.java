@@ -13,23 +13,23 @@ import jdk.incubator.vector.VectorSpecies;
  * z[t, h, :] = Σ_j softmax_j(scale · q[t, h]·k[j]) v[j] over the keys that token t sees: those of its row's shared prefix, then its
  * row's own up to itself.
  *
- * <p>Keys lie in blocks of as many slots as a vector has lanes, feature by feature ({@link #keyIndex}), so that a vector holds one
- * feature of several keys and no score needs a sum over lanes. Values lie slot by slot. One item of the task is a tile of tokens of
+ * <p>Keys and values lie as {@link CacheLayout} says: no score needs a sum over lanes. One item of the task is a tile of tokens of
  * one row, with the heads of one key head; of these queries, eight are computed at a time, over the same keys: eight sums keep the
- * two multipliers of a core busy.
+ * two multipliers of a core busy. Where there are four or fewer, as in a decode step, four are, over twice as many keys or dimensions.
  */
 final class Attention implements ThreadTeam.Task {
     private static final VectorSpecies<Float> SPECIES = RowTask.SPECIES;
     private static final int LANES = RowTask.LANES;
     private static final ByteOrder ORDER = RowTask.ORDER;
     private static final int QUERIES = 8;
+    private static final int FEW = 4;
     private static final int TILE = 32;
 
     private MemorySegment q;
     private MemorySegment z;
     private boolean roundedZ;
-    private Cache prefix;
-    private Cache own;
+    private CacheLayout prefix;
+    private CacheLayout own;
     private TokenLayout layout;
     private AttentionShape shape;
     private int window;
@@ -37,23 +37,6 @@ final class Attention implements ThreadTeam.Task {
     private int[] tiles = new int[64];
 
     private Scratch[] scratch = new Scratch[0];
-
-    /** Keys and values of one layer. */
-    private record Cache(MemorySegment keys, MemorySegment values) {
-        static Cache of(CpuBuffer[] keysAndValues) {
-            return new Cache(keysAndValues[0].segment(), keysAndValues[1].segment());
-        }
-    }
-
-    /** Elements of a buffer of keys of {@code slots} tokens: whole blocks. */
-    static long keyElements(int slots, int width) {
-        return (slots + LANES - 1L) / LANES * LANES * width;
-    }
-
-    /** Element of feature {@code c} of the key in {@code slot}. */
-    static long keyIndex(int slot, int width, int c) {
-        return ((long) (slot / LANES) * width + c) * LANES + slot % LANES;
-    }
 
     /** A run of slots that a group of queries sees, and where their scores are: that of slot s at {@code index + s - slot}. */
     private static final class Span {
@@ -112,15 +95,15 @@ final class Attention implements ThreadTeam.Task {
             CpuBuffer q,
             TokenLayout layout,
             AttentionShape shape,
-            CpuBuffer[] prefix,
-            CpuBuffer[] own,
+            CacheLayout prefix,
+            CacheLayout own,
             int window,
             CpuBuffer z) {
         this.q = q.segment();
         this.z = z.segment();
         roundedZ = z.bfloat16();
-        this.prefix = Cache.of(prefix);
-        this.own = Cache.of(own);
+        this.prefix = prefix;
+        this.own = own;
         this.layout = layout;
         this.window = window;
         int longest = 0;
@@ -169,8 +152,9 @@ final class Attention implements ThreadTeam.Task {
 
     /** Queries {@code i} to {@code i + s.count} of the tile from token {@code from}; query n is head n % G of token n / G. */
     private void queries(Scratch s, int from, int i, int kvHead, int group) {
-        for (int x = 0; x < QUERIES; x++) {
-            // Where there are fewer than eight, the last one is computed again.
+        boolean few = s.count <= FEW;
+        for (int x = 0; x < (few ? FEW : QUERIES); x++) {
+            // Where there are fewer, the last one is computed again.
             int n = i + Math.min(x, s.count - 1);
             int head = kvHead * group + n % group;
             s.targets[x] = (long) (from + n / group) * shape.queryWidth() + (long) head * shape.headSize();
@@ -185,8 +169,8 @@ final class Attention implements ThreadTeam.Task {
         int split = Math.clamp(shared, start, end);
         int behind = s.prefix.set(layout.prefixStart(row) + start, split - start, 0);
         behind = s.own.set(layout.ownStart(row) - shared + split, end - split, behind);
-        scores(s, prefix.keys(), s.prefix, kvHead);
-        scores(s, own.keys(), s.own, kvHead);
+        scores(s, prefix, s.prefix, kvHead, few);
+        scores(s, own, s.own, kvHead, few);
         for (int x = 0; x < s.count; x++) {
             int t = from + (i + x) / group;
             int since = firstKey(t);
@@ -198,11 +182,14 @@ final class Attention implements ThreadTeam.Task {
             s.inverseSums[x] = softmax(s.scores, x * s.stride, a, b, c, d, behind);
         }
         int dimension = 0;
+        for (; few && dimension + 2 * LANES <= shape.headSize(); dimension += 2 * LANES) {
+            weighFew(s, kvHead, dimension);
+        }
         for (; dimension < RowTask.bound(shape.headSize()); dimension += LANES) {
-            weigh(s, kvHead * shape.headSize(), dimension);
+            weigh(s, kvHead, dimension);
         }
         for (; dimension < shape.headSize(); dimension++) {
-            weighNumber(s, kvHead * shape.headSize(), dimension);
+            weighNumber(s, kvHead, dimension);
         }
         for (int x = 0; x < s.count; x++) {
             store(s, x);
@@ -227,16 +214,62 @@ final class Attention implements ThreadTeam.Task {
         return window > 0 ? Math.max(0, layout.position(t) + 1 - window) : 0;
     }
 
-    private void scores(Scratch s, MemorySegment keys, Span span, int kvHead) {
+    private static void scores(Scratch s, CacheLayout cache, Span span, int kvHead, boolean few) {
         int blocks = span.blocks();
         int target = span.index - span.slot % LANES;
-        for (int b = 0; b < blocks; b++) {
-            score(s, keys, keyBase(span.firstBlock() + b, kvHead), target + b * LANES);
+        int b = 0;
+        for (; few && b + 2 <= blocks; b += 2) {
+            scoreFew(s, cache.keys(), keyBase(cache, span, kvHead, b), target + b * LANES);
+        }
+        for (; b < blocks; b++) {
+            score(s, cache.keys(), keyBase(cache, span, kvHead, b), target + b * LANES);
         }
     }
 
-    private long keyBase(int block, int kvHead) {
-        return ((long) block * shape.kvWidth() + (long) kvHead * shape.headSize()) * LANES * Float.BYTES;
+    private static long keyBase(CacheLayout cache, Span span, int kvHead, int block) {
+        return cache.keyBlock(kvHead, span.firstBlock() + block) * Float.BYTES;
+    }
+
+    /** Scores of the first four queries and the keys of two blocks. */
+    private static void scoreFew(Scratch s, MemorySegment keys, long base, int target) {
+        FloatVector s0 = FloatVector.zero(SPECIES);
+        FloatVector s1 = s0;
+        FloatVector s2 = s0;
+        FloatVector s3 = s0;
+        FloatVector t0 = s0;
+        FloatVector t1 = s0;
+        FloatVector t2 = s0;
+        FloatVector t3 = s0;
+        float[] queries = s.queries;
+        int size = s.width;
+        long second = base + (long) size * LANES * Float.BYTES;
+        for (int d = 0; d < size; d++) {
+            long step = (long) d * LANES * Float.BYTES;
+            FloatVector k = FloatVector.fromMemorySegment(SPECIES, keys, base + step, ORDER);
+            FloatVector l = FloatVector.fromMemorySegment(SPECIES, keys, second + step, ORDER);
+            FloatVector q0 = FloatVector.broadcast(SPECIES, queries[d]);
+            s0 = k.fma(q0, s0);
+            t0 = l.fma(q0, t0);
+            FloatVector q1 = FloatVector.broadcast(SPECIES, queries[size + d]);
+            s1 = k.fma(q1, s1);
+            t1 = l.fma(q1, t1);
+            FloatVector q2 = FloatVector.broadcast(SPECIES, queries[2 * size + d]);
+            s2 = k.fma(q2, s2);
+            t2 = l.fma(q2, t2);
+            FloatVector q3 = FloatVector.broadcast(SPECIES, queries[3 * size + d]);
+            s3 = k.fma(q3, s3);
+            t3 = l.fma(q3, t3);
+        }
+        float[] scores = s.scores;
+        int stride = s.stride;
+        s0.intoArray(scores, target);
+        t0.intoArray(scores, target + LANES);
+        s1.intoArray(scores, stride + target);
+        t1.intoArray(scores, stride + target + LANES);
+        s2.intoArray(scores, 2 * stride + target);
+        t2.intoArray(scores, 2 * stride + target + LANES);
+        s3.intoArray(scores, 3 * stride + target);
+        t3.intoArray(scores, 3 * stride + target + LANES);
     }
 
     /** Scores of the queries and the keys of one block, which begins at byte {@code base}. */
@@ -315,8 +348,57 @@ final class Attention implements ThreadTeam.Task {
         }
     }
 
+    /** Two vectors of dimensions of the outputs of the first four queries. */
+    private void weighFew(Scratch s, int kvHead, int dimension) {
+        FloatVector z0 = FloatVector.zero(SPECIES);
+        FloatVector z1 = z0;
+        FloatVector z2 = z0;
+        FloatVector z3 = z0;
+        FloatVector y0 = z0;
+        FloatVector y1 = z0;
+        FloatVector y2 = z0;
+        FloatVector y3 = z0;
+        float[] weights = s.scores;
+        int stride = s.stride;
+        long step = (long) s.width * Float.BYTES;
+        for (int part = 0; part < 2; part++) {
+            Span span = part == 0 ? s.prefix : s.own;
+            CacheLayout cache = part == 0 ? prefix : own;
+            MemorySegment values = cache.values();
+            long value = (cache.value(kvHead, span.slot) + dimension) * Float.BYTES;
+            int index = span.index;
+            for (int j = 0; j < span.count; j++) {
+                FloatVector v = FloatVector.fromMemorySegment(SPECIES, values, value + j * step, ORDER);
+                FloatVector w =
+                        FloatVector.fromMemorySegment(SPECIES, values, value + j * step + LANES * Float.BYTES, ORDER);
+                FloatVector p0 = FloatVector.broadcast(SPECIES, weights[index + j]);
+                z0 = v.fma(p0, z0);
+                y0 = w.fma(p0, y0);
+                FloatVector p1 = FloatVector.broadcast(SPECIES, weights[stride + index + j]);
+                z1 = v.fma(p1, z1);
+                y1 = w.fma(p1, y1);
+                FloatVector p2 = FloatVector.broadcast(SPECIES, weights[2 * stride + index + j]);
+                z2 = v.fma(p2, z2);
+                y2 = w.fma(p2, y2);
+                FloatVector p3 = FloatVector.broadcast(SPECIES, weights[3 * stride + index + j]);
+                z3 = v.fma(p3, z3);
+                y3 = w.fma(p3, y3);
+            }
+        }
+        float[] out = s.outputs;
+        int size = s.width;
+        z0.intoArray(out, dimension);
+        y0.intoArray(out, dimension + LANES);
+        z1.intoArray(out, size + dimension);
+        y1.intoArray(out, size + dimension + LANES);
+        z2.intoArray(out, 2 * size + dimension);
+        y2.intoArray(out, 2 * size + dimension + LANES);
+        z3.intoArray(out, 3 * size + dimension);
+        y3.intoArray(out, 3 * size + dimension + LANES);
+    }
+
     /** One vector of dimensions of the outputs. */
-    private void weigh(Scratch s, int column, int dimension) {
+    private void weigh(Scratch s, int kvHead, int dimension) {
         FloatVector z0 = FloatVector.zero(SPECIES);
         FloatVector z1 = z0;
         FloatVector z2 = z0;
@@ -327,11 +409,12 @@ final class Attention implements ThreadTeam.Task {
         FloatVector z7 = z0;
         float[] weights = s.scores;
         int stride = s.stride;
-        long step = (long) shape.kvWidth() * Float.BYTES;
+        long step = (long) s.width * Float.BYTES;
         for (int part = 0; part < 2; part++) {
             Span span = part == 0 ? s.prefix : s.own;
-            MemorySegment values = part == 0 ? prefix.values() : own.values();
-            long value = ((long) span.slot * shape.kvWidth() + column + dimension) * Float.BYTES;
+            CacheLayout cache = part == 0 ? prefix : own;
+            MemorySegment values = cache.values();
+            long value = (cache.value(kvHead, span.slot) + dimension) * Float.BYTES;
             int index = span.index;
             for (int j = 0; j < span.count; j++) {
                 FloatVector v = FloatVector.fromMemorySegment(SPECIES, values, value + j * step, ORDER);
@@ -358,15 +441,15 @@ final class Attention implements ThreadTeam.Task {
     }
 
     /** One dimension of the outputs, where the head size is no multiple of a vector. */
-    private void weighNumber(Scratch s, int column, int dimension) {
+    private void weighNumber(Scratch s, int kvHead, int dimension) {
         for (int x = 0; x < s.count; x++) {
             float sum = 0;
             for (int part = 0; part < 2; part++) {
                 Span span = part == 0 ? s.prefix : s.own;
-                MemorySegment values = part == 0 ? prefix.values() : own.values();
+                CacheLayout cache = part == 0 ? prefix : own;
                 for (int j = 0; j < span.count; j++) {
-                    long value = (long) (span.slot + j) * shape.kvWidth() + column + dimension;
-                    sum = Math.fma(s.scores[x * s.stride + span.index + j], Cells.get(values, value, false), sum);
+                    long value = cache.value(kvHead, span.slot + j) + dimension;
+                    sum = Math.fma(s.scores[x * s.stride + span.index + j], Cells.get(cache.values(), value, false), sum);
                 }
             }
             s.outputs[x * s.width + dimension] = sum;

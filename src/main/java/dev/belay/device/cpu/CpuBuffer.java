@@ -44,7 +44,9 @@ final class CpuBuffer extends DeviceBuffer {
     /** Zeroed memory; closes the arena if there is none. */
     static MemorySegment allocate(Arena arena, String name, long bytes) {
         try {
-            return arena.allocate(Math.max(bytes, 64), 64);
+            return bytes < HugePages.LEAST_BYTES
+                    ? arena.allocate(Math.max(bytes, 64), 64)
+                    : HugePages.allocate(arena, bytes);
         } catch (OutOfMemoryError e) {
             arena.close();
             throw new DeviceMemoryException(

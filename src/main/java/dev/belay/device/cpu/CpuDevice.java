@@ -46,8 +46,6 @@ public final class CpuDevice implements Device {
     private final HeadDots headDots = new HeadDots();
     private final FusedFeedForward fusedFeedForward;
     private final FusedProjection fusedProjection;
-    private final CpuBuffer[] prefixBuffers = new CpuBuffer[2];
-    private final CpuBuffer[] ownBuffers = new CpuBuffer[2];
     private CpuBuffer rounded;
     private Sampling samplerOf;
     private Sampler sampler;
@@ -129,9 +127,10 @@ public final class CpuDevice implements Device {
 
     @Override
     public KeyValues keyValues(String name, int slots, int width) {
-        CpuBuffer keys = allocate(name + ": keys", Attention.keyElements(slots, width));
+        long elements = CacheLayout.elements(slots, width);
+        CpuBuffer keys = allocate(name + ": keys", elements);
         try {
-            return new KeyValues(keys, allocate(name + ": values", (long) slots * width));
+            return new KeyValues(keys, allocate(name + ": values", elements));
         } catch (RuntimeException | Error e) {
             keys.close();
             throw e;
@@ -275,11 +274,15 @@ public final class CpuDevice implements Device {
             HeadScaleTable scales,
             DeviceBuffer z) {
         Bounds.attention(q, layout, shape, prefix, own, z);
-        prefixBuffers[0] = CpuBuffer.of(prefix.keys());
-        prefixBuffers[1] = CpuBuffer.of(prefix.values());
-        ownBuffers[0] = CpuBuffer.of(own.keys());
-        ownBuffers[1] = CpuBuffer.of(own.values());
-        attention.run(team, CpuBuffer.of(q), layout, shape, prefixBuffers, ownBuffers, window, CpuBuffer.of(z));
+        attention.run(
+                team,
+                CpuBuffer.of(q),
+                layout,
+                shape,
+                CacheLayout.of(prefix, shape),
+                CacheLayout.of(own, shape),
+                window,
+                CpuBuffer.of(z));
         if (scales != null) {
             headScaling.run(team, CpuBuffer.of(z), scales, layout.tokens(), shape.heads(), shape.headSize());
         }

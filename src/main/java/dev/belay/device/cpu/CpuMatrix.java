@@ -5,7 +5,6 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import dev.belay.device.DeviceException;
 import dev.belay.device.DeviceMatrix;
 import dev.belay.device.HostMatrix;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -32,7 +31,17 @@ final class CpuMatrix extends DeviceMatrix {
     private final int[] panelStarts;
 
     /** What a matrix and its views share. */
-    private record Owner(List<HostMatrix> parts, Arena arena, Products.Cache cache, Map<Panel.Source, Panel> panels) {}
+    private static final class Owner {
+        private final List<HostMatrix> parts;
+        private final Products.Cache cache;
+        private final Map<Panel.Source, Panel> panels = new HashMap<>();
+        private boolean closed;
+
+        Owner(List<HostMatrix> parts, Products.Cache cache) {
+            this.parts = List.copyOf(parts);
+            this.cache = cache;
+        }
+    }
 
     private CpuMatrix(String name, Owner owner, boolean view, int row, int rows, int column, int columns) {
         super(name, rows, columns);
@@ -49,7 +58,7 @@ final class CpuMatrix extends DeviceMatrix {
 
     /** The matrix that {@code parts} make on top of each other; their memory must stay until the matrix is closed. */
     static CpuMatrix of(String name, List<HostMatrix> parts, int rows, Products.Cache cache) {
-        Owner owner = new Owner(List.copyOf(parts), Arena.ofShared(), cache, new HashMap<>());
+        Owner owner = new Owner(parts, cache);
         return new CpuMatrix(name, owner, false, 0, rows, 0, parts.getFirst().columns());
     }
 
@@ -88,7 +97,7 @@ final class CpuMatrix extends DeviceMatrix {
 
     static CpuMatrix of(DeviceMatrix matrix) {
         CpuMatrix cpu = (CpuMatrix) matrix;
-        if (!cpu.owner.arena.scope().isAlive()) {
+        if (cpu.owner.closed) {
             throw new DeviceException("matrix " + cpu + " is closed");
         }
         return cpu;
@@ -123,7 +132,7 @@ final class CpuMatrix extends DeviceMatrix {
 
     private void packIfNeeded(Panel panel, int worker) {
         if (!panel.packed()) {
-            panel.pack(owner.arena, owner.cache, worker);
+            panel.pack(owner.cache, worker);
         }
     }
 
@@ -143,8 +152,9 @@ final class CpuMatrix extends DeviceMatrix {
 
     @Override
     public void close() {
-        if (!view && owner.arena.scope().isAlive()) {
-            owner.arena.close();
+        if (!view && !owner.closed) {
+            owner.closed = true;
+            owner.panels.values().forEach(Panel::close);
         }
     }
 }

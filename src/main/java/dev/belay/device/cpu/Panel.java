@@ -16,6 +16,7 @@ final class Panel {
 
     private final Source source;
     private final Products products;
+    private WeightMemory.Block block;
     private long address;
 
     Panel(Source source, Products.Cache cache) {
@@ -56,9 +57,10 @@ final class Panel {
         return address != 0;
     }
 
-    /** Packs the block into memory of {@code arena}; {@code worker}'s thread does it. */
-    void pack(Arena arena, Products.Cache cache, int worker) {
-        MemorySegment packed = CpuBuffer.allocate(arena, source.matrix().name(), products.bytes());
+    /** Packs the block; {@code worker}'s thread does it. */
+    void pack(Products.Cache cache, int worker) {
+        block = cache.memory().allocate(source.matrix().name(), products.bytes());
+        MemorySegment packed = block.memory();
         TensorType type = cache.bfloat16() ? TensorType.BF16 : TensorType.F32;
         MemorySegment data = source.matrix().data();
         if (source.matrix().type() == type && data.isNative() && data.address() % type.bytes() == 0) {
@@ -70,6 +72,15 @@ final class Panel {
             }
         }
         address = packed.address();
+    }
+
+    /** Gives the memory back. */
+    void close() {
+        address = 0;
+        if (block != null) {
+            block.close();
+            block = null;
+        }
     }
 
     /** Packs a block that the file has as products multiply it: ourselves where oneDNN's layout is the one we know, as it takes long. */

@@ -58,6 +58,7 @@ final class Products implements AutoCloseable {
         private final boolean bfloat16;
         private final boolean rounded;
         private final Map<Key, Products> products = new HashMap<>();
+        private final WeightMemory memory = new WeightMemory();
 
         /**
          * @param bfloat16 products multiply bfloat16 numbers, not float32
@@ -73,6 +74,10 @@ final class Products implements AutoCloseable {
         Products of(int rows, int columns) {
             return products.computeIfAbsent(
                     new Key(rows, columns), k -> new Products(dnnl, workers, rows, columns, bfloat16));
+        }
+
+        WeightMemory memory() {
+            return memory;
         }
 
         OneDnn dnnl() {

@@ -23,8 +23,7 @@ final class Rotary extends RowTask {
     private MemorySegment in;
     private MemorySegment rope;
     private MemorySegment queries;
-    private MemorySegment keys;
-    private MemorySegment values;
+    private CacheLayout cache;
     private TokenLayout layout;
     private AttentionShape shape;
     private HeadTerms terms;
@@ -69,8 +68,7 @@ final class Rotary extends RowTask {
             queries = q.segment();
         }
         if (part.keyValues()) {
-            keys = CpuBuffer.of(cache.keys()).segment();
-            values = CpuBuffer.of(cache.values()).segment();
+            this.cache = CacheLayout.of(cache, shape);
             if (rotated.length < team.size() || rotated[0].byteSize() < 4L * shape.kvWidth()) {
                 rotated = new MemorySegment[team.size()];
                 Arrays.setAll(rotated, w -> Arena.ofAuto().allocate(4L * shape.kvWidth(), 64));
@@ -99,8 +97,7 @@ final class Rotary extends RowTask {
         if (part.keyValues()) {
             int width = shape.kvWidth();
             heads(row, source, shape.kvHeads(), rotated[worker], 0, t);
-            toCache(rotated[worker], layout.slot(t), width);
-            MemorySegment.copy(row, source + 4L * width, values, 4L * layout.slot(t) * width, 4L * width);
+            toCache(rotated[worker], row, source + 4L * width, layout.slot(t));
         }
     }
 
@@ -140,10 +137,15 @@ final class Rotary extends RowTask {
         }
     }
 
-    private void toCache(MemorySegment key, int slot, int width) {
-        long first = Attention.keyIndex(slot, width, 0);
-        for (int c = 0; c < width; c++) {
-            keys.setAtIndex(JAVA_FLOAT, first + (long) c * LANES, key.getAtIndex(JAVA_FLOAT, c));
+    /** Stores a token's keys, and its values from byte {@code value} of {@code row} on. */
+    private void toCache(MemorySegment key, MemorySegment row, long value, int slot) {
+        int size = shape.headSize();
+        for (int h = 0; h < shape.kvHeads(); h++) {
+            long first = cache.key(h, slot);
+            for (int c = 0; c < size; c++) {
+                cache.keys().setAtIndex(JAVA_FLOAT, first + (long) c * LANES, key.getAtIndex(JAVA_FLOAT, h * size + c));
+            }
+            MemorySegment.copy(row, value + 4L * h * size, cache.values(), 4 * cache.value(h, slot), 4L * size);
         }
     }
 

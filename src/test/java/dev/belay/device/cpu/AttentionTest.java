@@ -70,7 +70,7 @@ class AttentionTest {
         addRow(layout, 0, 0, 0, 0, 9);
         float[] values = OpData.outliers(3, 9, 40);
         try (CpuBuffer q = OpData.upload(device, "q", OpData.normal(1, 9 * 40));
-                KeyValues own = OpData.keyValues(device, OpData.normal(2, 9 * 40), values, 40);
+                KeyValues own = OpData.keyValues(device, OpData.normal(2, 9 * 40), values, shape);
                 CpuBuffer z = OpData.output(device, 9 * 40)) {
             device.attention(q, layout, shape, own, own, 1, null, z);
             Closeness.assertSame(values, OpData.download(z, 9 * 40), 0, 40, "own values");
@@ -103,8 +103,8 @@ class AttentionTest {
         }
         Expected expected = reference(q, layout, shape, prefix, own, window);
         try (CpuBuffer queries = OpData.upload(device, "q", q);
-                KeyValues shared = OpData.keyValues(device, prefix[0], prefix[1], width);
-                KeyValues mine = OpData.keyValues(device, own[0], own[1], width);
+                KeyValues shared = OpData.keyValues(device, prefix[0], prefix[1], shape);
+                KeyValues mine = OpData.keyValues(device, own[0], own[1], shape);
                 CpuBuffer z = OpData.output(device, q.length)) {
             device.attention(queries, layout, shape, shared, mine, window, null, z);
             float[] actual = OpData.download(z, q.length);

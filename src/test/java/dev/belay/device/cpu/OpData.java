@@ -1,5 +1,6 @@
 package dev.belay.device.cpu;
 
+import dev.belay.device.AttentionShape;
 import dev.belay.device.DeviceBuffer;
 import dev.belay.device.HostMatrix;
 import dev.belay.device.KeyValues;
@@ -44,27 +45,51 @@ public final class OpData {
     }
 
     /** Keys and values of slots, both [slots, width], in the device's layout. */
-    static KeyValues keyValues(CpuDevice device, float[] keys, float[] values, int width) {
-        int slots = values.length / width;
-        KeyValues cache = device.keyValues("cache", slots, width);
-        float[] laidOut = new float[(int) cache.keys().elements()];
-        Arrays.fill(laidOut, Float.NaN);
+    static KeyValues keyValues(CpuDevice device, float[] keys, float[] values, AttentionShape shape) {
+        KeyValues cache = device.keyValues("cache", values.length / shape.kvWidth(), shape.kvWidth());
+        CacheLayout layout = CacheLayout.of(cache, shape);
+        float[] laidOutKeys = new float[(int) cache.keys().elements()];
+        float[] laidOutValues = new float[laidOutKeys.length];
+        Arrays.fill(laidOutKeys, Float.NaN);
+        Arrays.fill(laidOutValues, Float.NaN);
         for (int i = 0; i < keys.length; i++) {
-            laidOut[(int) Attention.keyIndex(i / width, width, i % width)] = keys[i];
+            laidOutKeys[key(layout, shape, i)] = keys[i];
+            laidOutValues[value(layout, shape, i)] = values[i];
         }
-        cache.keys().write(0, laidOut, 0, laidOut.length);
-        cache.values().write(0, values, 0, values.length);
+        cache.keys().write(0, laidOutKeys, 0, laidOutKeys.length);
+        cache.values().write(0, laidOutValues, 0, laidOutValues.length);
         return cache;
     }
 
+    private static int key(CacheLayout layout, AttentionShape shape, int i) {
+        int c = i % shape.kvWidth();
+        long first = layout.key(c / shape.headSize(), i / shape.kvWidth());
+        return (int) first + c % shape.headSize() * RowTask.LANES;
+    }
+
+    private static int value(CacheLayout layout, AttentionShape shape, int i) {
+        int c = i % shape.kvWidth();
+        return (int) layout.value(c / shape.headSize(), i / shape.kvWidth()) + c % shape.headSize();
+    }
+
     /** The keys of {@code slots} tokens, [slots, width], out of the device's layout. */
-    static float[] keys(KeyValues cache, int slots, int width) {
+    static float[] keys(KeyValues cache, int slots, AttentionShape shape) {
         float[] laidOut = read(cache.keys(), 0, (int) cache.keys().elements());
-        float[] keys = new float[slots * width];
+        float[] keys = new float[slots * shape.kvWidth()];
         for (int i = 0; i < keys.length; i++) {
-            keys[i] = laidOut[(int) Attention.keyIndex(i / width, width, i % width)];
+            keys[i] = laidOut[key(CacheLayout.of(cache, shape), shape, i)];
         }
         return keys;
+    }
+
+    /** The values of {@code slots} tokens, [slots, width], out of the device's layout. */
+    static float[] values(KeyValues cache, int slots, AttentionShape shape) {
+        float[] laidOut = read(cache.values(), 0, (int) cache.values().elements());
+        float[] values = new float[slots * shape.kvWidth()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = laidOut[value(CacheLayout.of(cache, shape), shape, i)];
+        }
+        return values;
     }
 
     /** A buffer of NaN with a guard behind the {@code elements} that an operation may write. */

@@ -100,10 +100,10 @@ class RotaryTest {
             System.arraycopy(kv, (2 * t + 1) * width, values, target, width);
         }
         try (CpuBuffer in = OpData.upload(device, "kv", kv);
-                KeyValues cache = OpData.keyValues(device, untouched, untouched, width)) {
+                KeyValues cache = OpData.keyValues(device, untouched, untouched, shape)) {
             device.rotate(QkvPart.KEYS_VALUES, in, layout, shape, HeadTerms.NONE, rope, null, cache);
-            check(keys, scale, OpData.keys(cache, slots, width), width, "keys of " + layout.tokens());
-            float[] stored = OpData.read(cache.values(), 0, values.length);
+            check(keys, scale, OpData.keys(cache, slots, shape), width, "keys of " + layout.tokens());
+            float[] stored = OpData.values(cache, slots, shape);
             Closeness.assertSame(values, stored, 0, width, "values of " + layout.tokens());
         }
     }
@@ -130,18 +130,18 @@ class RotaryTest {
             device.rotate(QkvPart.ALL, in, layout, shape, HeadTerms.NONE, rope, out, cache);
             device.rotate(QkvPart.QUERIES, inQueries, layout, shape, HeadTerms.NONE, rope, expected, null);
             device.rotate(QkvPart.KEYS_VALUES, inKeyValues, layout, shape, HeadTerms.NONE, rope, null, expectedCache);
-            int slots = POSITIONS * shape.kvWidth();
             assertArrayEquals(OpData.download(expected, tokens * q), OpData.download(out, tokens * q));
             assertArrayEquals(
-                    OpData.keys(expectedCache, POSITIONS, shape.kvWidth()),
-                    OpData.keys(cache, POSITIONS, shape.kvWidth()));
-            assertArrayEquals(OpData.read(expectedCache.values(), 0, slots), OpData.read(cache.values(), 0, slots));
+                    OpData.keys(expectedCache, POSITIONS, shape),
+                    OpData.keys(cache, POSITIONS, shape));
+            assertArrayEquals(
+                    OpData.values(expectedCache, POSITIONS, shape), OpData.values(cache, POSITIONS, shape));
         }
     }
 
     private KeyValues cache(AttentionShape shape) {
         float[] empty = new float[POSITIONS * shape.kvWidth()];
-        return OpData.keyValues(device, empty, empty, shape.kvWidth());
+        return OpData.keyValues(device, empty, empty, shape);
     }
 
     /** (x₁, x₂) → (x₁c − x₂s, x₂c + x₁s) for the halves of the first R dimensions of each head. */
