@@ -13,15 +13,14 @@ import java.lang.invoke.MethodHandle;
 
 /**
  * Memory in pages of 2 MiB where the system gives them (transparent huge pages by {@code madvise(2)}), in pages of 4 KiB elsewhere: a
- * product that reads its weights once spends a third of its time on finding small pages. A page is there when it is first touched.
+ * product that reads its weights once spends a third of its time on finding small pages. What is allocated together lies side by side,
+ * so that one huge page may hold parts of several buffers. A page is there when it is first touched.
  */
 public final class HugePages {
-    /** Size of a huge page of x86-64. */
-    static final long PAGE = 2L << 20;
-
     /** From how many bytes on memory is worth pages of its own. */
-    static final long LEAST_BYTES = 2 * PAGE;
+    static final long LEAST_BYTES = 128 << 10;
 
+    private static final long SMALL_PAGE = 4096;
     private static final int READ_AND_WRITE = 1 | 2;
     private static final int PRIVATE_AND_ANONYMOUS = 0x2 | 0x20;
     private static final int MADV_HUGEPAGE = 14;
@@ -41,16 +40,15 @@ public final class HugePages {
      * @throws OutOfMemoryError if the system has no room for it
      */
     public static MemorySegment allocate(Arena arena, long bytes) {
-        long room = (bytes + PAGE - 1) / PAGE * PAGE;
+        long room = (bytes + SMALL_PAGE - 1) / SMALL_PAGE * SMALL_PAGE;
         try {
-            long start = (long) MMAP.invokeExact(0L, room + PAGE, READ_AND_WRITE, PRIVATE_AND_ANONYMOUS, -1, 0L);
-            if (start == FAILED) {
-                throw new OutOfMemoryError("mmap of " + (room + PAGE) + " bytes failed");
+            long address = (long) MMAP.invokeExact(0L, room, READ_AND_WRITE, PRIVATE_AND_ANONYMOUS, -1, 0L);
+            if (address == FAILED) {
+                throw new OutOfMemoryError("mmap of " + room + " bytes failed");
             }
-            long address = (start + PAGE - 1) / PAGE * PAGE;
             // A system without huge pages refuses: its own pages do as well.
             int ignored = (int) MADVISE.invokeExact(address, room, MADV_HUGEPAGE);
-            return MemorySegment.ofAddress(address).reinterpret(bytes, arena, memory -> free(start, room + PAGE));
+            return MemorySegment.ofAddress(address).reinterpret(bytes, arena, memory -> free(address, room));
         } catch (RuntimeException | Error e) {
             throw e;
         } catch (Throwable e) {
@@ -58,9 +56,9 @@ public final class HugePages {
         }
     }
 
-    private static void free(long start, long bytes) {
+    private static void free(long address, long bytes) {
         try {
-            int ignored = (int) MUNMAP.invokeExact(start, bytes);
+            int ignored = (int) MUNMAP.invokeExact(address, bytes);
         } catch (RuntimeException | Error e) {
             throw e;
         } catch (Throwable e) {
