@@ -9,7 +9,7 @@ import java.lang.foreign.MemorySegment;
  * the 64 rows side by side. A pair is one 32-bit word, so that packing is to transpose words.
  */
 final class PairLayout {
-    private static final int ROWS = 64;
+    static final int ROWS = 64;
     /** oneDNN fills columns up to a multiple of this. */
     private static final int COLUMNS = 32;
 

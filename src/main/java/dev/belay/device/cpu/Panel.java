@@ -32,7 +32,10 @@ final class Panel {
     /** Makes the primitives that {@link #multiply} of as many tokens needs; not while products run. */
     void prepare(int tokens, int aStride, int outStride, boolean accumulate) {
         for (int done = 0; done < tokens; done += Products.cut(tokens - done)) {
-            products.get(Products.cut(tokens - done), aStride, outStride, accumulate);
+            int size = Products.cut(tokens - done);
+            if (!single(size)) {
+                products.get(size, aStride, outStride, accumulate);
+            }
         }
     }
 
@@ -47,10 +50,31 @@ final class Panel {
         long outBytes = (long) outStride * Float.BYTES;
         for (int done = 0; done < tokens; ) {
             int size = Products.cut(tokens - done);
-            products.get(size, aStride, outStride, accumulate)
-                    .run(worker, a + done * aBytes, address, out + done * outBytes);
+            long input = a + done * aBytes;
+            long output = out + done * outBytes;
+            if (single(size)) {
+                multiply(worker, input, 0, source.rows() / PairLayout.ROWS, output, accumulate);
+            } else {
+                products.get(size, aStride, outStride, accumulate).run(worker, input, address, output);
+            }
             done += size;
         }
+    }
+
+    private boolean single(int tokens) {
+        return tokens == 1 && order() != TokenProduct.Order.OTHER;
+    }
+
+    /** The order of sums that {@link TokenProduct} can follow for one token. */
+    TokenProduct.Order order() {
+        return products.order(address);
+    }
+
+    /** out[64·blocks] (+)= panel · a for one token and blocks {@code from} to {@code to} of 64 rows, if the {@link #order} is known. */
+    void multiply(int worker, long a, int from, int to, long out, boolean accumulate) {
+        TokenProduct.Order order = products.order(address);
+        float[] room = products.inputs(worker);
+        TokenProduct.blocks(order, address, from, to, a, room, source.columns(), out, accumulate);
     }
 
     boolean packed() {

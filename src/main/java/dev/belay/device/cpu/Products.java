@@ -28,6 +28,8 @@ final class Products implements AutoCloseable {
     private final long bytes;
     private final List<Strides> tables = new ArrayList<>();
     private volatile Known pairLayout = Known.NOT_YET;
+    private TokenProduct.Order order;
+    private final float[][] inputs;
 
     /** Whether something is so. */
     enum Known {
@@ -47,6 +49,7 @@ final class Products implements AutoCloseable {
         this.bfloat16 = bfloat16;
         layout = Product.packing(dnnl, shape(BLOCK, columns, rows, false));
         bytes = Dnnl.dnnl_memory_desc_get_size(layout);
+        inputs = new float[workers][];
     }
 
     /** All primitives of a device, by shape of weights. */
@@ -126,6 +129,24 @@ final class Products implements AutoCloseable {
 
     void pairLayout(boolean is) {
         pairLayout = is ? Known.YES : Known.NO;
+    }
+
+    /** The order of sums of products of several tokens, which packed weights at {@code weights} serve to find out. */
+    TokenProduct.Order order(long weights) {
+        if (order == null) {
+            order = pairLayout == Known.YES
+                    ? TokenProduct.order(get(STEP, columns, rows, false), STEP, rows, columns, weights)
+                    : TokenProduct.Order.OTHER;
+        }
+        return order;
+    }
+
+    /** Room of {@code worker} for the inputs of a token. */
+    float[] inputs(int worker) {
+        if (inputs[worker] == null) {
+            inputs[worker] = new float[columns];
+        }
+        return inputs[worker];
     }
 
     /** Size of the packed weights. */
