@@ -12,28 +12,34 @@ import java.lang.foreign.MemorySegment;
 
 /** Memory outside the Java heap, aligned to a cache line; float32, or bfloat16 where products read it. */
 final class CpuBuffer extends DeviceBuffer {
-    private final Arena arena;
+    private final MemoryPool pool;
+    private final MemoryPool.Block block;
+    /** The buffer that this is a view of, or itself. */
+    private final CpuBuffer owner;
+
     private final MemorySegment segment;
     private final long address;
     private final boolean bfloat16;
-    private final boolean owner;
+    private boolean closed;
 
-    CpuBuffer(String name, long elements, boolean bfloat16) {
+    CpuBuffer(MemoryPool pool, String name, long elements, boolean bfloat16) {
         super(name, elements);
+        this.pool = pool;
         this.bfloat16 = bfloat16;
-        arena = Arena.ofShared();
-        segment = allocate(arena, name, elements * elementBytes());
+        block = pool.allocate(name, elements * elementBytes());
+        segment = block.memory();
         address = segment.address();
-        owner = true;
+        owner = this;
     }
 
     private CpuBuffer(CpuBuffer whole, long offset, long elements) {
         super(whole.name(), elements);
         bfloat16 = whole.bfloat16;
-        arena = whole.arena;
+        pool = whole.pool;
+        block = whole.block;
         segment = whole.segment.asSlice(offset * elementBytes(), elements * elementBytes());
         address = segment.address();
-        owner = false;
+        owner = whole.owner;
     }
 
     @Override
@@ -74,7 +80,7 @@ final class CpuBuffer extends DeviceBuffer {
 
     static CpuBuffer of(DeviceBuffer buffer) {
         CpuBuffer cpu = (CpuBuffer) buffer;
-        if (!cpu.arena.scope().isAlive()) {
+        if (cpu.owner.closed) {
             throw new DeviceException("buffer '" + cpu.name() + "' is closed");
         }
         return cpu;
@@ -104,8 +110,9 @@ final class CpuBuffer extends DeviceBuffer {
 
     @Override
     public void close() {
-        if (owner && arena.scope().isAlive()) {
-            arena.close();
+        if (owner == this && !closed) {
+            closed = true;
+            pool.free(block);
         }
     }
 }

@@ -28,6 +28,7 @@ public final class CpuDevice implements Device {
     private final ThreadTeam team;
     private final OneDnn dnnl;
     private final Products.Cache products;
+    private final MemoryPool memory = new MemoryPool();
     private long allocations;
 
     private final Embedding embedding = new Embedding();
@@ -57,8 +58,8 @@ public final class CpuDevice implements Device {
         dnnl = new OneDnn(threads);
         team = new ThreadTeam(threads);
         products = new Products.Cache(dnnl, threads, bfloat16Products, dtype == DType.BF16);
-        fusedFeedForward = new FusedFeedForward(bfloat16Products);
-        fusedProjection = new FusedProjection(rotary, bfloat16Products);
+        fusedFeedForward = new FusedFeedForward(memory, bfloat16Products);
+        fusedProjection = new FusedProjection(memory, rotary, bfloat16Products);
     }
 
     /**
@@ -111,13 +112,13 @@ public final class CpuDevice implements Device {
     @Override
     public CpuBuffer allocate(String name, long elements) {
         allocations++;
-        return new CpuBuffer(name, elements, false);
+        return new CpuBuffer(memory, name, elements, false);
     }
 
     @Override
     public CpuBuffer allocateRounded(String name, long elements) {
         allocations++;
-        return new CpuBuffer(name, elements, bfloat16Products);
+        return new CpuBuffer(memory, name, elements, bfloat16Products);
     }
 
     @Override
@@ -409,5 +410,6 @@ public final class CpuDevice implements Device {
         if (rounded != null) {
             rounded.close();
         }
+        memory.close();
     }
 }

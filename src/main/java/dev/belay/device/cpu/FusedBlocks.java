@@ -11,6 +11,7 @@ abstract class FusedBlocks implements ThreadTeam.Task, AutoCloseable {
     /** Tokens in a block: enough for products at full speed, few enough for the caches. */
     static final int BLOCK = 128;
 
+    private final MemoryPool memory;
     private final boolean bfloat16;
     private CpuBuffer[] normed = new CpuBuffer[0];
     private MemorySegment x;
@@ -22,7 +23,8 @@ abstract class FusedBlocks implements ThreadTeam.Task, AutoCloseable {
     /**
      * @param bfloat16 whether products take bfloat16
      */
-    FusedBlocks(boolean bfloat16) {
+    FusedBlocks(MemoryPool memory, boolean bfloat16) {
+        this.memory = memory;
         this.bfloat16 = bfloat16;
     }
 
@@ -51,13 +53,13 @@ abstract class FusedBlocks implements ThreadTeam.Task, AutoCloseable {
     }
 
     /** A buffer of at least {@code elements} for each worker. */
-    static CpuBuffer[] scratch(CpuBuffer[] existing, int workers, long elements, boolean bfloat16) {
+    CpuBuffer[] scratch(CpuBuffer[] existing, int workers, long elements, boolean bfloat16) {
         if (existing.length == workers && existing[0].elements() >= elements) {
             return existing;
         }
         close(existing);
         CpuBuffer[] buffers = new CpuBuffer[workers];
-        Arrays.setAll(buffers, w -> new CpuBuffer("block of tokens", elements, bfloat16));
+        Arrays.setAll(buffers, w -> new CpuBuffer(memory, "block of tokens", elements, bfloat16));
         return buffers;
     }
 

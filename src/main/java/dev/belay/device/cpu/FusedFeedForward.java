@@ -12,8 +12,8 @@ final class FusedFeedForward extends FusedBlocks {
     private int width;
     private int inner;
 
-    FusedFeedForward(boolean bfloat16) {
-        super(bfloat16);
+    FusedFeedForward(MemoryPool memory, boolean bfloat16) {
+        super(memory, bfloat16);
     }
 
     void run(ThreadTeam team, CpuBuffer x, CpuBuffer norm, float eps, int tokens, CpuMatrix gateUp, CpuMatrix down) {

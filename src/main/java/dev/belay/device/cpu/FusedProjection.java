@@ -7,8 +7,8 @@ final class FusedProjection extends FusedBlocks {
     private CpuMatrix weights;
     private Panel[] panels;
 
-    FusedProjection(Rotary rotary, boolean bfloat16) {
-        super(bfloat16);
+    FusedProjection(MemoryPool memory, Rotary rotary, boolean bfloat16) {
+        super(memory, bfloat16);
         this.rotary = rotary;
     }
 

@@ -102,9 +102,10 @@ final class TokenProduct implements ThreadTeam.Task {
         if (!available()) {
             return Order.OTHER;
         }
-        try (CpuBuffer in = new CpuBuffer("inputs of a trial", (long) tokens * columns, true);
-                CpuBuffer expected = new CpuBuffer("outputs of a trial", (long) tokens * rows, false);
-                CpuBuffer actual = new CpuBuffer("output of a trial", rows, false)) {
+        try (MemoryPool memory = new MemoryPool();
+                CpuBuffer in = new CpuBuffer(memory, "inputs of a trial", (long) tokens * columns, true);
+                CpuBuffer expected = new CpuBuffer(memory, "outputs of a trial", (long) tokens * rows, false);
+                CpuBuffer actual = new CpuBuffer(memory, "output of a trial", rows, false)) {
             Random random = new Random(columns);
             float[] values = new float[tokens * columns];
             for (int i = 0; i < values.length; i++) {
