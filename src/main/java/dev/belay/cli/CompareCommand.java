@@ -161,7 +161,8 @@ final class CompareCommand implements Callable<Integer> {
         ObjectNode result = Output.object();
         result.putObject("before").put("model", options.folder.toString()).put("fingerprint", fingerprint);
         result.putObject("after").put("model", after.toString()).put("fingerprint", fingerprintAfter);
-        result.put("judge", AblationStudy.JUDGE).put("plateau", tracing.plateau().label());
+        result.put("judge", AblationStudy.JUDGE)
+                .put("plateau", tracing.plateau().label());
         result.put("dtype", options.dtype().label()).put("thinking", generation.thinking.name());
         return result.put("temperature", generation.temperature).put("seed", generation.seed);
     }

@@ -132,8 +132,8 @@ final class EvalCommand implements Callable<Integer> {
             reports.phase("answer");
             ForwardPass forward = session.forward();
             for (AblationStudy.Arm arm : arms) {
-                scores.add(ChoiceScores.of(
-                        arm.name(), questions, tokens.ofQuestions(compute(arm, tokens, forward, run))));
+                scores.add(
+                        ChoiceScores.of(arm.name(), questions, tokens.ofQuestions(compute(arm, tokens, forward, run))));
             }
             results(result, questions);
             OutputFile.writeText(output, Output.pretty(result));

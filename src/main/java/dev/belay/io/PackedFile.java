@@ -105,8 +105,7 @@ public final class PackedFile {
     /** What the header of a Zstandard frame says of the size (RFC 8878, 3.1.1.1), read here to spare loading the library at each start. */
     private long contentSize(byte[] start) throws IOException {
         // A file may be shorter than the longest header.
-        ByteBuffer in =
-                ByteBuffer.wrap(Arrays.copyOf(start, LONGEST_HEADER)).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer in = ByteBuffer.wrap(Arrays.copyOf(start, LONGEST_HEADER)).order(ByteOrder.LITTLE_ENDIAN);
         if (in.getInt() != ZSTD_MAGIC) {
             throw new IOException(url + " is not compressed by Zstandard");
         }

@@ -87,7 +87,8 @@ class PackedFileTest {
         Path compressed = Path.of(file + ".zst");
         Files.writeString(compressed, "this is no archive");
         PackedFile packed = PackedFile.find(NAME, loader);
-        String message = assertThrows(IOException.class, () -> packed.unpack(folder)).getMessage();
+        String message =
+                assertThrows(IOException.class, () -> packed.unpack(folder)).getMessage();
         assertTrue(message.endsWith("lib.so.zst is not compressed by Zstandard"), message);
 
         // A stream does not know its size when it writes the header.
