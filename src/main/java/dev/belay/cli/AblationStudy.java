@@ -38,6 +38,9 @@ final class AblationStudy {
         }
     }
 
+    /** What judges the answers, in words. */
+    static final String JUDGE = "refusal phrases";
+
     private final Session session;
     private final Responses responses;
     private final GenerationOptions options;

@@ -101,9 +101,7 @@ final class CaptureCommand implements Callable<Integer> {
             if (run.partOnly()) {
                 int[] count = {0};
                 run(session, inputs, run, (text, states) -> count[0]++);
-                run.finish();
-                out.shard(output, count[0]);
-                return 0;
+                return out.shard(run, output, count[0]);
             }
             reports.phase("capture");
             long vectors = (long) chosen.size()

@@ -81,6 +81,7 @@ final class CheckpointComparison {
                     words(row.measure(), c.difference(), "+"),
                     c.pWords());
         }
+        out.say("attack success and refused: judged by %s", AblationStudy.JUDGE);
     }
 
     private static String words(Measure measure, Estimate e, String sign) {
@@ -150,6 +151,7 @@ final class CheckpointComparison {
             page.outcome(OutcomeBar.change(row.group() + ": " + row.name(), row.measure(), row.change()));
         });
         after.series().forEach(page::trace);
+        page.fact("judge", AblationStudy.JUDGE);
         page.fact("resamples", Integer.toString(Bootstrap.RESAMPLES));
         page.table(PageParts.answers("Attacks", List.of(before.attacks(), after.attacks())));
         if (before.harmless() != null) {

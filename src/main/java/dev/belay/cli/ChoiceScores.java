@@ -10,10 +10,11 @@ import java.util.Locale;
 /**
  * Which questions a model gets right: where the right choice has the largest log-likelihood, the first of those that have.
  *
+ * @param arm the way of running the model: before or after
  * @param logLikelihoods of every choice of each question
  * @param right whether each question is right, by measure
  */
-record ChoiceScores(List<double[]> logLikelihoods, List<boolean[]> right) {
+record ChoiceScores(String arm, List<double[]> logLikelihoods, List<boolean[]> right) {
     /** What log-likelihoods are divided by. */
     enum Measure {
         /** Nothing. */
@@ -46,8 +47,9 @@ record ChoiceScores(List<double[]> logLikelihoods, List<boolean[]> right) {
         }
     }
 
-    static ChoiceScores of(List<Question> questions, List<double[]> logLikelihoods) {
+    static ChoiceScores of(String arm, List<Question> questions, List<double[]> logLikelihoods) {
         return new ChoiceScores(
+                arm,
                 logLikelihoods,
                 List.of(Measure.values()).stream()
                         .map(measure -> right(questions, logLikelihoods, measure))

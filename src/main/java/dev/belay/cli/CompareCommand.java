@@ -25,7 +25,10 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "compare",
         mixinStandardHelpOptions = true,
-        description = "Compares two models on the same transcripts, before and after a fine-tune or a bake.",
+        description = {
+            "Compares two models on the same transcripts, before and after a fine-tune or a bake.",
+            "The judge is belay judge's default, refusal phrases: no guard model is needed."
+        },
         footer = {
             "",
             "Example: belay compare models/tiny-cliff repaired --probe probe.safetensors \\",
@@ -158,7 +161,8 @@ final class CompareCommand implements Callable<Integer> {
         ObjectNode result = Output.object();
         result.putObject("before").put("model", options.folder.toString()).put("fingerprint", fingerprint);
         result.putObject("after").put("model", after.toString()).put("fingerprint", fingerprintAfter);
-        result.put("plateau", tracing.plateau().label());
+        result.put("judge", AblationStudy.JUDGE)
+                .put("plateau", tracing.plateau().label());
         result.put("dtype", options.dtype().label()).put("thinking", generation.thinking.name());
         return result.put("temperature", generation.temperature).put("seed", generation.seed);
     }

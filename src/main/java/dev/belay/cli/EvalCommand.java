@@ -7,7 +7,6 @@ import dev.belay.dataset.ChoiceTask;
 import dev.belay.dataset.Question;
 import dev.belay.forward.ForwardPass;
 import dev.belay.forward.LogLikelihoods;
-import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.PositionScope;
 import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
@@ -96,8 +95,6 @@ final class EvalCommand implements Callable<Integer> {
     @Mixin
     private Output out;
 
-    private final List<String> arms = new ArrayList<>();
-    private final List<HeadMask> masks = new ArrayList<>();
     private final List<ChoiceScores> scores = new ArrayList<>();
 
     @Override
@@ -110,7 +107,7 @@ final class EvalCommand implements Callable<Integer> {
         ObjectNode result = Output.object();
         result.put("task", task).put("questions", questions.size());
         result.put("shots", examples == null ? 0 : shots());
-        arms(result);
+        List<AblationStudy.Arm> arms = arms(result);
         OutputFile.check(output);
         reports.begin(output);
         if (kind() == ChoiceTask.FILE) {
@@ -134,14 +131,14 @@ final class EvalCommand implements Callable<Integer> {
                     .put("dtype", options.dtype().label());
             reports.phase("answer");
             ForwardPass forward = session.forward();
-            for (int a = 0; a < arms.size(); a++) {
-                scores.add(ChoiceScores.of(
-                        questions, tokens.ofQuestions(compute(arms.get(a), masks.get(a), tokens, forward, run))));
+            for (AblationStudy.Arm arm : arms) {
+                scores.add(
+                        ChoiceScores.of(arm.name(), questions, tokens.ofQuestions(compute(arm, tokens, forward, run))));
             }
             results(result, questions);
             OutputFile.writeText(output, Output.pretty(result));
             run.finish();
-            reports.write("Capability check", session, output, new EvalPage(task, questions, arms, scores)::fill);
+            reports.write("Capability check", session, output, new EvalPage(task, questions, scores)::fill);
             say(questions.size());
             out.result(result);
         }
@@ -182,11 +179,10 @@ final class EvalCommand implements Callable<Integer> {
         return questions.stream().map(q -> q.after(before)).toList();
     }
 
-    private void arms(ObjectNode result) {
-        arms.add("before");
-        masks.add(null);
+    private List<AblationStudy.Arm> arms(ObjectNode result) {
+        AblationStudy.Arm before = new AblationStudy.Arm("before", null);
         if (heads.file == null) {
-            return;
+            return List.of(before);
         }
         if (heads.positions.kind() == PositionScope.Kind.CLOSING) {
             throw new UsageException("a question has no closing tokens, so that --positions closing, where the ranking"
@@ -194,18 +190,17 @@ final class EvalCommand implements Callable<Integer> {
         }
         ModelConfig config = options.config();
         List<HeadOptions.Head> chosen = heads.chosen(config);
-        arms.add("after");
-        masks.add(heads.mask(config, chosen));
         result.put("positions", heads.positions.toString()).put("gamma", heads.gamma);
         result.put("renormalize", heads.renormalize);
         result.set("heads", AblateCommand.list(chosen));
+        return List.of(before, new AblationStudy.Arm("after", heads.mask(config, chosen)));
     }
 
-    private List<double[]> compute(String arm, HeadMask mask, QuestionTokens tokens, ForwardPass forward, Run run) {
-        LogLikelihoods likelihoods = new LogLikelihoods(forward, mask);
+    private List<double[]> compute(AblationStudy.Arm arm, QuestionTokens tokens, ForwardPass forward, Run run) {
+        LogLikelihoods likelihoods = new LogLikelihoods(forward, arm.mask());
         List<LogLikelihoods.Question> units = tokens.units();
         List<double[]> all = new ArrayList<>();
-        String label = "answering, " + arm;
+        String label = "answering, " + arm.name();
         try (Progress progress = new Progress(label, units.size())) {
             run.stage(
                     label,
@@ -229,10 +224,8 @@ final class EvalCommand implements Callable<Integer> {
     }
 
     private void results(ObjectNode result, List<Question> questions) {
-        for (int a = 0; a < arms.size(); a++) {
-            result.set(arms.get(a), scores.get(a).json());
-        }
-        if (arms.size() > 1) {
+        scores.forEach(s -> result.set(s.arm(), s.json()));
+        if (scores.size() > 1) {
             ObjectNode changes = result.putObject("change");
             for (ChoiceScores.Measure measure : ChoiceScores.Measure.values()) {
                 Change c = ChoiceScores.change(scores, measure);
@@ -250,9 +243,8 @@ final class EvalCommand implements Callable<Integer> {
             ObjectNode item = items.addObject()
                     .put("id", questions.get(q).id())
                     .put("gold", questions.get(q).gold());
-            for (int a = 0; a < arms.size(); a++) {
-                ChoiceScores s = scores.get(a);
-                ObjectNode one = item.putObject(arms.get(a));
+            for (ChoiceScores s : scores) {
+                ObjectNode one = item.putObject(s.arm());
                 Output.put(one, "log_likelihoods", s.logLikelihoods().get(q));
                 for (ChoiceScores.Measure measure : ChoiceScores.Measure.values()) {
                     one.put(measure.label(), s.right(measure)[q]);
@@ -265,7 +257,7 @@ final class EvalCommand implements Callable<Integer> {
         out.say("%d questions of %s, %s", questions, task, examples == null ? "no examples" : shots() + " examples");
         for (ChoiceScores.Measure measure : ChoiceScores.Measure.values()) {
             String before = scores.getFirst().words(measure);
-            if (arms.size() == 1) {
+            if (scores.size() == 1) {
                 out.say("  %-10s %s", measure.label(), before);
                 continue;
             }

@@ -12,19 +12,18 @@ import java.util.Locale;
 /**
  * The page of {@code belay eval}.
  *
- * @param arms names of the ways of running the model, one or two
- * @param scores of each
+ * @param scores of each way of running the model, one or two
  */
-record EvalPage(String task, List<Question> questions, List<String> arms, List<ChoiceScores> scores) {
+record EvalPage(String task, List<Question> questions, List<ChoiceScores> scores) {
     void fill(RunReport.Builder page) {
         int n = questions.size();
         page.subtitle("How many of " + n + " questions of " + task + " does the model answer rightly"
-                + (arms.size() == 1 ? "?" : ", before and after the ablation?"));
+                + (scores.size() == 1 ? "?" : ", before and after the ablation?"));
         String before = String.format(
                 Locale.ROOT,
                 "%.1f %%",
                 100 * scores.getFirst().accuracy(ChoiceScores.Measure.ACC).value());
-        if (arms.size() == 1) {
+        if (scores.size() == 1) {
             page.story("It answers " + before + " of them rightly (acc).");
         } else {
             Change c = ChoiceScores.change(scores, ChoiceScores.Measure.ACC);
@@ -44,9 +43,9 @@ record EvalPage(String task, List<Question> questions, List<String> arms, List<C
     private void bars(RunReport.Builder page) {
         for (ChoiceScores.Measure measure : ChoiceScores.Measure.values()) {
             List<OutcomeBar.Bar> bars = new ArrayList<>();
-            for (int a = 0; a < arms.size(); a++) {
-                String label = arms.size() == 1 ? measure.label() : arms.get(a);
-                bars.add(new OutcomeBar.Bar(label, scores.get(a).accuracy(measure)));
+            for (ChoiceScores s : scores) {
+                String label = scores.size() == 1 ? measure.label() : s.arm();
+                bars.add(new OutcomeBar.Bar(label, s.accuracy(measure)));
             }
             page.outcome(new OutcomeBar(measure.label(), OutcomeBar.Measure.SHARE, bars, questions.size()));
         }
@@ -57,7 +56,7 @@ record EvalPage(String task, List<Question> questions, List<String> arms, List<C
                 .name("id")
                 .number("right choice", 0);
         for (ChoiceScores.Measure measure : ChoiceScores.Measure.values()) {
-            arms.forEach(arm -> table.text(measure.label() + (arms.size() == 1 ? "" : ", " + arm)));
+            scores.forEach(s -> table.text(measure.label() + (scores.size() == 1 ? "" : ", " + s.arm())));
         }
         for (int q = 0; q < questions.size(); q++) {
             List<Object> row = new ArrayList<>(

@@ -89,9 +89,7 @@ final class GenerateCommand implements Callable<Integer> {
             int[] counts = new int[3];
             if (run.partOnly()) {
                 responses.run("generating", forward, inputs, mask, run, reply -> counts[2]++);
-                run.finish();
-                out.shard(output, counts[2]);
-                return 0;
+                return out.shard(run, output, counts[2]);
             }
             long changed;
             try (OutputFile lines = OutputFile.create(output)) {

@@ -106,9 +106,7 @@ final class HeadsCommand implements Callable<Integer> {
                 long start = System.nanoTime();
                 HeadRanking ranking = rank(new RankingRun(scorer, texts, run), loaded);
                 if (run.partOnly()) {
-                    run.finish();
-                    out.shard(output, texts.size());
-                    return 0;
+                    return out.shard(run, output, texts.size());
                 }
                 double seconds = (System.nanoTime() - start) / 1e9;
                 WorkReport work = peaks == null ? null : new WorkReport(cost(scorer, peaks, texts, ranking), peaks);

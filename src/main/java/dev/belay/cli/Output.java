@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.io.JsonText;
+import dev.belay.run.Run;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -132,9 +133,11 @@ final class Output {
         }
     }
 
-    /** Says that a part of a run is done. */
-    void shard(Path file, int texts) {
+    /** Ends a run of which only a part was to be done, and says where that is. Returns the exit code. */
+    int shard(Run run, Path file, int texts) {
+        run.finish();
         say("a part of the run, %d texts, is in %s; belay merge puts the parts together", texts, file);
         result(object().put("output", file.toString()).put("texts", texts));
+        return 0;
     }
 }

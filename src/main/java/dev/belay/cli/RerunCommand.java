@@ -6,7 +6,9 @@ import dev.belay.BelayException;
 import dev.belay.io.FileHash;
 import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
+import dev.belay.report.RecordedRun;
 import dev.belay.report.RunManifest;
+import dev.belay.weights.ModelFingerprint;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.Writer;
@@ -55,13 +57,48 @@ final class RerunCommand implements Callable<Integer> {
     public Integer call() {
         RecordedRun run = RecordedRun.read(recorded);
         CommandSpec command = command(run);
-        List<String> changes = run.changes();
+        List<String> changes = changes(run);
         changes.forEach(what -> Messages.current().warning(what + " is not what it was when the run read it"));
         String version = RunManifest.start("rerun").version();
         if (!version.equals(run.version())) {
             Messages.current().warning("the run was of belay " + run.version() + ", this is " + version);
         }
         return folder == null ? temporary(run, command, changes) : again(run, command, changes, folder);
+    }
+
+    /** The command line as picocli takes it: an argument that begins with @ is no file of arguments. */
+    private static String[] escaped(List<String> arguments) {
+        return arguments.stream()
+                .map(argument -> argument.startsWith("@") ? "@" + argument : argument)
+                .toArray(String[]::new);
+    }
+
+    /** The models and files that are no longer what the run read; one that is not there is an error. */
+    private static List<String> changes(RecordedRun run) {
+        List<String> changes = new ArrayList<>();
+        run.models().forEach((model, fingerprint) -> {
+            check(run, model, Files.isDirectory(model));
+            if (!ModelFingerprint.of(model).equals(fingerprint)) {
+                changes.add("model " + model);
+            }
+        });
+        run.inputs().forEach((input, sha256) -> {
+            // A device or a pipe might never end.
+            check(run, input, Files.isRegularFile(input));
+            if (!FileHash.of(input).equals(sha256)) {
+                changes.add(input.toString());
+            }
+        });
+        return changes;
+    }
+
+    private static void check(RecordedRun run, Path input, boolean there) {
+        if (!there) {
+            String hint = input.isAbsolute()
+                    ? ""
+                    : "; the run was in the folder " + run.directory() + ": start belay rerun there";
+            throw new BelayException(input + ", which the run of " + run.file() + " read, is not there" + hint);
+        }
     }
 
     private int temporary(RecordedRun run, CommandSpec command, List<String> changes) {
@@ -88,8 +125,7 @@ final class RerunCommand implements Callable<Integer> {
     /** The recorded command: one that has a page, as others may write where no option says. */
     private static CommandSpec command(RecordedRun run) {
         try {
-            CommandLine.ParseResult parsed =
-                    RootCommand.withAllCommands().parseArgs(RecordedRun.escaped(run.arguments()));
+            CommandLine.ParseResult parsed = RootCommand.withAllCommands().parseArgs(escaped(run.arguments()));
             CommandSpec spec = parsed.hasSubcommand() ? parsed.subcommand().commandSpec() : parsed.commandSpec();
             if (spec.findOption("--report") != null || spec.name().equals("demo")) {
                 return spec;
@@ -102,7 +138,7 @@ final class RerunCommand implements Callable<Integer> {
 
     private int again(RecordedRun run, CommandSpec command, List<String> changes, Path place) {
         List<String> arguments = arguments(run.arguments(), command, place);
-        int code = RootCommand.run(new PrintWriter(Writer.nullWriter()), RecordedRun.escaped(arguments));
+        int code = RootCommand.run(new PrintWriter(Writer.nullWriter()), escaped(arguments));
         if (code != 0) {
             return code;
         }

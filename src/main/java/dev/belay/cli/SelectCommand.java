@@ -102,9 +102,7 @@ final class SelectCommand implements Callable<Integer> {
             List<RefusalTrace> traces = new ArrayList<>();
             tracing.run(session, loaded, probe.file, pool, "traces", "scoring", run, traces::addAll);
             if (run.partOnly()) {
-                run.finish();
-                out.shard(output, traces.size());
-                return 0;
+                return out.shard(run, output, traces.size());
             }
             List<DataSelection.Candidate> candidates = candidates(traces, rank);
             if (!candidates.isEmpty() && candidates.size() < traces.size()) {

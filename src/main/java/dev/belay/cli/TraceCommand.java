@@ -70,9 +70,7 @@ final class TraceCommand implements Callable<Integer> {
             List<Path> files = probes.probes.stream().map(NamedProbe::file).toList();
             if (run.partOnly()) {
                 tracing.run(session, loaded, files, transcripts, "traces", "tracing", run, traces::addAll);
-                run.finish();
-                out.shard(output, traces.size());
-                return 0;
+                return out.shard(run, output, traces.size());
             }
             try (OutputFile lines = OutputFile.create(output)) {
                 tracing.run(session, loaded, files, transcripts, "traces", "tracing", run, some -> {

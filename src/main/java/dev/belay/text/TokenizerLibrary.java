@@ -4,15 +4,17 @@ import ai.djl.huggingface.tokenizers.jni.LibUtils;
 import dev.belay.BelayException;
 import dev.belay.io.CacheFolder;
 import dev.belay.io.OutputFile;
+import dev.belay.io.PackedFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * Loads the native library of Hugging Face tokenizers, once: the CPU build inside DJL's jar, unpacked into Belay's cache. DJL
- * reads its settings from system properties when its classes load, so they are set here first and a setting of the user wins.
+ * Loads the native library of Hugging Face tokenizers, once: the CPU build inside DJL's jar, unpacked into Belay's cache by DJL, or
+ * by Belay where it is compressed. DJL reads its settings from system properties when its classes load, so they are set here first and a setting of the user wins.
  */
 final class TokenizerLibrary {
+    private static final String FILE = "native/lib/linux-x86_64/cpu/libtokenizers.so";
     private static boolean loaded;
 
     private TokenizerLibrary() {}
@@ -35,6 +37,10 @@ final class TokenizerLibrary {
         configure(folder);
         try {
             Files.createDirectories(folder);
+            PackedFile packed = PackedFile.find(FILE);
+            if (packed != null && packed.compressed()) {
+                setDefault("RUST_LIBRARY_PATH", packed.unpack(folder).toString());
+            }
             LibUtils.checkStatus();
         } catch (IOException e) {
             throw failure(folder, OutputFile.reason(e), e);

@@ -80,9 +80,11 @@ class CompareCommandTest {
         assertEquals(HARMLESS, json.at("/benign/refused/n").asInt());
         assertEquals(1, json.at("/benign/refused/p").asDouble());
         assertEquals(HARMLESS, json.at("/benign/items").size());
+        assertEquals("refusal phrases", json.get("judge").asText());
         String html = Cli.text(page);
         assertTrue(html.contains("class=\"mean earlier\"") && html.contains("<table class=\"changes\">"));
         assertTrue(html.contains("tiny-cliff → baked"));
+        assertTrue(html.contains("refusal phrases"));
     }
 
     private static List<JsonNode> traces(Path model) {
@@ -126,7 +128,8 @@ class CompareCommandTest {
         Path file = folder.resolve("same.json");
         String out = Cli.run(COMPARE, Cli.TINY, Cli.TINY, probe, attacks, file).ok();
         assertTrue(out.startsWith(ATTACKS + " attacks "), out);
-        assertEquals(7, out.lines().count(), out);
+        assertEquals(8, out.lines().count(), out);
+        assertTrue(out.contains("\nattack success and refused: judged by refusal phrases\n"), out);
         out.lines().skip(1).limit(5).forEach(line -> assertTrue(line.endsWith(" 1.000"), line));
         JsonNode json = Cli.json(file);
         for (String measure : List.of("plateau", "final_score", "cliff", "attack_success", "refused")) {

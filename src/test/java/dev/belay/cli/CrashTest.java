@@ -49,6 +49,8 @@ class CrashTest {
                         "-Dbelay.threads=1 -XX:TieredStopAtLevel=1 -XX:-CreateCoredumpOnCrash -javaagent:" + agent()
                                 + "=" + link);
         assertNotEquals(0, builder.start().waitFor(), () -> Cli.text(err));
+        assertEquals("", Cli.text(folder.resolve("stdout")));
+        assertTrue(Cli.text(err).contains("# A fatal error has been detected by the Java Runtime Environment:"));
         String last = Cli.text(err).lines().toList().getLast();
         assertTrue(last.matches("belay: Java crashed at .+ in [A-Z]\\w+\\.\\w+.*"), last);
         assertTrue(last.contains(", see " + out + ".crash; " + journal + " has what is done: go on"), last);

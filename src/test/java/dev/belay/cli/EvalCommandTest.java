@@ -183,7 +183,7 @@ class EvalCommandTest {
         Question bytes = new Question("1", "", " ", List.of("abcd", "éé"), 1);
         Question tie = new Question("2", "", " ", List.of("ab", "cd"), 1);
         ChoiceScores scores =
-                ChoiceScores.of(List.of(bytes, tie), List.of(new double[] {-4, -3}, new double[] {-2, -2}));
+                ChoiceScores.of("before", List.of(bytes, tie), List.of(new double[] {-4, -3}, new double[] {-2, -2}));
         assertArrayEquals(new boolean[] {true, false}, scores.right(ChoiceScores.Measure.ACC));
         assertArrayEquals(new boolean[] {false, false}, scores.right(ChoiceScores.Measure.ACC_NORM));
         assertArrayEquals(new boolean[] {true, false}, scores.right(ChoiceScores.Measure.ACC_BYTES));

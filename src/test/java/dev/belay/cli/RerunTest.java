@@ -147,6 +147,16 @@ class RerunTest {
         assertArrayEquals(Cli.bytes(folder.resolve("kept.out")), Cli.bytes(place.resolve("kept.out")));
     }
 
+    /** A device has no end. */
+    @Test
+    void whatIsNoFileIsNotRead() {
+        Path run = Cli.write(
+                folder.resolve("device.json"),
+                "{\"tool\": \"belay\", \"arguments\": [\"judge\", \"/dev/zero\"],"
+                        + " \"inputs\": [{\"path\": \"/dev/zero\", \"sha256\": \"00\"}]}");
+        Cli.run("rerun ?", run).failed(1, "/dev/zero, which the run of " + run + " read, is not there");
+    }
+
     @Test
     void onlyPagesOfRunsAreTaken() {
         Path file = folder.resolve("strange.json");

@@ -37,7 +37,8 @@ enum FuzzTarget {
     CSV("prompts.csv", Form.BYTES, Readers::dataset),
     RECORDS("prompts.json", Form.JSON, Readers::dataset),
     PARQUET("prompts.parquet", Form.BYTES, Readers::dataset),
-    JOURNAL("shard.jsonl", Form.LINES, Readers::journal);
+    JOURNAL("shard.jsonl", Form.LINES, Readers::journal),
+    RUN("manifest.json", Form.JSON, Readers::run);
 
     /** How files of a target are built, and so how edits of them are made. */
     private enum Form {

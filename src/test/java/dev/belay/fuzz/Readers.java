@@ -15,6 +15,7 @@ import dev.belay.model.ModelConfig;
 import dev.belay.model.Rope;
 import dev.belay.probe.LinearProbe;
 import dev.belay.probe.ProbeImport;
+import dev.belay.report.RecordedRun;
 import dev.belay.run.ShardMerge;
 import dev.belay.text.ChatTemplate;
 import dev.belay.text.Message;
@@ -44,6 +45,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * The readers of files that strangers give, each with what must hold of a file that it accepts. A reader may refuse a file by a
@@ -344,6 +347,28 @@ final class Readers {
             } catch (BelayException e) {
                 FuzzTarget.checkMessage(e, file.getParent());
             }
+        }
+    }
+
+    /** The command line and the files of a run are those of the JSON, whether a page holds it or not. */
+    static void run(Path file) throws IOException {
+        RecordedRun run = RecordedRun.read(file.getParent());
+        String text = Files.readString(file);
+        Matcher page = Pattern.compile(
+                        "^<.*?<script type=\"application/json\" id=\"manifest\">(.*?)</script>", Pattern.DOTALL)
+                .matcher(text);
+        JsonNode manifest = JSON.readTree(page.find() ? page.group(1) : text);
+        check(JSON.valueToTree(run.arguments()).equals(manifest.get("arguments")), "arguments", run.arguments());
+        checkFiles(run.models(), manifest.path("models"), "fingerprint");
+        checkFiles(run.inputs(), manifest.path("inputs"), "sha256");
+        checkFiles(run.outputs(), manifest.path("artifacts"), "sha256");
+    }
+
+    private static void checkFiles(Map<Path, String> files, JsonNode said, String hash) {
+        check(files.size() == said.size(), "files", files, said);
+        for (JsonNode one : said) {
+            String value = files.get(Path.of(one.get("path").textValue()));
+            check(one.get(hash).textValue().equals(value), "hash", value, one);
         }
     }
 

@@ -4,17 +4,13 @@ import dev.belay.bindings.dnnl.Dnnl;
 import dev.belay.bindings.dnnl.dnnl_version_t;
 import dev.belay.device.DeviceException;
 import dev.belay.io.CacheFolder;
+import dev.belay.io.PackedFile;
 import java.io.IOException;
-import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.ValueLayout;
-import java.net.URL;
-import java.net.URLConnection;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 
 /**
  * Loads libdnnl and the OpenMP runtime that it needs out of the jar of org.bytedeco:dnnl, unpacked once into Belay's cache folder.
@@ -52,28 +48,13 @@ final class OneDnnLibrary {
     }
 
     private static Path unpack(String file) {
-        URL resource = OneDnnLibrary.class.getClassLoader().getResource(FOLDER + file);
-        if (resource == null) {
+        PackedFile packed = PackedFile.find(FOLDER + file);
+        if (packed == null) {
             throw new DeviceException(
                     file + " is not on the class path; the jar of org.bytedeco:dnnl (linux-x86_64) is missing");
         }
         try {
-            URLConnection connection = resource.openConnection();
-            connection.setUseCaches(false);
-            long size = connection.getContentLengthLong();
-            Path target = CacheFolder.path()
-                    .resolve("dnnl")
-                    .resolve(file + "-" + size)
-                    .resolve(file);
-            if (!Files.exists(target) || Files.size(target) != size) {
-                Files.createDirectories(target.getParent());
-                Path partial = Files.createTempFile(target.getParent(), file, ".partial");
-                try (InputStream in = connection.getInputStream()) {
-                    Files.copy(in, partial, StandardCopyOption.REPLACE_EXISTING);
-                }
-                Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-            }
-            return target;
+            return packed.unpack(CacheFolder.path().resolve("dnnl"));
         } catch (IOException e) {
             throw new DeviceException(
                     "cannot unpack " + file + " into " + CacheFolder.path() + ": " + e.getMessage()

@@ -1,9 +1,9 @@
 package dev.belay.device.cuda;
 
 import dev.belay.device.DeviceException;
+import dev.belay.io.PackedFile;
 import java.io.IOException;
 import java.io.InputStream;
-import java.net.URL;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -25,7 +25,7 @@ record KernelImage(String name, byte[] bytes) {
     /** Names a file of kernels to use instead of the jar's. */
     static final String PROPERTY = "belay.cuda.kernels";
 
-    private static final String RESOURCE = "/dev/belay/kernels/belay.fatbin";
+    private static final String RESOURCE = "dev/belay/kernels/belay.fatbin";
     private static final int FATBIN = 0xba55ed50;
     private static final int FATBIN_HEADER = 16;
     private static final int ENTRY_HEADER = 64;
@@ -40,7 +40,7 @@ record KernelImage(String name, byte[] bytes) {
                     ? null
                     : "there are no kernels: " + chosen + " does not exist; check -D" + PROPERTY;
         }
-        return KernelImage.class.getResource(RESOURCE) != null
+        return PackedFile.find(RESOURCE) != null
                 ? null
                 : "this jar has no kernels: it was built without a CUDA toolkit; install a CUDA toolkit 13 and run"
                         + " ./belay build, or name a file of kernels with -D" + PROPERTY + "=FILE";
@@ -60,11 +60,10 @@ record KernelImage(String name, byte[] bytes) {
         if (!chosen.isEmpty()) {
             return of(Path.of(chosen));
         }
-        URL resource = KernelImage.class.getResource(RESOURCE);
-        try (InputStream in = resource.openStream()) {
+        try (InputStream in = PackedFile.find(RESOURCE).open()) {
             return new KernelImage("the jar's kernels", in.readAllBytes());
         } catch (IOException e) {
-            throw new DeviceException("cannot read the kernels in " + resource + ": " + e, e);
+            throw new DeviceException("cannot read the jar's kernels: " + e.getMessage() + "; set BELAY_CACHE", e);
         }
     }
 

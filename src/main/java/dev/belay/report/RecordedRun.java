@@ -1,13 +1,10 @@
-package dev.belay.cli;
+package dev.belay.report;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.belay.BelayException;
-import dev.belay.io.FileHash;
 import dev.belay.io.OutputFile;
-import dev.belay.report.RunManifest;
-import dev.belay.weights.ModelFingerprint;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
@@ -29,7 +26,7 @@ import java.util.Map;
  * @param inputs files that were read, and their SHA-256
  * @param outputs files that were written, and their SHA-256
  */
-record RecordedRun(
+public record RecordedRun(
         Path file,
         String version,
         List<String> arguments,
@@ -46,23 +43,22 @@ record RecordedRun(
      *
      * @throws BelayException if there is no manifest of Belay with a command line
      */
-    static RecordedRun read(Path run) {
+    public static RecordedRun read(Path run) {
         Path file = Files.isDirectory(run) ? run.resolve(FOLDERS_MANIFEST) : run;
         try {
             String text = Files.readString(file);
             JsonNode json = JSON.readTree(text.startsWith("<") ? manifest(file, text) : text);
             if (!json.path("tool").asText().equals("belay")
-                    || json.path("arguments").isEmpty()) {
+                    || !json.path("arguments").isArray()
+                    || json.get("arguments").isEmpty()) {
                 throw new BelayException(
                         file + ": no manifest with a command line; belay rerun takes a page that --report"
                                 + " wrote, or the folder of belay demo");
             }
-            List<String> arguments = new ArrayList<>();
-            json.get("arguments").forEach(argument -> arguments.add(argument.asText()));
             return new RecordedRun(
                     file,
                     json.path("version").asText(),
-                    arguments,
+                    arguments(file, json.get("arguments")),
                     json.path("directory").asText(),
                     json.path("device").asText(""),
                     files(file, json.path("models"), "fingerprint"),
@@ -85,51 +81,34 @@ record RecordedRun(
         return manifest;
     }
 
+    private static List<String> arguments(Path file, JsonNode list) {
+        List<String> arguments = new ArrayList<>();
+        for (JsonNode one : list) {
+            arguments.add(text(file, "an argument", one));
+        }
+        return arguments;
+    }
+
     private static Map<Path, String> files(Path file, JsonNode list, String hash) {
         Map<Path, String> files = new LinkedHashMap<>();
         for (JsonNode one : list) {
-            Path path = Path.of(one.path("path").asText());
-            if (path.toString().isEmpty() || path.getFileName() == null) {
+            String name = text(file, "the path of a file", one.path("path"));
+            Path path = Path.of(name);
+            if (name.isEmpty() || path.getFileName() == null) {
                 throw new BelayException(file + ": its manifest names a file that cannot be: '" + path + "'");
             }
-            files.put(path, one.path(hash).asText());
+            String value = text(file, hash + " of " + path, one.path(hash));
+            if (files.putIfAbsent(path, value) != null) {
+                throw new BelayException(file + ": its manifest names " + path + " twice");
+            }
         }
         return files;
     }
 
-    /** The command line as picocli takes it: an argument that begins with @ is no file of arguments. */
-    static String[] escaped(List<String> arguments) {
-        return arguments.stream()
-                .map(argument -> argument.startsWith("@") ? "@" + argument : argument)
-                .toArray(String[]::new);
-    }
-
-    /**
-     * The models and files that are no longer what the run read.
-     *
-     * @throws BelayException if one is not there
-     */
-    List<String> changes() {
-        List<String> changes = new ArrayList<>();
-        models.forEach((folder, fingerprint) -> {
-            if (!ModelFingerprint.of(there(folder)).equals(fingerprint)) {
-                changes.add("model " + folder);
-            }
-        });
-        inputs.forEach((input, sha256) -> {
-            if (!FileHash.of(there(input)).equals(sha256)) {
-                changes.add(input.toString());
-            }
-        });
-        return changes;
-    }
-
-    private Path there(Path input) {
-        if (!Files.exists(input)) {
-            String hint =
-                    input.isAbsolute() ? "" : "; the run was in the folder " + directory + ": start belay rerun there";
-            throw new BelayException(input + ", which the run of " + file + " read, is not there" + hint);
+    private static String text(Path file, String what, JsonNode value) {
+        if (!value.isTextual()) {
+            throw new BelayException(file + ": " + what + " in its manifest is no text");
         }
-        return input;
+        return value.textValue();
     }
 }
