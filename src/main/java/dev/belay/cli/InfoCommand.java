@@ -59,7 +59,7 @@ final class InfoCommand implements Callable<Integer> {
         try (SafetensorsModel tensors = SafetensorsModel.open(options.folder)) {
             String fingerprint = ModelFingerprint.of(options.folder);
             String stored =
-                    tensors.tensor("model.embed_tokens.weight").type().name().toLowerCase(Locale.ROOT);
+                    c.description().tensors(tensors).tensor("model.embed_tokens.weight").type().name().toLowerCase(Locale.ROOT);
             MemoryPlan narrow = MemoryPlan.of(c, Short.BYTES, options.batchTokens);
             MemoryPlan wide = MemoryPlan.of(c, Float.BYTES, options.batchTokens);
             words(c, tensors, stored, fingerprint, narrow, wide);

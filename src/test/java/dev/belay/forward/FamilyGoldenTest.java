@@ -3,6 +3,7 @@ package dev.belay.forward;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.device.DType;
 import dev.belay.device.Device;
 import dev.belay.device.DeviceBuffer;
@@ -17,6 +18,7 @@ import dev.belay.hooks.PositionScope;
 import dev.belay.hooks.TextSpan;
 import dev.belay.model.Model;
 import dev.belay.model.ModelConfig;
+import dev.belay.model.ModelFolder;
 import dev.belay.weights.SafetensorsFile;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -24,7 +26,9 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Compares the forward pass with what transformers computed for small random models, layer by layer. */
@@ -50,7 +54,12 @@ class FamilyGoldenTest {
                 "smollm3-slide"
             })
     void hiddenStatesHeadOutputsAndLogits(String family) {
-        with(family, (model, golden, forward) -> {
+        assertGolden(Golden.path("families/" + family), family);
+    }
+
+    /** Compares a model's activations with those of a golden family. */
+    private static void assertGolden(Path folder, String family) {
+        with(folder, family, (model, golden, forward) -> {
             ModelConfig c = model.config();
             Set<HookPoint> points = new HashSet<>();
             for (int i = 0; i <= c.layers(); i++) {
@@ -89,6 +98,40 @@ class FamilyGoldenTest {
             }
             assertEquals((long) batch.tokens() * (c.layers() + 1), report.residualTokens());
             assertEquals((long) batch.tokens() * c.layers(), report.headOutputTokens());
+        });
+    }
+
+    /** Mistral within a model that also sees images, with names as transformers 4 and as 5 writes them. */
+    @ParameterizedTest
+    @CsvSource({"language_model.model.,language_model.,", "model.language_model.,'',model."})
+    void theLanguageModelOfMistral3(String body, String head, String images, @TempDir Path folder) {
+        String vision = images == null ? "" : images;
+        ModelFolder.copy("mistral", folder)
+                .edit("config.json", json -> {
+                    ObjectNode text = json.deepCopy();
+                    text.remove(List.of("architectures", "torch_dtype", "eos_token_id"));
+                    text.put("tie_word_embeddings", true);
+                    json.retain("torch_dtype", "eos_token_id", "tie_word_embeddings");
+                    json.putArray("architectures").add("Mistral3ForConditionalGeneration");
+                    json.put("model_type", "mistral3").put("projector_hidden_act", "gelu");
+                    json.putObject("vision_config").put("hidden_act", "gelu").put("hidden_size", 8);
+                    json.set("text_config", text);
+                })
+                .weights(tensors -> {
+                    for (String name : List.copyOf(tensors.keySet())) {
+                        ModelFolder.Values values = tensors.remove(name);
+                        tensors.put(
+                                name.startsWith("lm_head.") ? head + name : body + name.substring("model.".length()),
+                                values);
+                    }
+                    ModelFolder.Values patch = new ModelFolder.Values(new long[] {2}, new float[2]);
+                    tensors.put(vision + "vision_tower.patch_conv.weight", patch);
+                    tensors.put(vision + "multi_modal_projector.norm.weight", patch);
+                });
+        assertGolden(folder, "mistral");
+        with(folder, "mistral", (model, golden, forward) -> {
+            assertEquals(List.of(), model.weights().unused());
+            assertEquals(List.of(2), model.config().endTokens());
         });
     }
 
@@ -157,10 +200,13 @@ class FamilyGoldenTest {
     }
 
     private static void with(String family, Check check) {
-        Path folder = Golden.path("families/" + family);
+        with(Golden.path("families/" + family), family, check);
+    }
+
+    private static void with(Path folder, String family, Check check) {
         try (Device device = TestDevices.open(DType.F32);
                 Model model = Model.load(folder, device, l -> {});
-                SafetensorsFile golden = SafetensorsFile.open(folder.resolve("golden.safetensors"));
+                SafetensorsFile golden = SafetensorsFile.open(Golden.path("families/" + family + "/golden.safetensors"));
                 ForwardPass forward = new ForwardPass(model, 128)) {
             check.on(model, golden, forward);
         }
