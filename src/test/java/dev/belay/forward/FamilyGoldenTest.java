@@ -24,8 +24,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -34,6 +38,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Compares the forward pass with what transformers computed for small random models, layer by layer. */
 class FamilyGoldenTest {
     private static final int PROMPTS = 3;
+    private static final Pattern EXPERT = Pattern.compile("(.*\\.mlp\\.experts\\.)(\\d+)\\.gate_proj\\.weight");
 
     @ParameterizedTest
     @ValueSource(
@@ -133,6 +138,44 @@ class FamilyGoldenTest {
             assertEquals(List.of(), model.weights().unused());
             assertEquals(List.of(2), model.config().endTokens());
         });
+    }
+
+    /** All experts of a layer in two tensors, as transformers 5 has them in memory, and writes them where it is asked to. */
+    @ParameterizedTest
+    @ValueSource(strings = {"qwen3-moe", "moe-mixed"})
+    void expertsInOneTensor(String family, @TempDir Path folder) {
+        ModelFolder.copy(family, folder).weights(tensors -> {
+            Map<String, List<ModelFolder.Values>> fused = new LinkedHashMap<>();
+            for (String name : List.copyOf(tensors.keySet())) {
+                Matcher expert = EXPERT.matcher(name);
+                if (expert.matches() && expert.group(2).equals("0")) {
+                    List<ModelFolder.Values> gateUp = new ArrayList<>();
+                    List<ModelFolder.Values> down = new ArrayList<>();
+                    for (int e = 0; tensors.containsKey(expert.group(1) + e + ".up_proj.weight"); e++) {
+                        gateUp.add(tensors.remove(expert.group(1) + e + ".gate_proj.weight"));
+                        gateUp.add(tensors.remove(expert.group(1) + e + ".up_proj.weight"));
+                        down.add(tensors.remove(expert.group(1) + e + ".down_proj.weight"));
+                    }
+                    fused.put(expert.group(1) + "gate_up_proj", gateUp);
+                    fused.put(expert.group(1) + "down_proj", down);
+                }
+            }
+            fused.forEach((name, parts) -> tensors.put(name, together(parts, name.endsWith("gate_up_proj") ? 2 : 1)));
+        });
+        assertGolden(folder, family);
+        with(folder, family, (model, golden, forward) -> assertEquals(
+                List.of(), model.weights().unused()));
+    }
+
+    /** Matrices one behind the other; {@code each} of them are one expert's. */
+    private static ModelFolder.Values together(List<ModelFolder.Values> parts, int each) {
+        long[] shape = parts.getFirst().shape();
+        int size = parts.getFirst().numbers().length;
+        float[] numbers = new float[parts.size() * size];
+        for (int i = 0; i < parts.size(); i++) {
+            System.arraycopy(parts.get(i).numbers(), 0, numbers, i * size, size);
+        }
+        return new ModelFolder.Values(new long[] {parts.size() / each, each * shape[0], shape[1]}, numbers);
     }
 
     @ParameterizedTest
