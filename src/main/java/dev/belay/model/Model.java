@@ -47,7 +47,8 @@ public final class Model implements AutoCloseable {
             Path folder, ModelConfig config, TensorSource tensors, Device device, IntConsumer progress) {
         try {
             TensorSource text = config.description().tensors(tensors);
-            return new Model(folder, config, text, device, ModelWeights.load(text, config, device, progress));
+            ModelConfig c = config.with(text);
+            return new Model(folder, c, text, device, ModelWeights.load(text, c, device, progress));
         } catch (RuntimeException | Error e) {
             tensors.close();
             throw e;

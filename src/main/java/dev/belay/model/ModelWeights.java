@@ -78,9 +78,8 @@ public final class ModelWeights implements AutoCloseable {
                 progress.accept(l + 1);
             }
             finalNorm = vector("model.norm.weight", config.hidden());
-            head = config.tiedEmbeddings() && !hasOwnHead()
-                    ? embedding
-                    : matrix(config.vocabulary(), config.hidden(), HEAD);
+            used.add(HEAD);
+            head = config.tiedEmbeddings() ? embedding : matrix(config.vocabulary(), config.hidden(), HEAD);
         } catch (RuntimeException | Error e) {
             close();
             throw e;
@@ -97,9 +96,8 @@ public final class ModelWeights implements AutoCloseable {
         return new ModelWeights(tensors, config, device, progress);
     }
 
-    /** Whether the files have an output matrix that is not the embedding table: as in transformers, the files go before the configuration. */
-    private boolean hasOwnHead() {
-        used.add(HEAD);
+    /** Whether the files have an output matrix that is not the embedding table. */
+    static boolean hasOwnHead(TensorSource tensors) {
         return tensors.has(HEAD) && tensors.segment(HEAD).mismatch(tensors.segment(EMBEDDING)) >= 0;
     }
 
