@@ -56,16 +56,13 @@ class InfoCommandTest {
         assertEquals(64, json.get("fingerprint").asText().length());
     }
 
-    /** An output matrix of its own counts beside tied embeddings, in what is said and in what is planned; the same numbers do not. */
+    /** An output matrix of its own counts beside tied embeddings, the same numbers do not. */
     @Test
     void anOutputMatrixBesideTiedEmbeddings() {
         ModelFolder model = ModelFolder.copy("llama", folder)
                 .edit("config.json", json -> json.put("tie_word_embeddings", true));
-        Path ids = Cli.write(folder.resolve("ids.json"), "[[5, 6, 7, 8]]");
-        String plan = "plan ? --ids ? --method trace --dtype f32 --device cpu --json";
         JsonNode own = Cli.run("info ? --json", folder).json();
         assertFalse(own.get("tied_embeddings").asBoolean());
-        long memory = Cli.run(plan, folder, ids).json().get("memory_bytes").asLong();
         model.weights(tensors -> tensors.put("lm_head.weight", tensors.get("model.embed_tokens.weight")));
         JsonNode same = Cli.run("info ? --json", folder).json();
         assertTrue(same.get("tied_embeddings").asBoolean());
@@ -74,8 +71,5 @@ class InfoCommandTest {
             long each = key.equals("parameters") ? 1 : key.endsWith("f32") ? 4 : 2;
             assertEquals(each * head, own.get(key).asLong() - same.get(key).asLong(), key);
         }
-        assertEquals(
-                4 * head,
-                memory - Cli.run(plan, folder, ids).json().get("memory_bytes").asLong());
     }
 }
