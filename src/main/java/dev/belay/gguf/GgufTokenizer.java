@@ -123,9 +123,12 @@ final class GgufTokenizer {
                 file.flag("tokenizer.ggml.add_space_prefix", true),
                 unknown < tokens.size() ? tokens.get(unknown) : null);
         Merge.all(file.path(), tokens).stream()
-                .sorted(Comparator.<Merge>comparingDouble(m -> scores.get(m.token()).floatValue())
-                        .thenComparingInt(m -> m.left().codePointCount(0, m.left().length()))
-                        .thenComparingInt(m -> m.right().codePointCount(0, m.right().length()))
+                .sorted(Comparator.<Merge>comparingDouble(
+                                m -> scores.get(m.token()).floatValue())
+                        .thenComparingInt(
+                                m -> m.left().codePointCount(0, m.left().length()))
+                        .thenComparingInt(
+                                m -> m.right().codePointCount(0, m.right().length()))
                         .reversed())
                 .forEach(m -> json.merge(m.left(), m.right()));
         return json;

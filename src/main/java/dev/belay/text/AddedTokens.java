@@ -95,7 +95,8 @@ final class AddedTokens {
         try {
             return JSON.writeValueAsBytes(tokenizer);
         } catch (IOException e) {
-            throw new BelayException("cannot write " + file.path() + " for the tokenizer library: " + e.getMessage(), e);
+            throw new BelayException(
+                    "cannot write " + file.path() + " for the tokenizer library: " + e.getMessage(), e);
         }
     }
 }

@@ -75,7 +75,9 @@ public final class ChatTemplate {
             }
         }
         return Files.exists(tekken)
-                ? TekkenFile.read(tekken).template().map(t -> new ChatTemplate("the template of " + tekken, t, bos, eos))
+                ? TekkenFile.read(tekken)
+                        .template()
+                        .map(t -> new ChatTemplate("the template of " + tekken, t, bos, eos))
                 : Optional.empty();
     }
 

@@ -120,7 +120,8 @@ final class TekkenFile {
         try {
             bytes = Base64.getDecoder().decode(token.path("token_bytes").asText());
         } catch (IllegalArgumentException e) {
-            throw new BelayException(bad("the token_bytes of " + token + " are no Base64").getMessage(), e);
+            throw new BelayException(
+                    bad("the token_bytes of " + token + " are no Base64").getMessage(), e);
         }
         if (token.path("rank").asLong(-1) != rank || bytes.length == 0) {
             throw bad("the token at place " + rank + " of its vocab has the rank " + token.path("rank") + " and "
@@ -190,8 +191,8 @@ final class TekkenFile {
             throw bad("it has " + tokens.size() + " tokens and " + names.size() + " special tokens, but its"
                     + " default_vocab_size is " + config.path("default_vocab_size"));
         }
-        TokenizerJson json = TokenizerJson.ofBytes(
-                TokenizerJson.split(config.path("pattern").textValue()), true);
+        TokenizerJson json =
+                TokenizerJson.ofBytes(TokenizerJson.split(config.path("pattern").textValue()), true);
         for (int id = 0; id < count; id++) {
             if (!json.token(tokens.get(id), names.size() + id)) {
                 throw bad("it has the token '" + tokens.get(id) + "' twice");

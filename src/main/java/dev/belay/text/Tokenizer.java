@@ -174,7 +174,8 @@ public final class Tokenizer implements AutoCloseable {
     private synchronized HuggingFaceTokenizer literal() {
         if (literal == null) {
             byte[] json = AddedTokens.withOnly(file, SENTINEL);
-            literal = open(file.path(), () -> HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), OPTIONS));
+            literal =
+                    open(file.path(), () -> HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), OPTIONS));
         }
         return literal;
     }

@@ -59,8 +59,8 @@ class InfoCommandTest {
     /** An output matrix of its own counts beside tied embeddings, the same numbers do not. */
     @Test
     void anOutputMatrixBesideTiedEmbeddings() {
-        ModelFolder model = ModelFolder.copy("llama", folder)
-                .edit("config.json", json -> json.put("tie_word_embeddings", true));
+        ModelFolder model =
+                ModelFolder.copy("llama", folder).edit("config.json", json -> json.put("tie_word_embeddings", true));
         JsonNode own = Cli.run("info ? --json", folder).json();
         assertFalse(own.get("tied_embeddings").asBoolean());
         model.weights(tensors -> tensors.put("lm_head.weight", tensors.get("model.embed_tokens.weight")));

@@ -324,7 +324,8 @@ class CostModelTest {
     private long memoryOfATrace() {
         try (Device device = TestDevices.open(dtype);
                 CostModel model = new CostModel(folder, device, PEAKS, 64, LinearProbe.LAST)) {
-            return model.trace(List.of(new ProbeText("1", new int[] {5, 6, 7, 8}, 1, 3))).memory();
+            return model.trace(List.of(new ProbeText("1", new int[] {5, 6, 7, 8}, 1, 3)))
+                    .memory();
         }
     }
 }

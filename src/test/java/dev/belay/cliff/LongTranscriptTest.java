@@ -81,7 +81,8 @@ class LongTranscriptTest {
         try (Device device = Devices.open("cpu", DType.F32);
                 Model opened = Model.load(model, device, l -> {});
                 ForwardPass forward = new ForwardPass(opened, batchTokens);
-                ProbeScorer scorer = new ProbeScorer(forward, probe(opened.config().hidden()), "a random probe")) {
+                ProbeScorer scorer =
+                        new ProbeScorer(forward, probe(opened.config().hidden()), "a random probe")) {
             return scorer.traces(List.of(text), Plateau.MAX, n -> {}).getFirst().scores();
         }
     }
@@ -97,8 +98,8 @@ class LongTranscriptTest {
 
     private static long memory(Path model, ProbeText text, int batchTokens) {
         try (Device device = Devices.open("cpu", DType.F32);
-                CostModel cost = new CostModel(
-                        model, device, new DevicePeaks(1e10, 1e10), batchTokens, LinearProbe.LAST)) {
+                CostModel cost =
+                        new CostModel(model, device, new DevicePeaks(1e10, 1e10), batchTokens, LinearProbe.LAST)) {
             return cost.trace(List.of(text)).memory();
         }
     }
@@ -117,9 +118,12 @@ class LongTranscriptTest {
         double[] pieces = scores(model, text, 256);
         assertEquals(8212, whole.length);
         assertArrayEquals(whole, pieces, SAME);
-        assertTrue(Arrays.stream(whole).max().orElseThrow() - Arrays.stream(whole).min().orElseThrow() > 0.1);
+        assertTrue(Arrays.stream(whole).max().orElseThrow()
+                        - Arrays.stream(whole).min().orElseThrow()
+                > 0.1);
 
-        // Beside a batch's activations only what each token keeps grows: its state, before and after a layer, its keys and values in
+        // Beside a batch's activations only what each token keeps grows: its state, before and after a layer, its keys
+        // and values in
         // one layer, and how it is rotated.
         ModelConfig c = ModelConfig.read(model);
         long kept = 4L * (2 * c.hidden() + 2 * c.kvHeads() * c.headSize() + c.headSize());

@@ -163,8 +163,11 @@ class FamilyGoldenTest {
             fused.forEach((name, parts) -> tensors.put(name, together(parts, name.endsWith("gate_up_proj") ? 2 : 1)));
         });
         assertGolden(folder, family);
-        with(folder, family, (model, golden, forward) -> assertEquals(
-                List.of(), model.weights().unused()));
+        with(
+                folder,
+                family,
+                (model, golden, forward) ->
+                        assertEquals(List.of(), model.weights().unused()));
     }
 
     /** Matrices one behind the other; {@code each} of them are one expert's. */
@@ -249,7 +252,8 @@ class FamilyGoldenTest {
     private static void with(Path folder, String family, Check check) {
         try (Device device = TestDevices.open(DType.F32);
                 Model model = Model.load(folder, device, l -> {});
-                SafetensorsFile golden = SafetensorsFile.open(Golden.path("families/" + family + "/golden.safetensors"));
+                SafetensorsFile golden =
+                        SafetensorsFile.open(Golden.path("families/" + family + "/golden.safetensors"));
                 ForwardPass forward = new ForwardPass(model, 128)) {
             check.on(model, golden, forward);
         }

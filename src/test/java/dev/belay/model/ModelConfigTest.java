@@ -347,7 +347,8 @@ class ModelConfigTest {
         model.edit("config.json", json -> json.withObject("text_config").put("model_type", "ministral3"));
         message = assertThrows(BelayException.class, () -> ModelConfig.read(folder))
                 .getMessage();
-        assertTrue(message.endsWith("ministral3 is not supported for Mistral3ForConditionalGeneration; known: mistral"));
+        assertTrue(
+                message.endsWith("ministral3 is not supported for Mistral3ForConditionalGeneration; known: mistral"));
         model.edit("config.json", json -> json.remove("text_config"));
         message = assertThrows(BelayException.class, () -> ModelConfig.read(folder))
                 .getMessage();

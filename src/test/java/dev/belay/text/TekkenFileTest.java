@@ -42,7 +42,8 @@ class TekkenFileTest {
     /** A token that no merges lead to, and a way to one that starts in the middle. */
     private static final List<String> UNREACHABLE = List.of(" Zürich", "xyz", "quux");
 
-    private static final List<String> SPECIAL = List.of("<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[THINK]", "[/THINK]");
+    private static final List<String> SPECIAL =
+            List.of("<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[THINK]", "[/THINK]");
 
     @TempDir
     Path folder;
@@ -180,7 +181,8 @@ class TekkenFileTest {
             assertArrayEquals(
                     expected("a[INST]<s>", 10, ranked),
                     tokenizer.encodeLiterally("a[INST]<s>", false).ids());
-            assertEquals("[THINK]", ThinkingMarkers.find(Optional.empty(), tokenizer).open());
+            assertEquals(
+                    "[THINK]", ThinkingMarkers.find(Optional.empty(), tokenizer).open());
         }
     }
 
@@ -222,8 +224,8 @@ class TekkenFileTest {
         ObjectNode json = withSpecial();
         change.accept(json);
         write(json);
-        String message = assertThrows(BelayException.class, () -> Tokenizer.load(folder))
-                .getMessage();
+        String message =
+                assertThrows(BelayException.class, () -> Tokenizer.load(folder)).getMessage();
         assertTrue(message.contains("tekken.json") && message.contains(part), message);
         assertEquals(1, message.lines().count(), message);
     }
