@@ -16,6 +16,11 @@ final class AdapterConfig {
 
     private AdapterConfig() {}
 
+    /** The output projection of a layer, as transformers calls it. */
+    static String module(ModelConfig config, int layer) {
+        return config.description().module("layers." + layer + ".self_attn.o_proj");
+    }
+
     static void write(Path target, Path model, ModelConfig config, SortedMap<Integer, List<Integer>> heads) {
         int most = heads.values().stream().mapToInt(List::size).max().orElse(0) * config.headSize();
         ObjectNode json = JSON.createObjectNode();
@@ -24,14 +29,15 @@ final class AdapterConfig {
         // The alpha of a layer is its rank, so that the product counts once.
         json.put("r", most).put("lora_alpha", most).put("lora_dropout", 0.0).put("bias", "none");
         json.put("fan_in_fan_out", false).put("inference_mode", true).put("use_rslora", false);
-        json.putArray("target_modules").add("o_proj");
+        // Where the model also sees images, the layers that look at them have an o_proj too.
+        json.putArray("target_modules").add(config.description().nested() == null ? "o_proj" : "self_attn.o_proj");
         ArrayNode layers = json.putArray("layers_to_transform");
         json.put("layers_pattern", "layers");
         ObjectNode ranks = json.putObject("rank_pattern");
         ObjectNode alphas = json.putObject("alpha_pattern");
         heads.forEach((layer, chosen) -> {
             layers.add(layer);
-            String module = "model.layers." + layer + ".self_attn.o_proj";
+            String module = module(config, layer);
             ranks.put(module, chosen.size() * config.headSize());
             alphas.put(module, chosen.size() * config.headSize());
         });

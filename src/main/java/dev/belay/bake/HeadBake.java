@@ -9,12 +9,15 @@ import dev.belay.weights.SafetensorsFile;
 import dev.belay.weights.SafetensorsModel;
 import dev.belay.weights.SafetensorsWriter;
 import dev.belay.weights.TensorColumns;
+import dev.belay.weights.TensorInfo;
+import dev.belay.weights.TensorSource;
 import dev.belay.weights.TensorType;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -49,7 +52,7 @@ public final class HeadBake {
      * @throws BelayException if a file cannot be read or written
      */
     public void copy(Path target) {
-        try (SafetensorsModel tensors = SafetensorsModel.open(model)) {
+        try (TensorSource tensors = tensors()) {
             heads.keySet().forEach(layer -> ModelWeights.checkOutputProjection(tensors, config, layer));
         }
         try (OutputFolder folder = OutputFolder.create(target)) {
@@ -72,14 +75,14 @@ public final class HeadBake {
     private void scale(Path shard) {
         heads.forEach((layer, chosen) -> {
             String name = ModelWeights.outputProjectionName(layer);
-            boolean here;
-            try (SafetensorsFile file = SafetensorsFile.open(shard)) {
-                here = file.has(name);
+            Optional<TensorInfo> here;
+            try (TensorSource file = config.description().tensors(SafetensorsFile.open(shard))) {
+                here = file.find(name);
             }
-            if (here) {
+            if (here.isPresent()) {
                 List<Integer> columns =
                         chosen.stream().map(h -> h * config.headSize()).toList();
-                TensorColumns.scale(shard, name, columns, config.headSize(), gamma);
+                TensorColumns.scale(shard, here.get().name(), columns, config.headSize(), gamma);
             }
         });
     }
@@ -93,7 +96,7 @@ public final class HeadBake {
      */
     public void adapter(Path target) {
         try (OutputFolder folder = OutputFolder.create(target);
-                SafetensorsModel tensors = SafetensorsModel.open(model)) {
+                TensorSource tensors = tensors()) {
             SafetensorsWriter.Declaration file =
                     SafetensorsWriter.to(folder.path().resolve("adapter_model.safetensors"));
             heads.forEach((layer, chosen) -> {
@@ -116,11 +119,15 @@ public final class HeadBake {
         return config.heads() * config.headSize();
     }
 
-    private static String name(int layer, String part) {
-        return "base_model.model.model.layers." + layer + ".self_attn.o_proj.lora_" + part + ".weight";
+    private TensorSource tensors() {
+        return config.description().tensors(SafetensorsModel.open(model));
     }
 
-    private void write(SafetensorsModel tensors, int layer, List<Integer> chosen, SafetensorsWriter out) {
+    private String name(int layer, String part) {
+        return "base_model.model." + AdapterConfig.module(config, layer) + ".lora_" + part + ".weight";
+    }
+
+    private void write(TensorSource tensors, int layer, List<Integer> chosen, SafetensorsWriter out) {
         int size = config.headSize();
         int rank = chosen.size() * size;
         int width = width();

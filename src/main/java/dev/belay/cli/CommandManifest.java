@@ -84,6 +84,7 @@ final class CommandManifest {
         String name = file.getFileName().toString();
         return Files.isRegularFile(file)
                 && (name.startsWith("tokenizer")
+                        || name.equals("tekken.json")
                         || name.startsWith("chat_template")
                         || name.startsWith("generation_config"));
     }

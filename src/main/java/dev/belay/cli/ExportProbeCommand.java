@@ -7,6 +7,7 @@ import dev.belay.io.OutputFile;
 import dev.belay.model.ModelConfig;
 import dev.belay.probe.LinearProbe;
 import dev.belay.weights.SafetensorsModel;
+import dev.belay.weights.TensorSource;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.SortedSet;
@@ -91,7 +92,7 @@ final class ExportProbeCommand implements Callable<Integer> {
     }
 
     private float[] finalNorm(ModelConfig config) {
-        try (SafetensorsModel weights = SafetensorsModel.open(model)) {
+        try (TensorSource weights = config.description().tensors(SafetensorsModel.open(model))) {
             weights.require("model.norm.weight", config.hidden());
             return weights.floats("model.norm.weight");
         }

@@ -7,6 +7,7 @@ import dev.belay.model.ModelConfig;
 import dev.belay.model.Rope;
 import dev.belay.weights.ModelFingerprint;
 import dev.belay.weights.SafetensorsModel;
+import dev.belay.weights.TensorSource;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -55,11 +56,13 @@ final class InfoCommand implements Callable<Integer> {
         if (options.profile != null) {
             throw new UsageException("--profile is for commands that compute; info does not");
         }
-        ModelConfig c = ModelConfig.read(options.folder);
+        ModelConfig config = ModelConfig.read(options.folder);
         try (SafetensorsModel tensors = SafetensorsModel.open(options.folder)) {
+            TensorSource text = config.description().tensors(tensors);
+            ModelConfig c = config.with(text);
             String fingerprint = ModelFingerprint.of(options.folder);
             String stored =
-                    tensors.tensor("model.embed_tokens.weight").type().name().toLowerCase(Locale.ROOT);
+                    text.tensor("model.embed_tokens.weight").type().name().toLowerCase(Locale.ROOT);
             MemoryPlan narrow = MemoryPlan.of(c, Short.BYTES, options.batchTokens);
             MemoryPlan wide = MemoryPlan.of(c, Float.BYTES, options.batchTokens);
             words(c, tensors, stored, fingerprint, narrow, wide);

@@ -11,7 +11,6 @@ import dev.belay.text.ThinkingMarkers;
 import dev.belay.text.ThinkingSplit;
 import dev.belay.text.Tokenizer;
 import dev.belay.text.Transcript;
-import java.nio.file.Files;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -45,7 +44,7 @@ final class Responses {
     Responses(Session session, GenerationOptions options) {
         this.session = session;
         this.options = options;
-        boolean text = Files.exists(session.folder().resolve("tokenizer.json"));
+        boolean text = Tokenizer.isIn(session.folder());
         tokenizer = text ? session.tokenizer() : null;
         closing = text && !session.markers().equals(ThinkingMarkers.NONE)
                 ? new ClosingText(session.markers().close(), (ids, from, to) -> tokenizer.decode(ids, from, to, false))

@@ -113,7 +113,7 @@ final class Session implements AutoCloseable {
             tokenizer = opened.own(Tokenizer.load(options.folder));
             if (tokenizer.vocabSize() > config().vocabulary()) {
                 Messages.current()
-                        .warning(options.folder + "/tokenizer.json has tokens up to " + (tokenizer.vocabSize() - 1)
+                        .warning(tokenizer.path() + " has tokens up to " + (tokenizer.vocabSize() - 1)
                                 + ", the model only embeddings of " + config().vocabulary()
                                 + "; are both of the same model?");
             }

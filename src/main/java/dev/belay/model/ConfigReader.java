@@ -48,9 +48,20 @@ final class ConfigReader {
     private final JsonFile config;
     private final Family family;
 
-    private ConfigReader(JsonFile config) {
-        this.config = config;
-        family = family(config);
+    private ConfigReader(JsonFile file) {
+        family = family(file);
+        config = family.nested() == null ? file : text(file);
+    }
+
+    /** The configuration of the language model, with what the file says of the whole. */
+    private JsonFile text(JsonFile file) {
+        JsonFile text = file.within("text_config", "tie_word_embeddings");
+        JsonNode type = file.get("text_config").path("model_type");
+        if (!type.isMissingNode() && !type.asText().equals(family.nested())) {
+            throw new BelayException(file.path() + ": 'text_config': 'model_type': " + type.asText()
+                    + " is not supported for " + family.architecture() + "; known: " + family.nested());
+        }
+        return text;
     }
 
     static ModelConfig read(Path folder) {

@@ -1,5 +1,7 @@
 package dev.belay.model;
 
+import dev.belay.weights.TensorSource;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -19,6 +21,8 @@ import java.util.Optional;
  * @param renewsKeys whether a text's keys are computed again where it grows beyond the original length of longrope
  * @param unrotatedLayers whether {@code no_rope_layers} counts
  * @param experts whether feed-forward blocks may be mixtures of experts
+ * @param nested {@code model_type} of its {@code text_config}, where config.json is that of a model that also sees images and tensors have
+ *     {@code language_model} in their names; null where there is only text
  * @param defaults values of keys that config.json may leave out, where they are not those of Llama
  */
 public record Family(
@@ -33,7 +37,10 @@ public record Family(
         boolean renewsKeys,
         boolean unrotatedLayers,
         boolean experts,
+        String nested,
         Map<String, Object> defaults) {
+    /** Stands before {@code layers} in the modules' names of a nested family, as transformers 5 has them. */
+    static final String LANGUAGE_MODEL = "model.language_model.";
 
     /** How projections are stored. */
     public enum Projections {
@@ -77,6 +84,7 @@ public record Family(
             false,
             false,
             false,
+            null,
             Map.of());
 
     private static final Family MISTRAL = new Family(
@@ -91,7 +99,10 @@ public record Family(
             false,
             false,
             false,
+            null,
             Map.of("num_key_value_heads", 8, "max_position_embeddings", 131072, "sliding_window", 4096));
+
+    private static final Family MISTRAL3 = MISTRAL.within("Mistral3ForConditionalGeneration", "mistral");
 
     private static final Family QWEN2 = new Family(
             "Qwen2ForCausalLM",
@@ -105,6 +116,7 @@ public record Family(
             false,
             false,
             false,
+            null,
             Map.of("num_key_value_heads", 32, "max_position_embeddings", 32768, "sliding_window", 4096));
 
     private static final Family QWEN3 = new Family(
@@ -119,6 +131,7 @@ public record Family(
             false,
             false,
             false,
+            null,
             Map.of(
                     "num_key_value_heads",
                     32,
@@ -141,6 +154,7 @@ public record Family(
             false,
             false,
             true,
+            null,
             Map.of("num_key_value_heads", 4, "max_position_embeddings", 32768, "sliding_window", 4096));
 
     private static final Family PHI3 = new Family(
@@ -155,6 +169,7 @@ public record Family(
             true,
             false,
             false,
+            null,
             Map.of("rms_norm_eps", 1e-5, "max_position_embeddings", 4096));
 
     private static final Family SMOLLM3 = new Family(
@@ -169,6 +184,7 @@ public record Family(
             false,
             true,
             false,
+            null,
             Map.of(
                     "num_key_value_heads",
                     4,
@@ -180,7 +196,37 @@ public record Family(
                     true));
 
     /** The families that the engine knows. */
-    public static final List<Family> ALL = List.of(LLAMA, MISTRAL, QWEN2, QWEN3, QWEN3_MOE, PHI3, SMOLLM3);
+    public static final List<Family> ALL = List.of(LLAMA, MISTRAL, MISTRAL3, QWEN2, QWEN3, QWEN3_MOE, PHI3, SMOLLM3);
+
+    /** This family as the language model of one that also sees images; {@code lm_head} may be left out there. */
+    private Family within(String outer, String textType) {
+        Map<String, Object> changed = new HashMap<>(defaults);
+        changed.put("tie_word_embeddings", true);
+        return new Family(
+                outer,
+                projections,
+                queryKeyValueBias,
+                outputBias,
+                feedForwardBias,
+                headNorms,
+                mask,
+                partialRotary,
+                renewsKeys,
+                unrotatedLayers,
+                experts,
+                textType,
+                Map.copyOf(changed));
+    }
+
+    /** The files' tensors under the names that they have in a model of text alone; closed with them. */
+    public TensorSource tensors(TensorSource files) {
+        return nested == null ? files : new LanguageTensors(files);
+    }
+
+    /** The name of a module in transformers, without the {@code model.} of a model of text alone. */
+    public String module(String name) {
+        return (nested == null ? "model." : LANGUAGE_MODEL) + name;
+    }
 
     /** The family with that architecture. */
     public static Optional<Family> of(String architecture) {

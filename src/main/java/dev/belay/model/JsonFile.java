@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
 import dev.belay.io.OutputFile;
 import java.io.IOException;
@@ -119,6 +120,19 @@ public final class JsonFile {
             throw wrong(key, "true or false", value);
         }
         return value == null ? fallback : value.booleanValue();
+    }
+
+    /** The object under a key, with this file's other values for the keys that it lacks and for {@code outer}, whatever it has there. */
+    JsonFile within(String key, String outer) {
+        JsonNode inner = object(key);
+        if (inner == null) {
+            throw new BelayException(path + ": there is no '" + key + "'; copy the file again");
+        }
+        ObjectNode all = root.deepCopy();
+        all.remove(key);
+        ObjectNode own = inner.deepCopy();
+        all.setAll((ObjectNode) own.without(outer));
+        return new JsonFile(path, all);
     }
 
     /** An object, or null if absent. */

@@ -46,7 +46,9 @@ public final class Model implements AutoCloseable {
     private static Model open(
             Path folder, ModelConfig config, TensorSource tensors, Device device, IntConsumer progress) {
         try {
-            return new Model(folder, config, tensors, device, ModelWeights.load(tensors, config, device, progress));
+            TensorSource text = config.description().tensors(tensors);
+            ModelConfig c = config.with(text);
+            return new Model(folder, c, text, device, ModelWeights.load(text, c, device, progress));
         } catch (RuntimeException | Error e) {
             tensors.close();
             throw e;

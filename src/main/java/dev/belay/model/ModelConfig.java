@@ -1,6 +1,7 @@
 package dev.belay.model;
 
 import dev.belay.device.AttentionShape;
+import dev.belay.weights.TensorSource;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -57,6 +58,38 @@ public record ModelConfig(
      */
     public static ModelConfig read(Path folder) {
         return ConfigReader.read(folder);
+    }
+
+    /**
+     * This configuration as the files have it: an output matrix that is not the embedding table counts, whatever
+     * {@code tie_word_embeddings} says, as in transformers.
+     */
+    public ModelConfig with(TensorSource tensors) {
+        return tiedEmbeddings && ModelWeights.hasOwnHead(tensors) ? untied() : this;
+    }
+
+    private ModelConfig untied() {
+        return new ModelConfig(
+                family,
+                description,
+                layers,
+                heads,
+                kvHeads,
+                headSize,
+                hidden,
+                feedForward,
+                vocabulary,
+                normEps,
+                kinds,
+                experts,
+                queryKeyValueBias,
+                outputBias,
+                feedForwardBias,
+                positions,
+                false,
+                storedType,
+                endTokens,
+                maxNewTokens);
     }
 
     /** Name in {@code architectures}. */

@@ -16,6 +16,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
 
 /**
  * A model's weights on a device. Matrices are [output features, input features]. Letters as in {@link Device}.
@@ -77,9 +78,8 @@ public final class ModelWeights implements AutoCloseable {
                 progress.accept(l + 1);
             }
             finalNorm = vector("model.norm.weight", config.hidden());
-            head = config.tiedEmbeddings() && !hasOwnHead()
-                    ? embedding
-                    : matrix(config.vocabulary(), config.hidden(), HEAD);
+            used.add(HEAD);
+            head = config.tiedEmbeddings() ? embedding : matrix(config.vocabulary(), config.hidden(), HEAD);
         } catch (RuntimeException | Error e) {
             close();
             throw e;
@@ -96,9 +96,8 @@ public final class ModelWeights implements AutoCloseable {
         return new ModelWeights(tensors, config, device, progress);
     }
 
-    /** Whether the files have an output matrix that is not the embedding table: as in transformers, the files go before the configuration. */
-    private boolean hasOwnHead() {
-        used.add(HEAD);
+    /** Whether the files have an output matrix that is not the embedding table. */
+    static boolean hasOwnHead(TensorSource tensors) {
         return tensors.has(HEAD) && tensors.segment(HEAD).mismatch(tensors.segment(EMBEDDING)) >= 0;
     }
 
@@ -138,13 +137,20 @@ public final class ModelWeights implements AutoCloseable {
     private Mixture mixture(ModelConfig c, String mlp) {
         Experts experts = c.experts();
         int f = experts.feedForward();
+        String together = mlp + "experts.gate_up_proj";
         List<HostMatrix> gateUp = new ArrayList<>();
         List<HostMatrix> down = new ArrayList<>();
-        for (int e = 0; e < experts.count(); e++) {
-            String expert = mlp + "experts." + e + ".";
-            gateUp.add(hostMatrix(expert + "gate_proj.weight", f, c.hidden()));
-            gateUp.add(hostMatrix(expert + "up_proj.weight", f, c.hidden()));
-            down.add(hostMatrix(expert + "down_proj.weight", c.hidden(), f));
+        if (tensors.has(together)) {
+            int count = experts.count();
+            gateUp = parts(together, 2 * count, f, c.hidden(), count, 2L * f, c.hidden());
+            down = parts(mlp + "experts.down_proj", count, c.hidden(), f, count, c.hidden(), f);
+        } else {
+            for (int e = 0; e < experts.count(); e++) {
+                String expert = mlp + "experts." + e + ".";
+                gateUp.add(hostMatrix(expert + "gate_proj.weight", f, c.hidden()));
+                gateUp.add(hostMatrix(expert + "up_proj.weight", f, c.hidden()));
+                down.add(hostMatrix(expert + "down_proj.weight", c.hidden(), f));
+            }
         }
         return new Mixture(
                 matrix(experts.count(), c.hidden(), mlp + "gate.weight"),
@@ -177,14 +183,17 @@ public final class ModelWeights implements AutoCloseable {
             return matrix(f, c.hidden(), mlp + "gate_proj.weight", mlp + "up_proj.weight");
         }
         String name = mlp + "gate_up_proj.weight";
-        TensorInfo info = require(name, 2L * f, c.hidden());
-        MemorySegment both = tensors.segment(name);
-        long half = both.byteSize() / 2;
-        return stack(
-                name,
-                List.of(
-                        new HostMatrix(name, info.type(), both.asSlice(0, half), f, c.hidden()),
-                        new HostMatrix(name, info.type(), both.asSlice(half), f, c.hidden())));
+        return stack(name, parts(name, 2, f, c.hidden(), 2L * f, c.hidden()));
+    }
+
+    /** Matrices of {@code rows} rows that lie one behind the other in a tensor of that shape. */
+    private List<HostMatrix> parts(String name, int count, int rows, int columns, long... shape) {
+        TensorInfo info = require(name, shape);
+        MemorySegment all = tensors.segment(name);
+        long size = all.byteSize() / count;
+        return IntStream.range(0, count)
+                .mapToObj(i -> new HostMatrix(name, info.type(), all.asSlice(i * size, size), rows, columns))
+                .toList();
     }
 
     private DeviceMatrix matrix(int rows, int columns, String... names) {

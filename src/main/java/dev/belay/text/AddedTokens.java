@@ -6,7 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
 import dev.belay.io.OutputFile;
 import java.io.IOException;
-import java.nio.file.Path;
+import java.io.InputStream;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -29,7 +29,7 @@ final class AddedTokens {
     private final Pattern anyName;
 
     /** Reads the tokens of a file. */
-    AddedTokens(Path file) {
+    AddedTokens(TokenizerFile file) {
         for (JsonNode token : read(file).path("added_tokens")) {
             String name = token.path("content").asText();
             int id = token.path("id").asInt(-1);
@@ -48,11 +48,11 @@ final class AddedTokens {
         anyName = alternatives.isEmpty() ? NOTHING : Pattern.compile(alternatives);
     }
 
-    private static ObjectNode read(Path file) {
-        try {
-            return JSON.readValue(file.toFile(), ObjectNode.class);
+    private static ObjectNode read(TokenizerFile file) {
+        try (InputStream in = file.open()) {
+            return JSON.readValue(in, ObjectNode.class);
         } catch (IOException e) {
-            throw new BelayException("cannot read the added tokens of " + file + ": " + OutputFile.reason(e), e);
+            throw new BelayException("cannot read the added tokens of " + file.path() + ": " + OutputFile.reason(e), e);
         }
     }
 
@@ -87,7 +87,7 @@ final class AddedTokens {
     }
 
     /** The file's tokenizer with {@code sentinel} for its only added token, as JSON. */
-    static byte[] withOnly(Path file, String sentinel) {
+    static byte[] withOnly(TokenizerFile file, String sentinel) {
         ObjectNode tokenizer = read(file);
         ObjectNode token = tokenizer.putArray("added_tokens").addObject();
         token.put("id", 0).put("content", sentinel).put("special", true).put("normalized", false);
@@ -95,7 +95,8 @@ final class AddedTokens {
         try {
             return JSON.writeValueAsBytes(tokenizer);
         } catch (IOException e) {
-            throw new BelayException("cannot write " + file + " for the tokenizer library: " + e.getMessage(), e);
+            throw new BelayException(
+                    "cannot write " + file.path() + " for the tokenizer library: " + e.getMessage(), e);
         }
     }
 }

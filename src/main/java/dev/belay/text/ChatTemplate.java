@@ -44,8 +44,8 @@ public final class ChatTemplate {
 
     /**
      * Reads the template of a model folder: chat_template.jinja, chat_template.json, or {@code chat_template} in
-     * tokenizer_config.json (a string, or a list of which the one named default is taken). The begin and end tokens come
-     * from tokenizer_config.json or else from special_tokens_map.json.
+     * tokenizer_config.json (a string, or a list of which the one named default is taken), or else that which is known for tekken.json.
+     * The begin and end tokens come from tokenizer_config.json or else from special_tokens_map.json.
      *
      * @throws BelayException if there is no template, or a file cannot be read
      */
@@ -60,8 +60,10 @@ public final class ChatTemplate {
     public static Optional<ChatTemplate> find(Path modelDir) {
         JsonNode config = json(modelDir.resolve(CONFIG));
         JsonNode special = json(modelDir.resolve("special_tokens_map.json"));
-        String bos = token(config, special, "bos_token");
-        String eos = token(config, special, "eos_token");
+        Path tekken = modelDir.resolve(TekkenFile.NAME);
+        boolean named = Files.exists(tekken) && config.isMissingNode();
+        String bos = token(config, special, "bos_token", named ? TekkenFile.BEGIN : "");
+        String eos = token(config, special, "eos_token", named ? TekkenFile.END : "");
         Path jinja = modelDir.resolve(JINJA_FILE);
         if (Files.exists(jinja)) {
             return Optional.of(new ChatTemplate("the chat template " + jinja, text(jinja), bos, eos));
@@ -72,7 +74,11 @@ public final class ChatTemplate {
                 return Optional.of(new ChatTemplate("the chat template in " + file, template, bos, eos));
             }
         }
-        return Optional.empty();
+        return Files.exists(tekken)
+                ? TekkenFile.read(tekken)
+                        .template()
+                        .map(t -> new ChatTemplate("the template of " + tekken, t, bos, eos))
+                : Optional.empty();
     }
 
     /**
@@ -144,14 +150,14 @@ public final class ChatTemplate {
                 + " is neither a string nor a list with an entry named default; add one named default");
     }
 
-    private static String token(JsonNode config, JsonNode special, String name) {
+    private static String token(JsonNode config, JsonNode special, String name, String otherwise) {
         for (JsonNode node : List.of(config.path(name), special.path(name))) {
             JsonNode content = node.isObject() ? node.path("content") : node;
             if (content.isTextual()) {
                 return content.textValue();
             }
         }
-        return "";
+        return otherwise;
     }
 
     private static JsonNode json(Path file) {

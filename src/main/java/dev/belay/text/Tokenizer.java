@@ -7,7 +7,6 @@ import dev.belay.BelayException;
 import dev.belay.io.OutputFile;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -17,7 +16,7 @@ import java.util.Map;
 import java.util.regex.Pattern;
 
 /**
- * The tokenizer of a model folder (tokenizer.json), run by Hugging Face's own native library, without network and without a
+ * The tokenizer of a model folder (tokenizer.json or tekken.json), run by Hugging Face's own native library, without network and without a
  * GPU. Safe for use by several threads until it is closed.
  */
 public final class Tokenizer implements AutoCloseable {
@@ -31,35 +30,35 @@ public final class Tokenizer implements AutoCloseable {
     private static final int LONGEST_CHARACTER = 4;
 
     private final HuggingFaceTokenizer tokenizer;
-    private final Path file;
+    private final TokenizerFile file;
     private final int vocabSize;
     private AddedTokens added;
     private HuggingFaceTokenizer literal;
 
-    private Tokenizer(HuggingFaceTokenizer tokenizer, Path file, int vocabSize) {
+    private Tokenizer(HuggingFaceTokenizer tokenizer, TokenizerFile file, int vocabSize) {
         this.tokenizer = tokenizer;
         this.file = file;
         this.vocabSize = vocabSize;
     }
 
+    /** Whether a model folder has a tokenizer. */
+    public static boolean isIn(Path modelDir) {
+        return TokenizerFile.isIn(modelDir);
+    }
+
     /**
-     * Reads tokenizer.json of a model folder.
+     * Reads the tokenizer of a model folder.
      *
      * @throws BelayException if the file is missing or broken, or the native library cannot be loaded
      */
     public static Tokenizer load(Path modelDir) {
-        Path file = modelDir.resolve("tokenizer.json");
-        if (!Files.isRegularFile(file)) {
-            String other = Files.exists(modelDir.resolve("tekken.json"))
-                    ? " (tekken.json is Mistral's own form, which is not read)"
-                    : "";
-            throw new BelayException(
-                    "the model " + modelDir + " has no tokenizer.json" + other + ": copy the file from where the model"
-                            + " comes from, or save it with transformers' PreTrainedTokenizerFast");
-        }
+        TokenizerFile file = TokenizerFile.find(modelDir);
         int vocabSize = TokenizerCheck.vocabulary(file);
         TokenizerLibrary.load();
-        return new Tokenizer(open(file, () -> HuggingFaceTokenizer.newInstance(file, OPTIONS)), file, vocabSize);
+        Opening opening = file.converted() == null
+                ? () -> HuggingFaceTokenizer.newInstance(file.path(), OPTIONS)
+                : () -> HuggingFaceTokenizer.newInstance(file.open(), OPTIONS);
+        return new Tokenizer(open(file.path(), opening), file, vocabSize);
     }
 
     private interface Opening {
@@ -101,7 +100,7 @@ public final class Tokenizer implements AutoCloseable {
     /** The library fails for a text that has no tokens, for example without one for unknown words. */
     private BelayException failure(String what, RuntimeException e) {
         String reason = String.valueOf(e.getMessage()).lines().findFirst().orElse("unknown reason");
-        return new BelayException(file + " cannot " + what + " (" + reason + ")", e);
+        return new BelayException(file.path() + " cannot " + what + " (" + reason + ")", e);
     }
 
     private TokenizedText encode(HuggingFaceTokenizer tokenizer, String text) {
@@ -175,7 +174,8 @@ public final class Tokenizer implements AutoCloseable {
     private synchronized HuggingFaceTokenizer literal() {
         if (literal == null) {
             byte[] json = AddedTokens.withOnly(file, SENTINEL);
-            literal = open(file, () -> HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), OPTIONS));
+            literal =
+                    open(file.path(), () -> HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), OPTIONS));
         }
         return literal;
     }
@@ -277,6 +277,11 @@ public final class Tokenizer implements AutoCloseable {
             from = open ? from : i + 1;
         }
         return pieces;
+    }
+
+    /** The file that it was read from. */
+    public Path path() {
+        return file.path();
     }
 
     /** One more than the largest id, added tokens included. The embedding matrix of the model may have more rows. */

@@ -9,7 +9,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.belay.BelayException;
 import dev.belay.io.OutputFile;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
@@ -20,12 +19,13 @@ import java.util.Set;
  * than the library has. Large parts, vocabulary and merges, are not kept.
  */
 final class TokenizerCheck {
-    private static final long LARGEST_FILE = 1L << 28;
+    static final long LARGEST_FILE = 1L << 28;
+    static final int MOST_TOKENS = 1 << 22;
+    static final int MOST_ADDED = 1 << 16;
+
     private static final int DEEPEST = 64;
     private static final int LONGEST_TEXT = 1 << 20;
     private static final int LARGEST_ID = 1 << 24;
-    private static final int MOST_TOKENS = 1 << 22;
-    private static final int MOST_ADDED = 1 << 16;
     private static final int MOST_STEPS = 64;
     /** Most that the normalizers may make of one character. */
     private static final long MOST_GROWTH = 256;
@@ -65,12 +65,12 @@ final class TokenizerCheck {
             "WordPiece",
             "CTC");
 
-    private final Path file;
+    private final TokenizerFile file;
     private int largestId = -1;
     private int steps;
     private long growth = 1;
 
-    private TokenizerCheck(Path file) {
+    private TokenizerCheck(TokenizerFile file) {
         this.file = file;
     }
 
@@ -80,28 +80,32 @@ final class TokenizerCheck {
      * @return one more than the largest id in it
      * @throws BelayException naming the part that is refused
      */
-    static int vocabulary(Path file) {
+    static int vocabulary(TokenizerFile file) {
         TokenizerCheck check = new TokenizerCheck(file);
         try {
             check.read();
         } catch (IOException e) {
-            throw new BelayException("cannot read " + file + ": " + OutputFile.reason(e), e);
+            throw new BelayException("cannot read " + file.path() + ": " + OutputFile.reason(e), e);
         }
         return check.largestId + 1;
     }
 
-    private void read() throws IOException {
-        if (Files.size(file) > LARGEST_FILE) {
-            throw bad("it has more than " + LARGEST_FILE + " bytes");
-        }
+    /** Reads JSON that is neither deep nor has long texts. */
+    static ObjectMapper mapper() {
         JsonFactory factory = JsonFactory.builder()
                 .streamReadConstraints(StreamReadConstraints.builder()
                         .maxNestingDepth(DEEPEST)
                         .maxStringLength(LONGEST_TEXT)
                         .build())
                 .build();
-        ObjectMapper mapper = new ObjectMapper(factory);
-        try (JsonParser json = mapper.createParser(file.toFile())) {
+        return new ObjectMapper(factory);
+    }
+
+    private void read() throws IOException {
+        if (file.size() > LARGEST_FILE) {
+            throw bad("it has more than " + LARGEST_FILE + " bytes");
+        }
+        try (JsonParser json = mapper().createParser(file.open())) {
             if (json.nextToken() != JsonToken.START_OBJECT) {
                 throw bad("it is no JSON object");
             }
@@ -291,6 +295,11 @@ final class TokenizerCheck {
     }
 
     private BelayException bad(String what) {
+        return bad(file.path(), what);
+    }
+
+    /** The error that a file is no tokenizer. */
+    static BelayException bad(Path file, String what) {
         return new BelayException(file + " is not a tokenizer that can be used: " + what + "; copy the file again");
     }
 }

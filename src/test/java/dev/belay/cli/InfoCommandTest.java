@@ -1,13 +1,20 @@
 package dev.belay.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.belay.model.ModelFolder;
+import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** {@code belay info}. */
 class InfoCommandTest {
+    @TempDir
+    Path folder;
+
     @Test
     void words() {
         String out = Cli.run("info ?", Cli.LLAMA).ok();
@@ -47,5 +54,22 @@ class InfoCommandTest {
         // keys and values, 6 layers, 4 heads of 32, float32
         assertEquals(2 * 6 * 4 * 32 * 4, json.get("cache_bytes_per_token").asLong());
         assertEquals(64, json.get("fingerprint").asText().length());
+    }
+
+    /** An output matrix of its own counts beside tied embeddings, the same numbers do not. */
+    @Test
+    void anOutputMatrixBesideTiedEmbeddings() {
+        ModelFolder model =
+                ModelFolder.copy("llama", folder).edit("config.json", json -> json.put("tie_word_embeddings", true));
+        JsonNode own = Cli.run("info ? --json", folder).json();
+        assertFalse(own.get("tied_embeddings").asBoolean());
+        model.weights(tensors -> tensors.put("lm_head.weight", tensors.get("model.embed_tokens.weight")));
+        JsonNode same = Cli.run("info ? --json", folder).json();
+        assertTrue(same.get("tied_embeddings").asBoolean());
+        long head = 160 * 64;
+        for (String key : new String[] {"parameters", "weight_bytes_f32", "weight_bytes_bf16"}) {
+            long each = key.equals("parameters") ? 1 : key.endsWith("f32") ? 4 : 2;
+            assertEquals(each * head, own.get(key).asLong() - same.get(key).asLong(), key);
+        }
     }
 }

@@ -23,6 +23,7 @@ import dev.belay.model.Experts;
 import dev.belay.model.JsonFile;
 import dev.belay.model.Model;
 import dev.belay.model.ModelConfig;
+import dev.belay.model.ModelFolder;
 import dev.belay.probe.LinearProbe;
 import dev.belay.text.ProbeText;
 import java.nio.file.Path;
@@ -307,6 +308,24 @@ class CostModelTest {
                     model.spread(3));
             assertEquals(48, model.spread(48).stream().distinct().count());
             assertEquals(List.of(), model.spread(0));
+        }
+    }
+
+    /** An output matrix of its own beside tied embeddings takes memory, one with the same numbers does not. */
+    @Test
+    void theMemoryOfAnOutputMatrixBesideTiedEmbeddings() {
+        ModelFolder model =
+                ModelFolder.copy("llama", folder).edit("config.json", json -> json.put("tie_word_embeddings", true));
+        long own = memoryOfATrace();
+        model.weights(tensors -> tensors.put("lm_head.weight", tensors.get("model.embed_tokens.weight")));
+        assertEquals(160 * 64 * Float.BYTES, own - memoryOfATrace());
+    }
+
+    private long memoryOfATrace() {
+        try (Device device = TestDevices.open(dtype);
+                CostModel model = new CostModel(folder, device, PEAKS, 64, LinearProbe.LAST)) {
+            return model.trace(List.of(new ProbeText("1", new int[] {5, 6, 7, 8}, 1, 3)))
+                    .memory();
         }
     }
 }

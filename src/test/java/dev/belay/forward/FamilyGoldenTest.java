@@ -3,6 +3,7 @@ package dev.belay.forward;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.device.DType;
 import dev.belay.device.Device;
 import dev.belay.device.DeviceBuffer;
@@ -17,19 +18,27 @@ import dev.belay.hooks.PositionScope;
 import dev.belay.hooks.TextSpan;
 import dev.belay.model.Model;
 import dev.belay.model.ModelConfig;
+import dev.belay.model.ModelFolder;
 import dev.belay.weights.SafetensorsFile;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Compares the forward pass with what transformers computed for small random models, layer by layer. */
 class FamilyGoldenTest {
     private static final int PROMPTS = 3;
+    private static final Pattern EXPERT = Pattern.compile("(.*\\.mlp\\.experts\\.)(\\d+)\\.gate_proj\\.weight");
 
     @ParameterizedTest
     @ValueSource(
@@ -50,7 +59,12 @@ class FamilyGoldenTest {
                 "smollm3-slide"
             })
     void hiddenStatesHeadOutputsAndLogits(String family) {
-        with(family, (model, golden, forward) -> {
+        assertGolden(Golden.path("families/" + family), family);
+    }
+
+    /** Compares a model's activations with those of a golden family. */
+    private static void assertGolden(Path folder, String family) {
+        with(folder, family, (model, golden, forward) -> {
             ModelConfig c = model.config();
             Set<HookPoint> points = new HashSet<>();
             for (int i = 0; i <= c.layers(); i++) {
@@ -90,6 +104,81 @@ class FamilyGoldenTest {
             assertEquals((long) batch.tokens() * (c.layers() + 1), report.residualTokens());
             assertEquals((long) batch.tokens() * c.layers(), report.headOutputTokens());
         });
+    }
+
+    /** Mistral within a model that also sees images, with names as transformers 4 and as 5 writes them. */
+    @ParameterizedTest
+    @CsvSource({"language_model.model.,language_model.,", "model.language_model.,'',model."})
+    void theLanguageModelOfMistral3(String body, String head, String images, @TempDir Path folder) {
+        String vision = images == null ? "" : images;
+        ModelFolder.copy("mistral", folder)
+                .edit("config.json", json -> {
+                    ObjectNode text = json.deepCopy();
+                    text.remove(List.of("architectures", "torch_dtype", "eos_token_id"));
+                    text.put("tie_word_embeddings", true);
+                    json.retain("torch_dtype", "eos_token_id", "tie_word_embeddings");
+                    json.putArray("architectures").add("Mistral3ForConditionalGeneration");
+                    json.put("model_type", "mistral3").put("projector_hidden_act", "gelu");
+                    json.putObject("vision_config").put("hidden_act", "gelu").put("hidden_size", 8);
+                    json.set("text_config", text);
+                })
+                .weights(tensors -> {
+                    for (String name : List.copyOf(tensors.keySet())) {
+                        ModelFolder.Values values = tensors.remove(name);
+                        tensors.put(
+                                name.startsWith("lm_head.") ? head + name : body + name.substring("model.".length()),
+                                values);
+                    }
+                    ModelFolder.Values patch = new ModelFolder.Values(new long[] {2}, new float[2]);
+                    tensors.put(vision + "vision_tower.patch_conv.weight", patch);
+                    tensors.put(vision + "multi_modal_projector.norm.weight", patch);
+                });
+        assertGolden(folder, "mistral");
+        with(folder, "mistral", (model, golden, forward) -> {
+            assertEquals(List.of(), model.weights().unused());
+            assertEquals(List.of(2), model.config().endTokens());
+        });
+    }
+
+    /** All experts of a layer in two tensors, as transformers 5 has them in memory, and writes them where it is asked to. */
+    @ParameterizedTest
+    @ValueSource(strings = {"qwen3-moe", "moe-mixed"})
+    void expertsInOneTensor(String family, @TempDir Path folder) {
+        ModelFolder.copy(family, folder).weights(tensors -> {
+            Map<String, List<ModelFolder.Values>> fused = new LinkedHashMap<>();
+            for (String name : List.copyOf(tensors.keySet())) {
+                Matcher expert = EXPERT.matcher(name);
+                if (expert.matches() && expert.group(2).equals("0")) {
+                    List<ModelFolder.Values> gateUp = new ArrayList<>();
+                    List<ModelFolder.Values> down = new ArrayList<>();
+                    for (int e = 0; tensors.containsKey(expert.group(1) + e + ".up_proj.weight"); e++) {
+                        gateUp.add(tensors.remove(expert.group(1) + e + ".gate_proj.weight"));
+                        gateUp.add(tensors.remove(expert.group(1) + e + ".up_proj.weight"));
+                        down.add(tensors.remove(expert.group(1) + e + ".down_proj.weight"));
+                    }
+                    fused.put(expert.group(1) + "gate_up_proj", gateUp);
+                    fused.put(expert.group(1) + "down_proj", down);
+                }
+            }
+            fused.forEach((name, parts) -> tensors.put(name, together(parts, name.endsWith("gate_up_proj") ? 2 : 1)));
+        });
+        assertGolden(folder, family);
+        with(
+                folder,
+                family,
+                (model, golden, forward) ->
+                        assertEquals(List.of(), model.weights().unused()));
+    }
+
+    /** Matrices one behind the other; {@code each} of them are one expert's. */
+    private static ModelFolder.Values together(List<ModelFolder.Values> parts, int each) {
+        long[] shape = parts.getFirst().shape();
+        int size = parts.getFirst().numbers().length;
+        float[] numbers = new float[parts.size() * size];
+        for (int i = 0; i < parts.size(); i++) {
+            System.arraycopy(parts.get(i).numbers(), 0, numbers, i * size, size);
+        }
+        return new ModelFolder.Values(new long[] {parts.size() / each, each * shape[0], shape[1]}, numbers);
     }
 
     @ParameterizedTest
@@ -157,10 +246,14 @@ class FamilyGoldenTest {
     }
 
     private static void with(String family, Check check) {
-        Path folder = Golden.path("families/" + family);
+        with(Golden.path("families/" + family), family, check);
+    }
+
+    private static void with(Path folder, String family, Check check) {
         try (Device device = TestDevices.open(DType.F32);
                 Model model = Model.load(folder, device, l -> {});
-                SafetensorsFile golden = SafetensorsFile.open(folder.resolve("golden.safetensors"));
+                SafetensorsFile golden =
+                        SafetensorsFile.open(Golden.path("families/" + family + "/golden.safetensors"));
                 ForwardPass forward = new ForwardPass(model, 128)) {
             check.on(model, golden, forward);
         }

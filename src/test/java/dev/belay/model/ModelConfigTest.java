@@ -324,4 +324,34 @@ class ModelConfigTest {
         MemoryPlan plan = MemoryPlan.of(ModelConfig.read(Golden.path("families/" + family)), Float.BYTES, 10);
         assertEquals(10L * numbers * Float.BYTES, plan.batch());
     }
+
+    /** Of a model that also sees images, the language model must be there and be one that is known; the whole may be quantized. */
+    @Test
+    void aModelWithinAnother() {
+        ModelFolder model = ModelFolder.copy("mistral", folder).edit("config.json", json -> {
+            ObjectNode text = json.deepCopy();
+            json.removeAll();
+            json.putArray("architectures").add("Mistral3ForConditionalGeneration");
+            json.put("dtype", "bfloat16").set("text_config", text.put("dtype", "float32"));
+        });
+        ModelConfig c = ModelConfig.read(folder);
+        assertEquals("mistral", c.family());
+        assertEquals(8, c.kinds().getFirst().window());
+        assertEquals("float32", c.storedType());
+        // As transformers has it, whatever text_config says.
+        assertTrue(c.tiedEmbeddings());
+        model.edit("config.json", json -> json.putObject("quantization_config").put("quant_method", "fp8"));
+        String message = assertThrows(BelayException.class, () -> ModelConfig.read(folder))
+                .getMessage();
+        assertTrue(message.contains("'quantization_config': quantized weights (fp8)"), message);
+        model.edit("config.json", json -> json.withObject("text_config").put("model_type", "ministral3"));
+        message = assertThrows(BelayException.class, () -> ModelConfig.read(folder))
+                .getMessage();
+        assertTrue(
+                message.endsWith("ministral3 is not supported for Mistral3ForConditionalGeneration; known: mistral"));
+        model.edit("config.json", json -> json.remove("text_config"));
+        message = assertThrows(BelayException.class, () -> ModelConfig.read(folder))
+                .getMessage();
+        assertTrue(message.contains("there is no 'text_config'"), message);
+    }
 }

@@ -3,11 +3,16 @@ package dev.belay.model;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.forward.Golden;
+import dev.belay.weights.SafetensorsModel;
+import dev.belay.weights.SafetensorsWriter;
+import dev.belay.weights.TensorType;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.SequencedMap;
 import java.util.function.Consumer;
 
 /** A copy of a golden model folder that a test may damage. */
@@ -44,6 +49,32 @@ public record ModelFolder(Path path) {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** A tensor's shape and its numbers. */
+    public record Values(long[] shape, float[] numbers) {}
+
+    /** Writes the weights again, as float32 into one file, after a change. */
+    public ModelFolder weights(Consumer<SequencedMap<String, Values>> change) {
+        SequencedMap<String, Values> tensors = new LinkedHashMap<>();
+        try (SafetensorsModel files = SafetensorsModel.open(path)) {
+            for (String name : files.names()) {
+                tensors.put(name, new Values(files.tensor(name).shape(), files.floats(name)));
+            }
+            for (Path file : files.files()) {
+                Files.delete(file);
+            }
+            Files.deleteIfExists(path.resolve("model.safetensors.index.json"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        change.accept(tensors);
+        SafetensorsWriter.Declaration file = SafetensorsWriter.to(path.resolve("model.safetensors"));
+        tensors.forEach((name, values) -> file.tensor(name, TensorType.F32, values.shape()));
+        try (SafetensorsWriter out = file.open()) {
+            tensors.forEach((name, values) -> out.write(name, values.numbers()));
+        }
+        return this;
     }
 
     /** Removes a file. */
