@@ -8,11 +8,13 @@
 # A check that fails, hangs or finds no time left is a failure; a sanitizer or benchmark that is cut off is told. What the 480 seconds are
 # for on a GPU, guessed and not measured on one (in brackets the limit of a step):
 #   doctor                              3 (15)
-#   kernel tests, 26 processes         60 (30 each)
-#   golden families, 28 processes      50 (20 each)
-#   demo                               15 (45)
+#   kernel tests, 26 processes         45 (30 each)
+#   golden families, 28 processes      45 (20 each)
+#   demo, f32 and bf16                 20 (45 each)
+#   tests of the whole, 5 processes    30 (60 each)
 #   sanitizers, 3                      60 (50 each)
-#   benchmarks of 3 models            170 (60, 60, 130)
+#   benchmarks of the kernels          15 (40)
+#   benchmarks of 3 models            150 (60, 60, 130)
 #   PyTorch, 2 models                  80 (20, 40, 40 each), in what is left
 set -u
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
@@ -179,7 +181,8 @@ test_class() {
     --fail-if-no-tests --details=tree --disable-banner --disable-ansi-colors
 }
 
-java=("$java" --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED -Dbelay.cuda.required=true "${libraries[@]}" -cp "$path")
+java=("$java" --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED -Dbelay.cuda.required=true -Dbelay.device=cuda
+  "${libraries[@]}" -cp "$path")
 
 check 15 doctor "$root/belay" doctor
 for test in "$classes"/dev/belay/device/cuda/*Test.class; do
@@ -196,7 +199,18 @@ for family in "$golden"/*/golden.safetensors; do
     check 20 "verify $(basename "$folder") $dtype" "$root/belay" verify "$folder" --golden "$family" --device cuda --dtype $dtype
   done
 done
-check 45 demo "$root/belay" demo --device cuda --out "$out/demo"
+# On softcuda attention in float32, without tensor cores, takes long.
+for dtype in $([ $softcuda = 1 ] || echo f32) bf16; do
+  check 45 "demo $dtype" bash -c '"$1" demo --device cuda --dtype "$2" --out "$3" && shift 3 && "$@"' demo "$root/belay" $dtype \
+    "$out/demo-$dtype" "${java[@]}" dev.belay.cli.DemoStory "$out/demo-$dtype"
+done
+for test in forward.FamilyGoldenTest cliff.CliffGoldenTest cliff.CliffBfloat16Test cliff.FamilySweepTest cliff.BatchIndependenceTest; do
+  if [ $softcuda = 1 ]; then
+    left_out "${test#*.}" "./belay test runs it on softcuda"
+  else
+    test_class 60 $test
+  fi
+done
 
 sanitizer=$(command -v compute-sanitizer || ls "${CUDA_HOME:-/none}/bin/compute-sanitizer" /usr/local/cuda/bin/compute-sanitizer 2>/dev/null | head -n 1)
 for tool in memcheck initcheck racecheck; do
@@ -244,7 +258,7 @@ join() { local IFS=,; printf '%s' "$*" | sed 's/,/, /g'; }
     nvidia-smi --query-gpu=index,name,driver_version,memory.total,clocks.max.sm,clocks.max.mem,power.limit,ecc.mode.current --format=csv
   fi
   printf '\n== processor\n\n%s, %d threads\n' "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)"
-  for file in "$out/demo.log" "$out"/bench-*.log "$out"/*.json; do
+  for file in "$out"/demo-*.log "$out"/bench-*.log "$out"/*.json; do
     [ -f "$file" ] || continue
     printf '\n== %s\n\n' "$(basename "$file")"
     cat "$file"

@@ -123,11 +123,11 @@ class GpuCheckTest {
 
     @Test
     void nothingFails() throws Exception {
-        Ended ended = run("compute-sanitizer:" + NO_FINDING, "belay demo:echo the story");
+        Ended ended = run("compute-sanitizer:" + NO_FINDING, "DemoStory:echo the story");
         assertEquals(0, ended.code(), ended.report());
         assertEquals("Nothing failed.", ended.first());
         assertFalse(ended.report().contains("Not finished"), ended.report());
-        for (String step : List.of("doctor", "CudaATest", "CudaBTest", "verify llama f32", "verify llama bf16", "demo", "racecheck")) {
+        for (String step : List.of("doctor", "CudaATest", "CudaBTest", "verify llama f32", "verify llama bf16", "demo f32", "BatchIndependenceTest", "racecheck")) {
             assertTrue(ended.line(step).contains("passed"), ended.line(step));
         }
         assertTrue(ended.line("bench smollm2-135m").contains("done"), ended.report());
@@ -152,7 +152,7 @@ class GpuCheckTest {
         assertFalse(ended.report().contains("the last"), ended.report());
         assertTrue(ended.report().contains("beyond tolerance"), ended.report());
         assertTrue(ended.line("CudaBTest").contains("passed"), ended.report());
-        assertTrue(ended.line("demo").contains("passed"), ended.report());
+        assertTrue(ended.line("demo f32").contains("passed"), ended.report());
     }
 
     /** A hanging step fails, and what it started ends with it. */
@@ -161,14 +161,14 @@ class GpuCheckTest {
         Path late = folder.resolve("late");
         Ended ended = run(
                 "CudaBTest:(sleep 12; touch '" + late + "') & sleep 100",
-                "demo:kill -KILL $$",
+                "belay demo:kill -KILL $$",
                 "qwen3:sleep 100",
                 "compute-sanitizer:" + NO_FINDING);
         assertEquals(1, ended.code(), ended.report());
-        assertEquals("FAILED: CudaBTest, demo", ended.first());
+        assertEquals("FAILED: CudaBTest, demo f32, demo bf16", ended.first());
         assertTrue(ended.report().contains("\nNot finished: bench qwen3-0.6b\n"), ended.report());
         assertTrue(ended.line("CudaBTest").contains("did not end"), ended.report());
-        assertTrue(ended.line("demo").contains("was killed"), ended.report());
+        assertTrue(ended.line("demo f32").contains("was killed"), ended.report());
         TimeUnit.SECONDS.sleep(4);
         assertFalse(Files.exists(late), "what a step started goes on");
     }

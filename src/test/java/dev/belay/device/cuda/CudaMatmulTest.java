@@ -138,7 +138,10 @@ class CudaMatmulTest {
     static void open() {
         kernels = TestKernels.open();
         own = new KernelProducts(kernels.context(), kernels.module(), "under test");
-        if (CudaLibrary.products().loaded()) {
+        CudaLibrary cublas = CudaLibrary.products();
+        String named = System.getProperty(CudaLibrary.PRODUCTS_PROPERTY, CudaLibrary.NONE);
+        assertTrue(cublas.loaded() || named.equals(CudaLibrary.NONE), cublas.reason());
+        if (cublas.loaded()) {
             library = CudaProducts.open(kernels.context(), kernels.module());
         }
     }
