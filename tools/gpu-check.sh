@@ -13,7 +13,7 @@
 #   demo, f32 and bf16                 20 (45 each)
 #   tests of the whole, 5 processes    30 (60 each)
 #   sanitizers, 3                      60 (50 each)
-#   benchmarks of the kernels          15 (40)
+#   times of the kernels               20 (40)
 #   benchmarks of 3 models            150 (60, 60, 130)
 #   PyTorch, 2 models                  80 (20, 40, 40 each), in what is left
 set -u
@@ -144,6 +144,7 @@ bench() { measure "$1" "bench $2" "$root/belay" bench --device cuda --shape "$2"
 
 benchmarks() {
   local gpu disk
+  measure 40 "kernel times" "${java[@]}" dev.belay.device.cuda.KernelReport time 8 "$out/kernel-times.json"
   bench 60 smollm2-135m
   bench 60 qwen3-0.6b
   # Of the first GPU that can be used, which bench takes.
@@ -258,7 +259,7 @@ join() { local IFS=,; printf '%s' "$*" | sed 's/,/, /g'; }
     nvidia-smi --query-gpu=index,name,driver_version,memory.total,clocks.max.sm,clocks.max.mem,power.limit,ecc.mode.current --format=csv
   fi
   printf '\n== processor\n\n%s, %d threads\n' "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)"
-  for file in "$out"/demo-*.log "$out"/bench-*.log "$out"/*.json; do
+  for file in "$out"/demo-*.log "$out/kernel-times.log" "$out"/bench-*.log "$out"/*.json; do
     [ -f "$file" ] || continue
     printf '\n== %s\n\n' "$(basename "$file")"
     cat "$file"

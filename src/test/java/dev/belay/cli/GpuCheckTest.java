@@ -123,7 +123,7 @@ class GpuCheckTest {
 
     @Test
     void nothingFails() throws Exception {
-        Ended ended = run("compute-sanitizer:" + NO_FINDING, "DemoStory:echo the story");
+        Ended ended = run("compute-sanitizer:" + NO_FINDING, "KernelReport time:echo times of the kernels", "DemoStory:echo the story");
         assertEquals(0, ended.code(), ended.report());
         assertEquals("Nothing failed.", ended.first());
         assertFalse(ended.report().contains("Not finished"), ended.report());
@@ -131,7 +131,9 @@ class GpuCheckTest {
             assertTrue(ended.line(step).contains("passed"), ended.line(step));
         }
         assertTrue(ended.line("bench smollm2-135m").contains("done"), ended.report());
+        assertTrue(ended.line("kernel times").contains("done"), ended.report());
         assertTrue(ended.report().contains("the story"), ended.report());
+        assertTrue(ended.report().contains("times of the kernels"), ended.report());
         String calls = Cli.text(folder.resolve("plan.calls"));
         assertTrue(calls.contains("--select-class=dev.belay.device.cuda.CudaBTest"), calls);
         assertTrue(calls.contains("--tool memcheck") && calls.contains("KernelReport run"), calls);

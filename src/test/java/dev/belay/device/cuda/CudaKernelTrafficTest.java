@@ -79,4 +79,16 @@ class CudaKernelTrafficTest {
                     assertTrue(c.coalescing() > COALESCED, c.toString());
                 }));
     }
+
+    /** Products, and attention, whose tiles at the diagonal also hold keys that a query does not see. */
+    @TestFactory
+    Stream<DynamicTest> theFlopsOfAWorkloadAreThoseCounted() {
+        return KernelWorkload.all().stream()
+                .filter(w -> w.kernel().name().matches("belay_((expert_)?matmul|matvec|attention).*"))
+                .map(w -> DynamicTest.dynamicTest(w.kernel().name(), () -> {
+                    KernelCounts c = counts.get(w.kernel().name());
+                    long counted = w.onTensorCores() ? c.mmaFlops() : c.floatFlops();
+                    assertTrue(counted >= w.flops() && counted <= 1.2 * w.flops(), counted + " of " + w.flops());
+                }));
+    }
 }
