@@ -101,12 +101,14 @@ final class KernelReport {
         }
     }
 
-    /** The report as Markdown. */
+    /** The report as Markdown; without {@code ptxas} all but the registers. */
     static String write(Map<String, KernelCounts> counts, PtxasLog ptxas) {
         KernelReport report = new KernelReport(counts, ptxas);
         List<KernelWorkload> workloads = KernelWorkload.all();
         report.launches(workloads);
-        report.resources(workloads);
+        if (ptxas != null) {
+            report.resources(workloads);
+        }
         report.instructions(workloads);
         report.memory(workloads);
         report.predictions(workloads);
