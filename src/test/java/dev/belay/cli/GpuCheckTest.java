@@ -92,7 +92,7 @@ class GpuCheckTest {
         program(programs.resolve("nvidia-smi"), program);
         program(programs.resolve("python3"), "#!/bin/sh\nexit 1\n");
         // timeout -k 5 LIMIT COMMAND...
-        program(programs.resolve("timeout"), "#!/bin/sh\nshift 3\nexec /usr/bin/timeout -k 1 5 \"$@\"\n");
+        program(programs.resolve("timeout"), "#!/bin/sh\n[ \"$1\" = -k ] || exec /usr/bin/timeout \"$@\"\nshift 3\nexec /usr/bin/timeout -k 1 5 \"$@\"\n");
     }
 
     private static void touch(Path file) throws Exception {
@@ -179,7 +179,7 @@ class GpuCheckTest {
     void aSanitizersFindingIsAFailureAlsoIfItDoesNotEnd() throws Exception {
         String begins = "echo '========= COMPUTE-SANITIZER'; ";
         Ended ended = run(
-                "memcheck:" + begins + "echo '========= Invalid __global__ read of size 4 bytes'; sleep 100",
+                "memcheck:" + begins + "echo '========= Invalid __global__ read of size 4 bytes'; seq 100; sleep 100",
                 "initcheck:" + begins + "sleep 100",
                 "racecheck:" + begins + "echo '========= Error: Race reported between'; exit 9");
         assertEquals(1, ended.code(), ended.report());
