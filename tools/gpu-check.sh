@@ -8,7 +8,7 @@
 # A check that fails, hangs or finds no time left is a failure; a sanitizer or benchmark that is cut off is told. What the 480 seconds are
 # for on a GPU, guessed and not measured on one (in brackets the limit of a step):
 #   doctor                              3 (15)
-#   kernel tests, 26 processes         45 (30 each)
+#   kernel tests, 27 processes         45 (30 each)
 #   golden families, 28 processes      45 (20 each)
 #   demo, f32 and bf16                 20 (45 each)
 #   tests of the whole, 5 processes    30 (60 each)

@@ -131,7 +131,8 @@ final class KernelTimes {
                 .put("rounds", time.rounds());
     }
 
-    private static Time measure(
+    /** The time of a kernel, measured for some seconds; with 0 of one launch. */
+    static Time measure(
             KernelWorkload workload, CudaContext context, CudaModule module, CudaQueue queue, double seconds) {
         boolean once = seconds == 0;
         int launches = once ? 1 : LAUNCHES;
@@ -170,7 +171,8 @@ final class KernelTimes {
         }
     }
 
-    private static int copies(KernelWorkload workload) {
+    /** How many copies of its memory launches go round. */
+    static int copies(KernelWorkload workload) {
         long least = Math.min(MOST_COPIES, Math.ceilDiv(ENOUGH_BYTES, workload.minimumBytes()));
         return (int) Math.clamp(MOST_BYTES / workload.allocatedBytes(), 1, least);
     }
