@@ -86,13 +86,16 @@ class GpuCheckTest {
         String program = PROGRAM.replace("PLAN", plan.toString());
         Path doctor = Cli.write(folder.resolve("doctor"), DOCTOR);
         program(bundle.resolve("runtime/bin/java"), program);
-        program(bundle.resolve("belay"), program.replace("while IFS", "[ \"$*\" != 'doctor --json' ] || . " + doctor
-                + "\nwhile IFS"));
+        program(
+                bundle.resolve("belay"),
+                program.replace("while IFS", "[ \"$*\" != 'doctor --json' ] || . " + doctor + "\nwhile IFS"));
         program(programs.resolve("compute-sanitizer"), program);
         program(programs.resolve("nvidia-smi"), program);
         program(programs.resolve("python3"), "#!/bin/sh\nexit 1\n");
         // timeout -k 5 LIMIT COMMAND...
-        program(programs.resolve("timeout"), "#!/bin/sh\n[ \"$1\" = -k ] || exec /usr/bin/timeout \"$@\"\nshift 3\nexec /usr/bin/timeout -k 1 5 \"$@\"\n");
+        program(
+                programs.resolve("timeout"),
+                "#!/bin/sh\n[ \"$1\" = -k ] || exec /usr/bin/timeout \"$@\"\nshift 3\nexec /usr/bin/timeout -k 1 5 \"$@\"\n");
     }
 
     private static void touch(Path file) throws Exception {
@@ -123,11 +126,22 @@ class GpuCheckTest {
 
     @Test
     void nothingFails() throws Exception {
-        Ended ended = run("compute-sanitizer:" + NO_FINDING, "KernelReport time:echo times of the kernels", "DemoStory:echo the story");
+        Ended ended = run(
+                "compute-sanitizer:" + NO_FINDING,
+                "KernelReport time:echo times of the kernels",
+                "DemoStory:echo the story");
         assertEquals(0, ended.code(), ended.report());
         assertEquals("Nothing failed.", ended.first());
         assertFalse(ended.report().contains("Not finished"), ended.report());
-        for (String step : List.of("doctor", "CudaATest", "CudaBTest", "verify llama f32", "verify llama bf16", "demo f32", "BatchIndependenceTest", "racecheck")) {
+        for (String step : List.of(
+                "doctor",
+                "CudaATest",
+                "CudaBTest",
+                "verify llama f32",
+                "verify llama bf16",
+                "demo f32",
+                "BatchIndependenceTest",
+                "racecheck")) {
             assertTrue(ended.line(step).contains("passed"), ended.line(step));
         }
         assertTrue(ended.line("bench smollm2-135m").contains("done"), ended.report());
