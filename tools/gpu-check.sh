@@ -1,9 +1,21 @@
 #!/usr/bin/env bash
 # gpu-check.sh [--softcuda] [--minutes N] [--out FOLDER]: checks Belay on the GPU of this machine, in at most 8 minutes: what belay doctor
-# says, every kernel test, every golden family in f32 and bf16, the demo, the benchmarks, compute-sanitizer where it is installed. Writes
+# says, every kernel test, every golden family in f32 and bf16, the demo, compute-sanitizer where it is installed, the benchmarks. Writes
 # FOLDER/report.txt (gpu-check/report.txt by default), which says first what failed; beside it the output of each step. Exit code 0 if nothing
 # failed. Runs from a bundle made with tests (tools/bundle --with-tests) or from a checkout, which it builds.
 #   --softcuda   on the CUDA device in software, without benchmarks and sanitizers (or SOFTCUDA=1); 60 minutes if --minutes does not say
+#
+# A check that fails, hangs or finds no time left is a failure; a sanitizer or benchmark that is cut off is told. What the 480 seconds are
+# for on a GPU, guessed and not measured on one (in brackets the limit of a step):
+#   doctor                              3 (15)
+#   kernel tests, 27 processes         45 (30 each)
+#   golden families, 28 processes      45 (20 each)
+#   demo, f32 and bf16                 20 (45 each)
+#   tests of the whole, 5 processes    30 (60 each)
+#   sanitizers, 3                      60 (50 each)
+#   times of the kernels               20 (40)
+#   benchmarks of 3 models            150 (60, 60, 130)
+#   PyTorch, 2 models                  80 (20, 40, 40 each), in what is left
 set -u
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 softcuda=${SOFTCUDA:-0} minutes='' out=$PWD/gpu-check
@@ -47,81 +59,173 @@ mkdir -p "$out" && rm -f "$out"/*.log "$out"/*.json "$out/report.txt" || exit 1
 start=$SECONDS deadline=$((SECONDS + 60 * minutes))
 failed=() unfinished=() table=()
 
-# step LIMIT NAME COMMAND...: runs a command for at most LIMIT of the seconds that are left; its output goes to NAME.log. On softcuda, whose
-# time says nothing, for as long as there is. A benchmark of a model that Belay does not support is left out.
-step() {
-  local limit=$1 name=$2 log=$out/${2// /-}.log left=$((deadline - SECONDS)) began=$SECONDS code result
+# run LIMIT NAME COMMAND...: runs a command for at most LIMIT of the seconds that are left; its output goes to NAME.log. On softcuda it may
+# take 40 times as long. Sets log, limit, took and code, which is "none" if there was no time to start.
+running=''
+trap '[ -z "$running" ] || kill -KILL -- "-$running"; exit 130' INT TERM
+run() {
+  local name=$2 left=$((deadline - SECONDS)) began=$SECONDS
+  limit=$1 log=$out/${2// /-}.log
   shift 2
-  [ $softcuda = 1 ] && limit=$left
+  [ $softcuda = 0 ] || limit=$((40 * limit))
   [ "$limit" -lt "$left" ] || limit=$left
   if [ "$limit" -lt 3 ]; then
-    unfinished+=("$name") table+=("$(printf '%-24s not run: no time left' "$name")")
+    took=0 code=none
     return
   fi
   printf 'gpu-check: %s\n' "$name" >&2
-  timeout -k 5 "$limit" "$@" >"$log" 2>&1
+  timeout -k 5 "$limit" "$@" >"$log" 2>&1 &
+  running=$!
+  wait $running
   code=$?
-  case $code in
-    0) result=passed ;;
-    124 | 137) result="not finished in $limit s" unfinished+=("$name") ;;
-    *)
-      result=$(sed -n 's/^belay: \(shape .* is not supported\).*/left out: \1/p' "$log")
-      [ -n "$result" ] || { result="FAILED with exit code $code" failed+=("$name"); }
-      ;;
-  esac
-  table+=("$(printf '%-24s %s, %d s' "$name" "$result" $((SECONDS - began)))")
+  # What the command started goes, too, where it did not end by itself.
+  if cut_off; then kill -KILL -- "-$running" 2>/dev/null; fi
+  running='' took=$((SECONDS - began))
 }
 
-left_out() { table+=("$(printf '%-24s left out: %s' "$1" "$2")"); }
+cut_off() { [ "$code" = 124 ] || [ "$code" = 137 ]; }
+
+# tell NAME RESULT: a line of the table.
+tell() { table+=("$(printf '%-30s %s' "$1" "$2")"); }
+left_out() { tell "$1" "left out: $2"; }
+fail() { failed+=("$1") && tell "$1" "FAILED: $2"; }
+unfinish() { unfinished+=("$1") && tell "$1" "not finished: $2"; }
+
+# check LIMIT NAME COMMAND...: what must succeed, in time.
+check() {
+  run "$@"
+  case $code in
+    0) tell "$2" "passed, $took s" ;;
+    none) fail "$2" "not run, as no time is left" ;;
+    124) fail "$2" "did not end in $limit s" ;;
+    137) fail "$2" "was killed after $took s" ;;
+    *) fail "$2" "exit code $code, $took s" ;;
+  esac
+}
+
+# measure LIMIT NAME COMMAND...: a benchmark, which may be cut off. One of a model that Belay does not support is left out.
+measure() {
+  local unsupported
+  run "$@"
+  case $code in
+    0) tell "$2" "done, $took s" ;;
+    none) unfinish "$2" "not run, as no time is left" ;;
+    124 | 137) unfinish "$2" "cut off after $took s" ;;
+    *)
+      unsupported=$(sed -n 's/^belay: \(shape .* is not supported\).*/\1/p' "$log")
+      if [ -n "$unsupported" ]; then left_out "$2" "$unsupported"; else fail "$2" "exit code $code, $took s"; fi
+      ;;
+  esac
+}
+
+# findings LOG: whether a sanitizer found something, also if it was cut off.
+findings() {
+  grep '^=========' "$1" | grep -Evq "^=========( *| COMPUTE-SANITIZER.*| .*SUMMARY: 0 .*| Error: process didn.t terminate.*)$"
+}
+
+# sanitize TOOL: each kernel once under a tool of compute-sanitizer. A call that the driver refuses ends the process anyway.
+sanitize() {
+  local options=(--tool "$1" --error-exitcode 9 --target-processes all)
+  [ "$1" != memcheck ] || options+=(--report-api-errors no)
+  run 50 "$1" "$sanitizer" "${options[@]}" "${java[@]}" dev.belay.device.cuda.KernelReport run
+  if [ "$code" = none ]; then
+    unfinish "$1" "not run, as no time is left"
+  elif findings "$log"; then
+    fail "$1" "found something, $took s"
+  elif [ "$code" = 0 ]; then
+    tell "$1" "passed, $took s"
+  elif cut_off; then
+    unfinish "$1" "cut off after $took s, having found nothing"
+  else
+    fail "$1" "exit code $code, $took s"
+  fi
+}
 
 # bench LIMIT SHAPE: the benchmarks of a model of this shape with random weights; the numbers go to bench-SHAPE.json.
-bench() { step "$1" "bench $2" "$root/belay" bench --device cuda --shape "$2" --seconds 8 -o "$out/bench-$2.json"; }
+bench() { measure "$1" "bench $2" "$root/belay" bench --device cuda --shape "$2" --seconds 4 -o "$out/bench-$2.json"; }
 
 benchmarks() {
   local gpu disk
+  measure 40 "kernel times" "${java[@]}" dev.belay.device.cuda.KernelReport time 8 "$out/kernel-times.json"
   bench 60 smollm2-135m
-  pytorch smollm2-135m
-  bench 80 qwen3-0.6b
-  pytorch qwen3-0.6b
-  gpu=$(nvidia-smi --query-gpu=memory.free --format=csv,noheader,nounits 2>/dev/null | sort -n | tail -n 1)
+  bench 60 qwen3-0.6b
+  # Of the first GPU that can be used, which bench takes.
+  timeout 15 "$root/belay" doctor --json >"$out/doctor.json"
+  gpu=$(awk '/"uuid"/ {gpu = 1} gpu && /"usable" : true/ {usable = 1}
+    usable && /"memory_free"/ {gsub(/[^0-9]/, ""); print int($0 / 1e6); exit}' "$out/doctor.json")
   disk=$(df --output=avail -m /tmp | tail -n 1)
   if [ "${gpu:-0}" -lt 22000 ] || [ "${disk:-0}" -lt 18000 ]; then
     left_out "bench llama3-8b" "it needs 22 GB on the GPU and 18 GB in /tmp; there are ${gpu:-0} and ${disk:-0} MB"
   else
-    bench 150 llama3-8b
-    left_out "pytorch llama3-8b" "to write its weights and load them twice takes too long"
+    bench 130 llama3-8b
   fi
+  pytorch smollm2-135m
+  pytorch qwen3-0.6b
+  left_out "pytorch llama3-8b" "to write its weights and load them twice takes too long"
 }
 
 # pytorch SHAPE: the same passes, decoding and sweep as loops of PyTorch and transformers, to compare with Belay's benchmark of the shape.
 pytorch() {
   local peers=$root/tools/peers model=$out/model ids=$out/ids
-  if ! python3 -c 'import torch, transformers, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
+  if ! timeout 20 python3 -c 'import torch, transformers, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
     left_out "pytorch $1" "python3 has no torch with CUDA or no transformers"
     return
   fi
   rm -rf "$model"
   python3 -c 'import json, random; print(json.dumps([[random.randrange(49152) for _ in range(n)] for n in (96, 128, 160, 128)]))' >"$ids"
-  step 30 "random model $1" "$root/tools/random-model" "$1" "$model"
-  step 50 "pytorch bench $1" python3 "$peers/hf_bench.py" "$model" "$ids" "$out/pytorch-bench-$1.json" --device cuda
-  step 50 "pytorch sweep $1" python3 "$peers/hf_sweep.py" "$model" "$ids" "$out/pytorch-sweep-$1.json" --device cuda --limit-heads 27
+  measure 20 "random model $1" "$root/tools/random-model" "$1" "$model"
+  measure 40 "pytorch bench $1" python3 "$peers/hf_bench.py" "$model" "$ids" "$out/pytorch-bench-$1.json" --device cuda
+  measure 40 "pytorch sweep $1" python3 "$peers/hf_sweep.py" "$model" "$ids" "$out/pytorch-sweep-$1.json" --device cuda --limit-heads 27
   rm -rf "$model" "$ids"
 }
 
-tests=("$java" --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED -Dbelay.cuda.required=true
-  "${libraries[@]}" -cp "$path" org.junit.platform.console.ConsoleLauncher execute
-  --scan-class-path="$classes" --include-package=dev.belay.device.cuda --fail-if-no-tests --details=tree --disable-banner
-  --disable-ansi-colors)
+# test_class LIMIT CLASS: the tests of a class of dev.belay. Each in a process of its own, as a failed kernel spoils the GPU for its process.
+test_class() {
+  check "$1" "${2##*.}" "${java[@]}" org.junit.platform.console.ConsoleLauncher execute --select-class="dev.belay.$2" \
+    --fail-if-no-tests --details=tree --disable-banner --disable-ansi-colors
+}
 
-step 30 doctor "$root/belay" doctor
-step 120 "kernel tests" "${tests[@]}"
+java=("$java" --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED -Dbelay.cuda.required=true -Dbelay.device=cuda
+  "${libraries[@]}" -cp "$path")
+
+check 15 doctor "$root/belay" doctor
+for test in "$classes"/dev/belay/device/cuda/*Test.class; do
+  test=$(basename "$test" .class)
+  if [ "$test" = CudaKernelTrafficTest ]; then
+    left_out "$test" "it counts on softcuda, whatever the GPU"
+  else
+    test_class 30 "device.cuda.$test"
+  fi
+done
 for family in "$golden"/*/golden.safetensors; do
   folder=$(dirname "$family")
   for dtype in f32 bf16; do
-    step 30 "verify $(basename "$folder") $dtype" "$root/belay" verify "$folder" --golden "$family" --device cuda --dtype $dtype
+    check 20 "verify $(basename "$folder") $dtype" "$root/belay" verify "$folder" --golden "$family" --device cuda --dtype $dtype
   done
 done
-step 60 demo "$root/belay" demo --device cuda --out "$out/demo"
+# On softcuda attention in float32, without tensor cores, takes long.
+for dtype in $([ $softcuda = 1 ] || echo f32) bf16; do
+  check 45 "demo $dtype" bash -c '"$1" demo --device cuda --dtype "$2" --out "$3" && shift 3 && "$@"' demo "$root/belay" $dtype \
+    "$out/demo-$dtype" "${java[@]}" dev.belay.cli.DemoStory "$out/demo-$dtype"
+done
+for test in forward.FamilyGoldenTest cliff.CliffGoldenTest cliff.CliffBfloat16Test cliff.FamilySweepTest cliff.BatchIndependenceTest; do
+  if [ $softcuda = 1 ]; then
+    left_out "${test#*.}" "./belay test runs it on softcuda"
+  else
+    test_class 60 $test
+  fi
+done
+
+sanitizer=$(command -v compute-sanitizer || ls "${CUDA_HOME:-/none}/bin/compute-sanitizer" /usr/local/cuda/bin/compute-sanitizer 2>/dev/null | head -n 1)
+for tool in memcheck initcheck racecheck; do
+  if [ $softcuda = 1 ]; then
+    left_out "$tool" "softcuda checks all of it by itself"
+  elif [ -z "$sanitizer" ]; then
+    left_out "$tool" "compute-sanitizer is not installed (it is in the CUDA toolkit)"
+  else
+    sanitize $tool
+  fi
+done
 
 if [ $softcuda = 1 ]; then
   left_out benchmarks "softcuda's time says nothing"
@@ -129,20 +233,16 @@ else
   benchmarks
 fi
 
-sanitizer=$(command -v compute-sanitizer || ls "${CUDA_HOME:-/none}/bin/compute-sanitizer" /usr/local/cuda/bin/compute-sanitizer 2>/dev/null | head -n 1)
-# Last, as they slow the tests many times: what does not finish is said.
-for tool in memcheck initcheck racecheck; do
-  if [ $softcuda = 1 ]; then
-    left_out "$tool" "softcuda checks all of it by itself"
-  elif [ -z "$sanitizer" ]; then
-    left_out "$tool" "compute-sanitizer is not installed (it is in the CUDA toolkit)"
+# excerpt LOG: of tests the first failures, of a sanitizer what it found first, else the last lines.
+excerpt() {
+  if grep -q '^Failures (' "$1"; then
+    sed -n '/^Failures (/,$p' "$1" | head -n 40
+  elif grep -q '^=========' "$1"; then
+    grep '^=========' "$1" | head -n 40
   else
-    # Some tests make calls that must fail.
-    options=(--tool $tool --error-exitcode 9 --target-processes all)
-    [ $tool = memcheck ] && options+=(--report-api-errors no)
-    step 60 "$tool" "$sanitizer" "${options[@]}" "${tests[@]}"
+    tail -n 40 "$1"
   fi
-done
+}
 
 # join SEPARATED...: the arguments with commas.
 join() { local IFS=,; printf '%s' "$*" | sed 's/,/, /g'; }
@@ -154,8 +254,8 @@ join() { local IFS=,; printf '%s' "$*" | sed 's/,/, /g'; }
   printf '%s\n' "${table[@]}"
   for name in "${failed[@]}" "${unfinished[@]}"; do
     [ -f "$out/${name// /-}.log" ] || continue
-    printf '\n== %s: the end of %s\n\n' "$name" "${name// /-}.log"
-    tail -n 60 "$out/${name// /-}.log"
+    printf '\n== %s: from %s\n\n' "$name" "${name// /-}.log"
+    excerpt "$out/${name// /-}.log"
   done
   printf '\n== doctor\n\n'
   cat "$out/doctor.log"
@@ -164,7 +264,7 @@ join() { local IFS=,; printf '%s' "$*" | sed 's/,/, /g'; }
     nvidia-smi --query-gpu=index,name,driver_version,memory.total,clocks.max.sm,clocks.max.mem,power.limit,ecc.mode.current --format=csv
   fi
   printf '\n== processor\n\n%s, %d threads\n' "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)"
-  for file in "$out/demo.log" "$out"/bench-*.log "$out"/*.json; do
+  for file in "$out"/demo-*.log "$out/kernel-times.log" "$out"/bench-*.log "$out"/*.json; do
     [ -f "$file" ] || continue
     printf '\n== %s\n\n' "$(basename "$file")"
     cat "$file"

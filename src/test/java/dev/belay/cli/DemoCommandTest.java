@@ -7,7 +7,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.belay.device.TestDevices;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -35,26 +34,14 @@ class DemoCommandTest {
                         "selected.jsonl",
                         "traces.jsonl"),
                 Cli.names(run));
-        JsonNode ablation = json.get("ablation");
-        assertEquals(0.0, ablation.get("before").get("attacks_refused").asDouble());
-        assertTrue(ablation.get("after").get("attacks_refused").asDouble() >= 0.95);
-        assertTrue(ablation.get("random").get("attacks_refused").asDouble() < 0.5);
-        for (String arm : List.of("before", "after", "random")) {
-            assertEquals(1.0, ablation.get(arm).get("benign_answered").asDouble(), arm);
-        }
+        JsonNode arms = json.get("ablation");
+        assertTrue(arms.get("after").get("attacks_refused").asDouble() >= 0.95);
+        assertEquals(1.0, arms.get("after").get("benign_answered").asDouble());
         assertTrue(json.get("traces").get("plateau").asDouble() > 0.9);
         assertTrue(json.get("traces").get("final").asDouble() < 0.2);
         assertEquals(run.resolve("report.html").toString(), json.get("report").asText());
         files(run, json);
-    }
-
-    /** The first heads of a ranking, as layer,head: those that the README prints, on every device. */
-    private static List<String> heads(Path run, String method, int count) {
-        List<String> names = new ArrayList<>();
-        for (JsonNode head : Cli.json(run.resolve("heads-" + method + ".json")).get("ranking")) {
-            names.add(head.get("layer").intValue() + "," + head.get("head").intValue());
-        }
-        return names.subList(0, count);
+        DemoStory.check(run);
     }
 
     private static void files(Path run, JsonNode json) {
@@ -62,11 +49,6 @@ class DemoCommandTest {
         assertEquals(
                 json.get("selection").get("kept").asInt(),
                 Cli.lines(run.resolve("selected.jsonl")).size());
-        assertEquals(List.of("0,5", "0,4"), heads(run, "greedy", 2));
-        assertEquals(List.of("0,5", "3,1", "0,4"), heads(run, "causal", 3));
-        assertEquals(List.of("3,1", "3,2", "2,3"), heads(run, "direct", 3));
-        JsonNode after = Cli.json(run.resolve("ablation.json")).get("attacks").get("after");
-        assertTrue(after.get("refusal_rate").asDouble() >= 0.95);
         String manifest = Cli.text(run.resolve("manifest.json"));
         for (String name : Cli.names(run)) {
             assertTrue(name.equals("manifest.json") || manifest.contains(name), name + " is in the manifest");

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
 import dev.belay.device.DType;
 import dev.belay.device.Device;
+import dev.belay.device.SoftCuda;
 import dev.belay.device.TestDevices;
 import dev.belay.forward.ForwardPass;
 import dev.belay.forward.Golden;
@@ -23,7 +24,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** A transcript has the same scores alone, in random ragged batches of any size, and in any shard of the data. */
 class BatchIndependenceTest {
-    private static final double SAME = 1e-6;
+    /** cuBLASLt on a GPU adds in another order for another number of tokens. */
+    private static final double SAME = TestDevices.name().equals("cpu") || SoftCuda.inUse() ? 1e-6 : 1e-5;
+
     private static final int TEXTS = 12;
 
     @ParameterizedTest

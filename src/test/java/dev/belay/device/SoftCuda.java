@@ -27,6 +27,16 @@ public final class SoftCuda {
         assumeTrue(Files.exists(PTX), "the kernels are not built: make -C kernels");
     }
 
+    /** Whether this process runs on it, not on a GPU. */
+    public static boolean inUse() {
+        return Path.of(System.getProperty("belay.cuda.library", "")).endsWith("libsoftcuda.so");
+    }
+
+    /** Leaves the test out where it runs on a GPU. */
+    public static void requireInUse() {
+        assumeTrue(inUse(), "this is about softcuda");
+    }
+
     /** The JVM's options for a CUDA device in software with these kernels; {@code products} is a library or {@code none}. */
     public static List<String> options(Path kernels, Object products) {
         return List.of(

@@ -2,14 +2,18 @@ package dev.belay.device.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.belay.device.SoftCuda;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -77,6 +81,35 @@ class CudaKernelTrafficTest {
                     long moved = readsAgain(w.kernel().name()) ? c.distinctBytes() : c.movedBytes();
                     assertTrue(moved <= ONCE * w.minimumBytes(), c + " of at least " + w.minimumBytes());
                     assertTrue(c.coalescing() > COALESCED, c.toString());
+                }));
+    }
+
+    /** Where nvcc is the one that the document is about: another gives other instructions. */
+    @Test
+    void theDocumentIsWhatIsCounted() throws Exception {
+        try (Stream<String> lines = Files.lines(SoftCuda.PTX, StandardCharsets.ISO_8859_1)) {
+            assumeTrue(lines.limit(10).anyMatch(line -> line.contains("release 13.0,")), "nvcc is not of CUDA 13.0");
+        }
+        String registers = "(?s)\\n## Registers and occupancy\\n.*(?=\\n## Warp instructions\\n)";
+        String document = Files.readString(Path.of("docs/kernels.md"));
+        assertEquals(
+                document.replaceFirst(registers, ""),
+                KernelReport.write(counts, null),
+                "docs/kernels.md is not what tools/kernel-report writes");
+    }
+
+    /**
+     * Products whose tiles are full, and attention, whose tiles at the diagonal also hold keys that a query does not see. An expert's few
+     * tokens do not fill a tile.
+     */
+    @TestFactory
+    Stream<DynamicTest> flopsAreThoseCounted() {
+        return KernelWorkload.all().stream()
+                .filter(w -> w.kernel().name().matches("belay_(matmul|matvec|attention|expert_matmul_(bf16|f32)).*"))
+                .map(w -> DynamicTest.dynamicTest(w.kernel().name(), () -> {
+                    KernelCounts c = counts.get(w.kernel().name());
+                    long counted = w.onTensorCores() ? c.mmaFlops() : c.floatFlops();
+                    assertTrue(counted >= w.flops() && counted <= 1.2 * w.flops(), counted + " of " + w.flops());
                 }));
     }
 }

@@ -8,8 +8,9 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * Writes docs/kernels.md, see {@code tools/kernel-report}. {@code run KERNELS} launches every workload once, in a process in which
- * softcuda counts; {@code write COUNTS PTXAS OUT} joins the counts with the output of ptxas. The same input gives the same text.
+ * Writes docs/kernels.md, see {@code tools/kernel-report}. {@code run [KERNELS]} launches every workload once, with the kernels that
+ * Belay runs or those of a file: in a process in which softcuda counts, or under compute-sanitizer. {@code write COUNTS PTXAS OUT} joins
+ * the counts with the output of ptxas; the same input gives the same text. {@code time SECONDS OUT} is {@link KernelTimes}.
  */
 final class KernelReport {
     private static final String HEAD = """
@@ -84,26 +85,30 @@ final class KernelReport {
     }
 
     public static void main(String[] args) throws IOException {
-        if (args.length == 2 && args[0].equals("run")) {
+        if (args.length >= 1 && args.length <= 2 && args[0].equals("run")) {
             try (CudaContext context = CudaContext.open(0);
-                    CudaModule module = context.load(Path.of(args[1]))) {
+                    CudaModule module = args.length == 1 ? context.loadKernels() : context.load(Path.of(args[1]))) {
                 KernelWorkload.all().forEach(workload -> workload.run(context, module));
             }
+        } else if (args.length == 3 && args[0].equals("time")) {
+            KernelTimes.run(Double.parseDouble(args[1]), Path.of(args[2]));
         } else if (args.length == 4 && args[0].equals("write")) {
             PtxasLog ptxas = PtxasLog.parse(Files.readAllLines(Path.of(args[2])));
             Files.writeString(Path.of(args[3]), write(KernelCounts.read(Path.of(args[1])), ptxas));
         } else {
-            System.err.println("usage: KernelReport run KERNELS | write COUNTS PTXAS OUT");
+            System.err.println("usage: KernelReport run [KERNELS] | time SECONDS OUT | write COUNTS PTXAS OUT");
             System.exit(2);
         }
     }
 
-    /** The report as Markdown. */
+    /** The report as Markdown; without {@code ptxas} all but the registers. */
     static String write(Map<String, KernelCounts> counts, PtxasLog ptxas) {
         KernelReport report = new KernelReport(counts, ptxas);
         List<KernelWorkload> workloads = KernelWorkload.all();
         report.launches(workloads);
-        report.resources(workloads);
+        if (ptxas != null) {
+            report.resources(workloads);
+        }
         report.instructions(workloads);
         report.memory(workloads);
         report.predictions(workloads);

@@ -2,6 +2,7 @@ package dev.belay.device.cuda;
 
 import dev.belay.device.TokenLayout;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -13,10 +14,16 @@ import java.util.List;
  *
  * @param work the shapes in words
  * @param minimumBytes every input read once and every output written once
+ * @param flops additions, multiplications, quotients and functions that the result takes
  * @param arguments in the kernel's order
  */
 record KernelWorkload(
-        KernelSignature kernel, String work, LaunchShape shape, long minimumBytes, List<Argument> arguments) {
+        KernelSignature kernel,
+        String work,
+        LaunchShape shape,
+        long minimumBytes,
+        long flops,
+        List<Argument> arguments) {
     private static final int TOKENS = 256;
     private static final int WIDTH = 4096;
     private static final int FEED_FORWARD = 14336;
@@ -108,31 +115,84 @@ record KernelWorkload(
 
     /** Launches it once and waits. */
     void run(CudaContext context, CudaModule module) {
-        List<CudaMemory> memory = new ArrayList<>();
-        CudaKernel launch = module.kernel(kernel);
-        for (Argument argument : arguments) {
+        try (Prepared prepared = prepare(context, module)) {
+            prepared.launch(CudaKernel.DEFAULT_STREAM);
+            context.synchronize();
+        }
+    }
+
+    /** Bytes of memory that {@link #prepare} takes. */
+    long allocatedBytes() {
+        return arguments.stream()
+                .mapToLong(argument -> switch (argument) {
+                    case Numbers numbers -> numbers.bytes();
+                    case Integers integers -> 4L * integers.values().length;
+                    default -> 0;
+                })
+                .sum();
+    }
+
+    /** Whether it multiplies on the tensor cores. */
+    boolean onTensorCores() {
+        String name = kernel.name();
+        return name.contains("attention_hd") || name.contains("_mat") && name.contains("bf16");
+    }
+
+    /** A workload with its memory on the device, to be launched again and again. */
+    static final class Prepared implements AutoCloseable {
+        private final CudaKernel kernel;
+        private final LaunchShape shape;
+        private final long[] words;
+        private final List<CudaMemory> memory = new ArrayList<>();
+
+        private Prepared(CudaKernel kernel, LaunchShape shape) {
+            this.kernel = kernel;
+            this.shape = shape;
+            words = new long[kernel.words()];
+        }
+
+        void launch(MemorySegment stream) {
+            kernel.restore(words, 0).launch(shape, stream);
+        }
+
+        private void give(CudaContext context, Argument argument) {
             switch (argument) {
                 case Numbers numbers -> {
                     memory.add(context.allocate(numbers.name(), numbers.bytes()));
                     memory.getLast().fill(SMALL);
-                    launch.pointer(memory.getLast());
+                    kernel.pointer(memory.getLast());
                 }
                 case Integers integers -> {
                     memory.add(context.allocate(integers.name(), 4L * integers.values().length));
                     try (Arena arena = Arena.ofConfined()) {
                         memory.getLast().write(0, arena.allocateFrom(ValueLayout.JAVA_INT, integers.values()));
                     }
-                    launch.pointer(memory.getLast());
+                    kernel.pointer(memory.getLast());
                 }
-                case I32 number -> launch.i32(number.value());
-                case I64 number -> launch.i64(number.value());
-                case F32 number -> launch.f32(number.value());
-                case Null none -> launch.pointer(0);
+                case I32 number -> kernel.i32(number.value());
+                case I64 number -> kernel.i64(number.value());
+                case F32 number -> kernel.f32(number.value());
+                case Null none -> kernel.pointer(0);
             }
         }
-        launch.launch(shape, CudaKernel.DEFAULT_STREAM);
-        context.synchronize();
-        memory.forEach(CudaMemory::close);
+
+        @Override
+        public void close() {
+            memory.forEach(CudaMemory::close);
+        }
+    }
+
+    /** Allocates and fills its memory. */
+    Prepared prepare(CudaContext context, CudaModule module) {
+        Prepared prepared = new Prepared(module.kernel(kernel), shape);
+        try {
+            arguments.forEach(argument -> prepared.give(context, argument));
+            prepared.kernel.save(prepared.words, 0);
+            return prepared;
+        } catch (RuntimeException e) {
+            prepared.close();
+            throw e;
+        }
     }
 
     private static KernelWorkload rmsNorm(KernelSignature kernel, int outBytes) {
@@ -142,6 +202,7 @@ record KernelWorkload(
                 "T " + TOKENS + ", D " + WIDTH,
                 KernelCatalog.rmsNormShape(TOKENS, WIDTH),
                 numbers * (4 + outBytes) + WIDTH * 4L,
+                4 * numbers,
                 List.of(
                         new Numbers("x", numbers * 4),
                         new Numbers("weight", WIDTH * 4L),
@@ -160,6 +221,7 @@ record KernelWorkload(
                 "T " + TOKENS + ", H " + HEADS + ", KV " + KV_HEADS + ", HD " + HEAD_SIZE,
                 KernelCatalog.qkvShape(TOKENS, HEADS, KV_HEADS, HEAD_SIZE),
                 (queries + 2 * keys) * (4 + outBytes) + table + 2 * TOKENS * 4L,
+                3 * (queries + keys),
                 List.of(
                         new Numbers("in", (long) TOKENS * width * 4),
                         new I32(width),
@@ -186,6 +248,7 @@ record KernelWorkload(
                 "T " + TOKENS + ", F " + FEED_FORWARD,
                 KernelCatalog.swigluShape(TOKENS, FEED_FORWARD, Math.max(inBytes, outBytes)),
                 numbers * (2 * inBytes + outBytes),
+                5 * numbers,
                 List.of(
                         new Numbers("gateUp", 2 * numbers * inBytes),
                         new I32(FEED_FORWARD),
@@ -211,6 +274,7 @@ record KernelWorkload(
                 "T " + TOKENS + ", H " + HEADS + ", HD " + HEAD_SIZE + "; one head ablated, norms kept",
                 KernelCatalog.scaleHeadsShape(TOKENS, HEADS, HEAD_SIZE),
                 2 * numbers * bytes + (TOKENS + HEADS * HEADS + HEADS) * 4L,
+                6 * numbers,
                 List.of(
                         new Numbers("z", numbers * bytes),
                         new Integers("setOfToken", sets),
@@ -227,6 +291,7 @@ record KernelWorkload(
                 "T " + TOKENS + ", D " + WIDTH,
                 KernelCatalog.embedShape(TOKENS, WIDTH),
                 numbers * (tableBytes + 4) + TOKENS * 4L,
+                0,
                 List.of(
                         new Numbers("table", numbers * tableBytes),
                         new Integers("ids", ascending(TOKENS)),
@@ -241,6 +306,7 @@ record KernelWorkload(
                 TOKENS + " rows, D " + WIDTH,
                 KernelCatalog.gatherShape(TOKENS, WIDTH),
                 2 * numbers * bytes + TOKENS * 4L,
+                0,
                 List.of(
                         new Numbers("in", numbers * bytes),
                         new Integers("indices", ascending(TOKENS)),
@@ -255,6 +321,7 @@ record KernelWorkload(
                 "T " + TOKENS + ", D " + WIDTH,
                 KernelCatalog.roundShape(TOKENS, WIDTH),
                 numbers * (4 + 2),
+                0,
                 List.of(
                         new Numbers("in", numbers * 4),
                         new I32(WIDTH),
@@ -269,6 +336,7 @@ record KernelWorkload(
                 "T " + TOKENS + ", H " + HEADS + ", HD " + HEAD_SIZE + ", G " + HEADS,
                 KernelCatalog.ablationNormsShape(TOKENS, HEADS),
                 numbers * bytes + HEADS * 8L + TOKENS * HEADS * 4L,
+                2 * numbers + (long) TOKENS * HEADS * HEADS,
                 List.of(
                         new Numbers("z", numbers * bytes),
                         new Numbers("factors", HEADS * 4L),
@@ -287,6 +355,7 @@ record KernelWorkload(
                 "G " + HEADS + ", T " + tokens + ", D " + WIDTH + ", norms kept",
                 KernelCatalog.ablationStartShape(HEADS, tokens, WIDTH),
                 (2 + 2 * HEADS) * numbers * 4 + TOKENS * 4L,
+                3 * HEADS * numbers,
                 List.of(
                         new Numbers("x", numbers * 4),
                         new Numbers("attention", numbers * 4),
@@ -304,6 +373,7 @@ record KernelWorkload(
                 "T " + TOKENS + ", E " + EXPERTS + ", k " + TOP + ", normalised",
                 KernelCatalog.routerShape(TOKENS),
                 ((long) TOKENS * EXPERTS + 2 * pairs) * 4,
+                2L * TOKENS * EXPERTS,
                 List.of(
                         logits(TOKENS, EXPERTS),
                         new I32(TOKENS),
@@ -321,6 +391,7 @@ record KernelWorkload(
                 "T " + TOKENS + ", E " + EXPERTS + ", k " + TOP,
                 KernelCatalog.expertGroupsShape(EXPERTS, expertOf.length),
                 (3L * expertOf.length + EXPERTS + 1) * 4,
+                0,
                 List.of(
                         new Integers("experts", expertOf),
                         new I32(expertOf.length),
@@ -337,6 +408,7 @@ record KernelWorkload(
                 "T " + TOKENS + ", k " + TOP + ", D " + EXPERT_WIDTH,
                 KernelCatalog.addBiasShape(TOKENS, EXPERT_WIDTH),
                 ((2L + TOP) * numbers + 2L * expertOf.length) * 4,
+                2 * TOP * numbers,
                 List.of(
                         new Numbers("in", TOP * numbers * 4),
                         new Integers(
@@ -362,6 +434,7 @@ record KernelWorkload(
                 "T " + tokens + ", E " + experts + ", k " + top + ", rows " + rows + ", columns " + columns,
                 KernelCatalog.expertProductShape(kernel, tokens, pairs, experts, rows),
                 a + reached * each + out + (experts + 1L + pairs) * 4,
+                2L * pairs * rows * columns,
                 List.of(
                         new Numbers("a", a),
                         new I32(columns),
@@ -384,6 +457,7 @@ record KernelWorkload(
                 "T " + TOKENS + ", D " + WIDTH,
                 KernelCatalog.addBiasShape(TOKENS, WIDTH),
                 (2 * numbers + WIDTH) * 4,
+                numbers,
                 List.of(new Numbers("x", numbers * 4), new Numbers("bias", WIDTH * 4L), new I32(WIDTH)));
     }
 
@@ -394,6 +468,7 @@ record KernelWorkload(
                 "T " + TOKENS + ", D " + WIDTH + ", N " + PROBES + "; normed",
                 KernelCatalog.probeShape(TOKENS, WIDTH),
                 (numbers + (1L + PROBES) * WIDTH + (long) TOKENS * PROBES) * 4,
+                (4 + 2 * PROBES) * numbers,
                 List.of(
                         new Numbers("x", numbers * 4),
                         new Numbers("norm", WIDTH * 4L),
@@ -411,6 +486,7 @@ record KernelWorkload(
                 "T " + TOKENS + ", H " + HEADS + ", HD " + HEAD_SIZE,
                 KernelCatalog.attributionShape(TOKENS, HEADS, HEAD_SIZE),
                 numbers * bytes + HEADS * HEAD_SIZE * 4L + TOKENS * HEADS * 4L,
+                2 * numbers,
                 List.of(
                         new Numbers("z", numbers * bytes),
                         new Numbers("u", HEADS * HEAD_SIZE * 4L),
@@ -463,6 +539,7 @@ record KernelWorkload(
                         + (bytes == 4 ? "f32" : "bf16"),
                 KernelCatalog.attentionShape(tiles.length / 2, heads),
                 2 * queries + 2 * keys + (tiles.length + ATTENTION_TOKENS + 5) * 4L,
+                2L * ATTENTION_TOKENS * (ATTENTION_TOKENS + 1) * heads * headSize,
                 arguments);
     }
 
@@ -472,6 +549,7 @@ record KernelWorkload(
                 "R " + SAMPLED_ROWS + ", V " + VOCABULARY,
                 KernelCatalog.sampleShape(SAMPLED_ROWS),
                 (long) SAMPLED_ROWS * (VOCABULARY + 1) * 4,
+                (long) SAMPLED_ROWS * VOCABULARY,
                 List.of(
                         logits(SAMPLED_ROWS, VOCABULARY),
                         new I32(VOCABULARY),
@@ -485,6 +563,7 @@ record KernelWorkload(
                 "R " + SAMPLED_ROWS + ", V " + VOCABULARY + "; top-k 50, top-p 0.9",
                 KernelCatalog.sampleShape(SAMPLED_ROWS),
                 (long) SAMPLED_ROWS * (VOCABULARY + 3) * 4,
+                (long) SAMPLED_ROWS * VOCABULARY,
                 List.of(
                         logits(SAMPLED_ROWS, VOCABULARY),
                         new I32(VOCABULARY),
@@ -517,6 +596,7 @@ record KernelWorkload(
                 "T " + tokens + ", rows " + rows + ", columns " + columns,
                 tiles ? KernelCatalog.matmulShape(kernel, tokens, rows) : KernelCatalog.matvecShape(tokens, rows),
                 a + weights + out,
+                2L * tokens * rows * columns,
                 List.of(
                         new Numbers("a", a),
                         new I32(columns),
@@ -548,6 +628,7 @@ record KernelWorkload(
                         + " keys each",
                 KernelCatalog.decodeShape(DECODE_ROWS, KV_HEADS, DECODE_KEYS),
                 2 * z + 2 * keys + 5 * DECODE_ROWS * 4L,
+                4 * slots * width,
                 List.of(
                         new Numbers("q", z),
                         noPrefix,

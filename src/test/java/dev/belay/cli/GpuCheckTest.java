@@ -1,0 +1,204 @@
+package dev.belay.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * What {@code tools/gpu-check.sh} makes of steps that fail, hang or find something: in a bundle whose programs do nothing but what a
+ * test plans for them. A step may take five seconds here.
+ */
+class GpuCheckTest {
+    private static final String NO_FINDING =
+            "echo '========= COMPUTE-SANITIZER'; echo '========= ERROR SUMMARY: 0 errors'";
+
+    /** A program that does what plan says of the first line whose word is among its arguments, or nothing. */
+    private static final String PROGRAM = """
+            #!/usr/bin/env bash
+            printf '%s\\n' "$0 $*" >>PLAN.calls
+            while IFS=: read -r word action; do
+              case "$(basename "$0") $*" in *"$word"*) eval "$action"; exit ;; esac
+            done <PLAN
+            """;
+
+    private static final String DOCTOR = """
+            cat <<'JSON'
+              "cpu" : {
+                "usable" : true,
+              "gpus" : [ {
+                "uuid" : "GPU-1",
+                "usable" : false,
+                "memory_free" : 80000000000,
+              }, {
+                "uuid" : "GPU-2",
+                "usable" : true,
+                "memory_free" : 12345000000,
+              }, {
+                "uuid" : "GPU-3",
+                "usable" : true,
+                "memory_free" : 90000000000,
+            JSON
+            """;
+
+    @TempDir
+    Path folder;
+
+    private Path bundle;
+    private Path plan;
+    private Path programs;
+
+    private record Ended(int code, String report) {
+        String first() {
+            return report.lines().findFirst().orElse("");
+        }
+
+        /** The line of the table about a step. */
+        String line(String step) {
+            return report.lines()
+                    .filter(line -> line.startsWith(step + " "))
+                    .findFirst()
+                    .orElse("nothing about " + step);
+        }
+    }
+
+    @BeforeEach
+    void makeBundle() throws Exception {
+        bundle = folder.resolve("bundle");
+        programs = folder.resolve("programs");
+        plan = folder.resolve("plan");
+        Path script = bundle.resolve("tools/gpu-check.sh");
+        for (Path place : List.of(script.getParent(), bundle.resolve("tests/lib"), programs)) {
+            Files.createDirectories(place);
+        }
+        Files.copy(Path.of("tools/gpu-check.sh"), script);
+        for (String test : List.of("CudaATest", "CudaBTest", "CudaKernelTrafficTest")) {
+            touch(bundle.resolve("tests/classes/dev/belay/device/cuda/" + test + ".class"));
+        }
+        touch(bundle.resolve("golden/families/llama/golden.safetensors"));
+        String program = PROGRAM.replace("PLAN", plan.toString());
+        Path doctor = Cli.write(folder.resolve("doctor"), DOCTOR);
+        program(bundle.resolve("runtime/bin/java"), program);
+        program(
+                bundle.resolve("belay"),
+                program.replace("while IFS", "[ \"$*\" != 'doctor --json' ] || . " + doctor + "\nwhile IFS"));
+        program(programs.resolve("compute-sanitizer"), program);
+        program(programs.resolve("nvidia-smi"), program);
+        program(programs.resolve("python3"), "#!/bin/sh\nexit 1\n");
+        // timeout -k 5 LIMIT COMMAND...
+        program(
+                programs.resolve("timeout"),
+                "#!/bin/sh\n[ \"$1\" = -k ] || exec /usr/bin/timeout \"$@\"\nshift 3\nexec /usr/bin/timeout -k 1 5 \"$@\"\n");
+    }
+
+    private static void touch(Path file) throws Exception {
+        Files.createDirectories(file.getParent());
+        Files.createFile(file);
+    }
+
+    private static void program(Path file, String text) throws Exception {
+        Files.createDirectories(file.getParent());
+        assertTrue(Files.writeString(file, text).toFile().setExecutable(true));
+    }
+
+    /** Runs the script; each line of the plan is {@code WORD:ACTION}. */
+    private Ended run(String... planned) throws Exception {
+        Files.write(plan, List.of(planned));
+        Path out = folder.resolve("out");
+        Path printed = folder.resolve("printed");
+        ProcessBuilder builder = new ProcessBuilder(
+                        bundle.resolve("tools/gpu-check.sh").toString(), "--out", out.toString())
+                .redirectErrorStream(true)
+                .redirectOutput(printed.toFile());
+        builder.environment().merge("PATH", programs.toString(), (old, first) -> first + ":" + old);
+        Process process = builder.start();
+        assertTrue(process.waitFor(3, TimeUnit.MINUTES), "the script ends");
+        assertTrue(Files.exists(out.resolve("report.txt")), Cli.text(printed));
+        return new Ended(process.exitValue(), Cli.text(out.resolve("report.txt")));
+    }
+
+    @Test
+    void nothingFails() throws Exception {
+        Ended ended = run(
+                "compute-sanitizer:" + NO_FINDING,
+                "KernelReport time:echo times of the kernels",
+                "DemoStory:echo the story");
+        assertEquals(0, ended.code(), ended.report());
+        assertEquals("Nothing failed.", ended.first());
+        assertFalse(ended.report().contains("Not finished"), ended.report());
+        for (String step : List.of(
+                "doctor",
+                "CudaATest",
+                "CudaBTest",
+                "verify llama f32",
+                "verify llama bf16",
+                "demo f32",
+                "BatchIndependenceTest",
+                "racecheck")) {
+            assertTrue(ended.line(step).contains("passed"), ended.line(step));
+        }
+        assertTrue(ended.line("bench smollm2-135m").contains("done"), ended.report());
+        assertTrue(ended.line("kernel times").contains("done"), ended.report());
+        assertTrue(ended.report().contains("the story"), ended.report());
+        assertTrue(ended.report().contains("times of the kernels"), ended.report());
+        String calls = Cli.text(folder.resolve("plan.calls"));
+        assertTrue(calls.contains("--select-class=dev.belay.device.cuda.CudaBTest"), calls);
+        assertTrue(calls.contains("--tool memcheck") && calls.contains("KernelReport run"), calls);
+        assertFalse(calls.contains("TrafficTest"), calls);
+        // Of the first GPU that can be used, not of the one with the most.
+        assertTrue(ended.line("bench llama3-8b").contains("there are 12345 and"), ended.line("bench llama3-8b"));
+    }
+
+    @Test
+    void theFirstFailuresAreToldFirstAndTheRestIsRun() throws Exception {
+        Ended ended = run(
+                "CudaATest:echo 'a tree'; echo 'Failures (60):'; echo the first; seq 100; echo the last; exit 1",
+                "verify:case $* in *bf16*) echo beyond tolerance; exit 1 ;; esac",
+                "compute-sanitizer:" + NO_FINDING);
+        assertEquals(1, ended.code(), ended.report());
+        assertEquals("FAILED: CudaATest, verify llama bf16", ended.first());
+        assertTrue(ended.report().contains("the first\n1\n"), ended.report());
+        assertFalse(ended.report().contains("the last"), ended.report());
+        assertTrue(ended.report().contains("beyond tolerance"), ended.report());
+        assertTrue(ended.line("CudaBTest").contains("passed"), ended.report());
+        assertTrue(ended.line("demo f32").contains("passed"), ended.report());
+    }
+
+    /** A hanging step fails, and what it started ends with it. */
+    @Test
+    void aHangIsAFailureUnlessItIsABenchmark() throws Exception {
+        Path late = folder.resolve("late");
+        Ended ended = run(
+                "CudaBTest:(sleep 12; touch '" + late + "') & sleep 100",
+                "belay demo:kill -KILL $$",
+                "qwen3:sleep 100",
+                "compute-sanitizer:" + NO_FINDING);
+        assertEquals(1, ended.code(), ended.report());
+        assertEquals("FAILED: CudaBTest, demo f32, demo bf16", ended.first());
+        assertTrue(ended.report().contains("\nNot finished: bench qwen3-0.6b\n"), ended.report());
+        assertTrue(ended.line("CudaBTest").contains("did not end"), ended.report());
+        assertTrue(ended.line("demo f32").contains("was killed"), ended.report());
+        TimeUnit.SECONDS.sleep(4);
+        assertFalse(Files.exists(late), "what a step started goes on");
+    }
+
+    @Test
+    void aSanitizersFindingIsAFailureAlsoIfItDoesNotEnd() throws Exception {
+        String begins = "echo '========= COMPUTE-SANITIZER'; ";
+        Ended ended = run(
+                "memcheck:" + begins + "echo '========= Invalid __global__ read of size 4 bytes'; seq 100; sleep 100",
+                "initcheck:" + begins + "sleep 100",
+                "racecheck:" + begins + "echo '========= Error: Race reported between'; exit 9");
+        assertEquals(1, ended.code(), ended.report());
+        assertEquals("FAILED: memcheck, racecheck", ended.first());
+        assertTrue(ended.report().contains("\nNot finished: initcheck\n"), ended.report());
+        assertTrue(ended.report().contains("Invalid __global__ read"), ended.report());
+    }
+}

@@ -1,0 +1,52 @@
+package dev.belay.device.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.belay.device.DevicePeaks;
+import org.junit.jupiter.api.Test;
+
+/** How kernels are timed; on softcuda, whose time says nothing, one launch alone. */
+class KernelTimesTest {
+    private static KernelWorkload workload(KernelSignature kernel) {
+        return KernelWorkload.all().stream()
+                .filter(workload -> workload.kernel() == kernel)
+                .findFirst()
+                .orElseThrow();
+    }
+
+    @Test
+    void aKernelIsLaunchedAndTimed() {
+        try (TestKernels kernels = TestKernels.open();
+                CudaQueue queue = new CudaQueue()) {
+            KernelWorkload groups = workload(KernelCatalog.EXPERT_GROUPS);
+            KernelTimes.Time time = KernelTimes.measure(groups, kernels.context(), kernels.module(), queue, 0);
+            assertTrue(time.microseconds() > 0 && time.microseconds() < 60e6, time.toString());
+            assertEquals(1, time.launches());
+            assertEquals(1, time.copies());
+        }
+    }
+
+    /** 2 · 256 · 2048 · 1024 FLOPs in a millisecond; its inputs and output together are 6.8 MB. */
+    @Test
+    void theShareIsOfThePeakThatBounds() {
+        KernelWorkload product = workload(KernelCatalog.MATMUL_BF16_F32);
+        KernelTimes.Time time = new KernelTimes.Time(product, 1000, 1, 1, 1);
+        assertEquals(1.073741824e12, time.flopsPerSecond(), 1);
+        assertEquals(2 * 256 * 1024 + 2 * 2048 * 1024 + 4 * 256 * 2048, product.minimumBytes());
+        assertEquals(6.815744e9, time.bytesPerSecond(), 1);
+        assertEquals(0.5, time.share(new DevicePeaks(1e12, 2.147483648e12)), 1e-9);
+        assertEquals(0.25, time.share(new DevicePeaks(4 * 6.815744e9, 1e14)), 1e-9);
+    }
+
+    /** As many copies as a cache does not hold, and no more than there is room for. */
+    @Test
+    void copiesOutgrowTheCaches() {
+        KernelWorkload wide = workload(KernelCatalog.SWIGLU_F32);
+        assertEquals(44040192, wide.minimumBytes());
+        assertEquals(13, KernelTimes.copies(wide));
+        assertEquals(64, KernelTimes.copies(workload(KernelCatalog.EXPERT_GROUPS)));
+        // All of its experts have memory, 1.6 GB, of which a launch reads 16.
+        assertEquals(3, KernelTimes.copies(workload(KernelCatalog.EXPERT_MATVEC_F32)));
+    }
+}
