@@ -10,6 +10,7 @@ import dev.belay.bindings.cublas.cublasLtMatmulHeuristicResult_t;
 import dev.belay.device.DType;
 import dev.belay.device.DeviceException;
 import dev.belay.device.DeviceMemoryException;
+import dev.belay.io.Resources;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -270,13 +271,15 @@ final class CublasLtProducts implements CudaProducts {
         if (!closed) {
             closed = true;
             plans.clear();
-            owned.forEach(Runnable::run);
-            kernels.close();
+            Resources all = new Resources();
+            all.own(() -> check(Cublas.cublasLtDestroy(handle), "cublasLtDestroy", context.name()));
+            all.own(arena);
             if (workspace != null) {
-                workspace.close();
+                all.own(workspace);
             }
-            arena.close();
-            check(Cublas.cublasLtDestroy(handle), "cublasLtDestroy", context.name());
+            all.own(kernels);
+            owned.forEach(Runnable::run);
+            all.close();
         }
     }
 }

@@ -63,7 +63,7 @@ public final class CudaDevice implements Device {
             module = owned.own(context.loadKernels());
             pool = owned.own(new CudaPool(context));
             queue = owned.own(new CudaQueue());
-            pool.beforeFreeing(queue::await);
+            pool.beforeFreeing(queue::dropGraphs);
             staging = owned.own(new CudaStaging(pool, queue));
             uploader = owned.own(new CudaUploader(queue));
             products = owned.own(CudaProducts.open(context, module));
