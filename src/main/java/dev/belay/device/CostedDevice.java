@@ -58,6 +58,29 @@ abstract class CostedDevice implements Device {
     }
 
     @Override
+    public void matmul(
+            DeviceBuffer a,
+            int aStride,
+            int aColumn,
+            int tokens,
+            DeviceMatrix weights,
+            DeviceBuffer bias,
+            DeviceBuffer out,
+            long outOffset,
+            boolean accumulate) {
+        if (bias == null) {
+            matmul(a, aStride, aColumn, tokens, weights, out, outOffset, accumulate);
+            return;
+        }
+        run(
+                "matmul",
+                weights,
+                tokens,
+                product(a, tokens, weights, accumulate).plus(OperationCost.productBias(tokens, weights.rows())),
+                () -> device.matmul(a, aStride, aColumn, tokens, weights, bias, out, outOffset, accumulate));
+    }
+
+    @Override
     public void rotate(
             QkvPart part,
             DeviceBuffer in,

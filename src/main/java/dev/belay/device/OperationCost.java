@@ -48,6 +48,11 @@ public record OperationCost(double flops, double bytes) {
         return new OperationCost(tokens * each, tokens * (numbers * F32 + written));
     }
 
+    /** A bias that a product adds to what it writes anyway. */
+    static OperationCost productBias(int tokens, int rows) {
+        return new OperationCost((double) tokens * rows, (double) rows * F32);
+    }
+
     static OperationCost addBias(int tokens, int width) {
         double numbers = (double) tokens * width;
         return new OperationCost(numbers, (2 * numbers + width) * F32);

@@ -258,11 +258,29 @@ public final class CudaDevice implements Device {
             DeviceBuffer out,
             long outOffset,
             boolean accumulate) {
+        matmul(a, aStride, aColumn, tokens, weights, null, out, outOffset, accumulate);
+    }
+
+    /** One launch: the products add the bias. */
+    @Override
+    public void matmul(
+            DeviceBuffer a,
+            int aStride,
+            int aColumn,
+            int tokens,
+            DeviceMatrix weights,
+            DeviceBuffer bias,
+            DeviceBuffer out,
+            long outOffset,
+            boolean accumulate) {
         if (tokens == 0) {
             return;
         }
         int columns = weights.columns();
         Bounds.product(a, aStride, aColumn, tokens, weights, out, outOffset);
+        if (bias != null) {
+            bias.check("matmul bias of ", weights, 0, weights.rows());
+        }
         CudaBuffer input = CudaBuffer.of(a);
         CudaMatrix matrix = CudaMatrix.of(weights);
         long source = input.address() + (long) aColumn * input.type().bytes();
@@ -274,7 +292,9 @@ public final class CudaDevice implements Device {
         long target = CudaBuffer.of(out).address() + outOffset * Float.BYTES;
         CudaProducts.Shape shape = new CudaProducts.Shape(
                 tokens, weights.rows(), columns, stride, matrix.stride(), weights.rows(), matrix.type(), accumulate);
-        queue.product(products.plan(shape, source, matrix.address(), target), source, matrix.address(), target);
+        long added = address(bias);
+        CudaProducts.Plan plan = products.plan(shape, source, matrix.address(), added, target);
+        queue.product(plan, source, matrix.address(), added, target);
     }
 
     private long round(long source, int stride, int tokens, int columns) {

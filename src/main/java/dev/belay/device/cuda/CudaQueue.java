@@ -84,7 +84,7 @@ final class CudaQueue implements AutoCloseable {
         return graphLaunches;
     }
 
-    /** Times that the host waited. */
+    /** Times that the host waited for all that the device had to do. */
     long waits() {
         return waits;
     }
@@ -241,22 +241,23 @@ final class CudaQueue implements AutoCloseable {
         }
     }
 
-    /** Starts a product. */
-    void product(CudaProducts.Plan plan, long a, long weights, long out) {
+    /** Starts a product; {@code bias} is 0 where there is none. */
+    void product(CudaProducts.Plan plan, long a, long weights, long bias, long out) {
         if (holding) {
-            int at = held.add(plan, 3);
+            int at = held.add(plan, 4);
             held.words()[at] = a;
             held.words()[at + 1] = weights;
-            held.words()[at + 2] = out;
+            held.words()[at + 2] = bias;
+            held.words()[at + 3] = out;
         } else {
-            start(plan, a, weights, out);
+            start(plan, a, weights, bias, out);
         }
     }
 
-    private void start(CudaProducts.Plan plan, long a, long weights, long out) {
+    private void start(CudaProducts.Plan plan, long a, long weights, long bias, long out) {
         note(null, null);
         pending = true;
-        plan.launch(a, weights, out, stream);
+        plan.launch(a, weights, bias, out, stream);
         block();
     }
 
@@ -306,7 +307,7 @@ final class CudaQueue implements AutoCloseable {
     private void command(Object target, long[] words, int at) {
         switch (target) {
             case CudaKernel kernel -> start(kernel.restore(words, at + 4), shape(words, at));
-            case CudaProducts.Plan plan -> start(plan, words[at], words[at + 1], words[at + 2]);
+            case CudaProducts.Plan plan -> start(plan, words[at], words[at + 1], words[at + 2], words[at + 3]);
             case Copy kind -> start(kind, words[at], words[at + 1], words[at + 2]);
             default -> throw new IllegalStateException("no such command: " + target);
         }
@@ -321,6 +322,16 @@ final class CudaQueue implements AutoCloseable {
             pending = false;
             launchesBefore = launches;
         }
+    }
+
+    /** Waits until an event is passed that was set in this stream before; what is behind it may still run. */
+    void await(CudaEvent event) {
+        check(event.synchronize(), "cuEventSynchronize");
+    }
+
+    /** Whether the device has done all that it was given, as far as is known. */
+    boolean idle() {
+        return !pending && held.size() == 0;
     }
 
     private void check(int code, String call) {

@@ -156,7 +156,15 @@ class CudaDeviceTest {
 
     /** Nine launches a layer, or 13; embedding, final norm, its rounding, the logits and the choice besides; one wait; four bytes a text. */
     @ParameterizedTest
-    @CsvSource({"llama, F32", "llama, BF16", "qwen3-moe, F32", "qwen3-moe, BF16", "moe-mixed, F32"})
+    @CsvSource({
+        "llama, F32",
+        "llama, BF16",
+        "llama-bias, F32",
+        "llama-bias, BF16",
+        "qwen3-moe, F32",
+        "qwen3-moe, BF16",
+        "moe-mixed, F32"
+    })
     void aDecodeStepHasItsBudget(String family, DType dtype) {
         try (Opened m = Opened.of(family, dtype)) {
             CudaQueue queue = m.device.queue();
@@ -178,7 +186,8 @@ class CudaDeviceTest {
 
     /** Four more launches where there are experts. */
     @ParameterizedTest
-    @CsvSource({"llama, 11, false", "llama, 11, true", "qwen3-moe, 15, false", "qwen3-moe, 15, true"})
+    @CsvSource({
+        "llama, 11, false", "llama, 11, true", "llama-bias, 11, false", "llama-bias, 11, true", "qwen3-moe, 15, false", "qwen3-moe, 15, true"})
     void aPrefillHasItsBudget(String family, int most, boolean readsOnly) {
         try (Opened m = Opened.of(family, DType.BF16);
                 KvCache cache = KvCache.passing(m.device, m.config(), 128)) {
