@@ -550,7 +550,7 @@ public final class CudaDevice implements Device {
         CudaKernel kernel =
                 kernel(target.type() == DType.F32 ? KernelCatalog.SWIGLU_F32 : KernelCatalog.SWIGLU_F32_BF16);
         kernel.pointer(CudaBuffer.of(gateUp).address()).i32(width).pointer(target.address());
-        queue.launch(kernel, KernelCatalog.swigluShape(tokens, width, Float.BYTES));
+        queue.launch(kernel, KernelCatalog.swigluShape(tokens, width));
     }
 
     @Override

@@ -65,8 +65,6 @@ final class KernelCatalog {
     static final KernelSignature QKV_F32_BF16 = qkv("belay_qkv_f32_bf16");
     static final KernelSignature SWIGLU_F32 = swiglu("belay_swiglu_f32");
     static final KernelSignature SWIGLU_F32_BF16 = swiglu("belay_swiglu_f32_bf16");
-    static final KernelSignature SWIGLU_BF16_F32 = swiglu("belay_swiglu_bf16_f32");
-    static final KernelSignature SWIGLU_BF16 = swiglu("belay_swiglu_bf16");
     static final KernelSignature SCALE_HEADS_F32 = scaleHeads("belay_scale_heads_f32");
     static final KernelSignature SCALE_HEADS_BF16 = scaleHeads("belay_scale_heads_bf16");
     static final KernelSignature EMBED_F32 = embed("belay_embed_f32");
@@ -179,9 +177,9 @@ final class KernelCatalog {
         return LaunchShape.split(tokens, Math.ceilDiv((heads + 2L * kvHeads) * lanes, perGroup), QKV_THREADS);
     }
 
-    /** Geometry of swiglu to [T, F]; {@code bytes} are those of a number of the wider of input and output. */
-    static LaunchShape swigluShape(int tokens, int width, int bytes) {
-        return LaunchShape.split(tokens, Math.ceilDiv((long) width * bytes, VECTOR_BYTES), SWIGLU_THREADS);
+    /** Geometry of swiglu to [T, F]. */
+    static LaunchShape swigluShape(int tokens, int width) {
+        return LaunchShape.split(tokens, Math.ceilDiv((long) width * Float.BYTES, VECTOR_BYTES), SWIGLU_THREADS);
     }
 
     /** Geometry of embed to [T, D]. */

@@ -61,10 +61,8 @@ record KernelWorkload(
         all.add(rmsNorm(KernelCatalog.RMSNORM_F32_BF16, 2));
         all.add(qkv(KernelCatalog.QKV_F32, 4));
         all.add(qkv(KernelCatalog.QKV_F32_BF16, 2));
-        all.add(swiglu(KernelCatalog.SWIGLU_F32, 4, 4));
-        all.add(swiglu(KernelCatalog.SWIGLU_F32_BF16, 4, 2));
-        all.add(swiglu(KernelCatalog.SWIGLU_BF16_F32, 2, 4));
-        all.add(swiglu(KernelCatalog.SWIGLU_BF16, 2, 2));
+        all.add(swiglu(KernelCatalog.SWIGLU_F32, 4));
+        all.add(swiglu(KernelCatalog.SWIGLU_F32_BF16, 2));
         all.add(scaleHeads(KernelCatalog.SCALE_HEADS_F32, 4));
         all.add(scaleHeads(KernelCatalog.SCALE_HEADS_BF16, 2));
         all.add(embed(KernelCatalog.EMBED_F32, 4));
@@ -179,15 +177,15 @@ record KernelWorkload(
                         new Numbers("values", keys * outBytes)));
     }
 
-    private static KernelWorkload swiglu(KernelSignature kernel, int inBytes, int outBytes) {
+    private static KernelWorkload swiglu(KernelSignature kernel, int outBytes) {
         long numbers = (long) TOKENS * FEED_FORWARD;
         return new KernelWorkload(
                 kernel,
                 "T " + TOKENS + ", F " + FEED_FORWARD,
-                KernelCatalog.swigluShape(TOKENS, FEED_FORWARD, Math.max(inBytes, outBytes)),
-                numbers * (2 * inBytes + outBytes),
+                KernelCatalog.swigluShape(TOKENS, FEED_FORWARD),
+                numbers * (2 * 4 + outBytes),
                 List.of(
-                        new Numbers("gateUp", 2 * numbers * inBytes),
+                        new Numbers("gateUp", 2 * numbers * 4),
                         new I32(FEED_FORWARD),
                         new Numbers("out", numbers * outBytes)));
     }
