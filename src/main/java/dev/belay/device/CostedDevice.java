@@ -271,6 +271,15 @@ abstract class CostedDevice implements Device {
     }
 
     @Override
+    public void logitScores(DeviceBuffer logits, int rows, int vocabulary, int[] first, int[] tokens, float[] out) {
+        run(
+                "logitScores",
+                rows,
+                OperationCost.logitScores(rows, vocabulary),
+                () -> device.logitScores(logits, rows, vocabulary, first, tokens, out));
+    }
+
+    @Override
     public void headDots(DeviceBuffer z, DeviceBuffer u, int tokens, int heads, int headSize, float[] out) {
         OperationCost cost = OperationCost.dot(z, tokens, heads * headSize, 1);
         run("headDots", tokens, cost, () -> device.headDots(z, u, tokens, heads, headSize, out));

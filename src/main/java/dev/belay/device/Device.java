@@ -270,6 +270,16 @@ public interface Device extends AutoCloseable {
             int[] tokens);
 
     /**
+     * The log-likelihoods of given tokens: out[n] = logits[r, tokens[n]] − log Σ exp(logits[r, :]) for first[r] ≤ n &lt; first[r + 1];
+     * not a number where the logits of the row overflow.
+     *
+     * @param logits [rows, vocabulary]
+     * @param first which tokens are a row's, [rows + 1], from 0 on and rising
+     * @param out receives as many numbers as there are tokens
+     */
+    void logitScores(DeviceBuffer logits, int rows, int vocabulary, int[] first, int[] tokens, float[] out);
+
+    /**
      * Runs operations that are likely to be run again with the same shapes and buffers, a decode step for example. A device may hold
      * them back until something is read or the sequence ends, and start them as one.
      */

@@ -98,6 +98,11 @@ public record OperationCost(double flops, double bytes) {
         return new OperationCost((double) rows * vocabulary, (double) rows * vocabulary * F32);
     }
 
+    /** The logits are read once; a comparison, a difference, an exponential and a sum each. */
+    static OperationCost logitScores(int rows, int vocabulary) {
+        return new OperationCost(4.0 * rows * vocabulary, (double) rows * vocabulary * F32);
+    }
+
     /** A product a number, and where the norm is kept two sums of squares and another product. */
     static OperationCost scaleHeads(DeviceBuffer z, HeadScaleTable table, int tokens, int width) {
         double flops = 0;

@@ -712,6 +712,26 @@ public final class CudaDevice implements Device {
     }
 
     @Override
+    public void logitScores(DeviceBuffer logits, int rows, int vocabulary, int[] first, int[] tokens, float[] out) {
+        Bounds.logitScores(logits, rows, vocabulary, first, tokens);
+        int count = first[rows];
+        if (count == 0) {
+            return;
+        }
+        long bytes = (long) count * Float.BYTES;
+        long scores = scratch("log-likelihoods", bytes, false);
+        staging.room((rows + 1L + 2L * count) * Integer.BYTES + 256);
+        CudaKernel kernel = kernel(KernelCatalog.LOGIT_SCORE_F32);
+        kernel.pointer(CudaBuffer.of(logits).address())
+                .i32(vocabulary)
+                .pointer(staging.ints(first, rows + 1))
+                .pointer(staging.ints(tokens, count))
+                .pointer(scores);
+        queue.launch(kernel, KernelCatalog.sampleShape(rows));
+        MemorySegment.copy(staging.fetch(scores, bytes), JAVA_FLOAT, 0, out, 0, count);
+    }
+
+    @Override
     public void sequence(Runnable operations) {
         staging.restart();
         queue.begin();

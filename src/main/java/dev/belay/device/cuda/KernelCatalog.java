@@ -131,6 +131,15 @@ final class KernelCatalog {
             pointer("texts"),
             pointer("positions"),
             pointer("tokens"));
+    static final KernelSignature LOGIT_SCORE_F32 = add(
+            "belay_logit_score_f32",
+            MAX_THREADS,
+            0,
+            pointer("logits"),
+            i32("vocabulary"),
+            pointer("first"),
+            pointer("tokens"),
+            pointer("scores"));
     static final KernelSignature ATTENTION_ANY_F32 = attentionAny("belay_attention_any_f32");
     static final KernelSignature ATTENTION_ANY_BF16 = attentionAny("belay_attention_any_bf16");
     static final KernelSignature MATMUL_BF16_F32 = matmul("belay_matmul_bf16_f32", MATMUL_TILE, 256);
@@ -246,7 +255,7 @@ final class KernelCatalog {
         return new LaunchShape(tiles, heads, ATTENTION_THREADS);
     }
 
-    /** Geometry of greedy and sample over logits [rows, V]. */
+    /** Geometry of greedy, sample and logit_score over logits [rows, V]. */
     static LaunchShape sampleShape(int rows) {
         return new LaunchShape(rows, 1, MAX_THREADS);
     }

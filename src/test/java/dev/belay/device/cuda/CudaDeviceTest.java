@@ -20,6 +20,7 @@ import dev.belay.forward.Generator;
 import dev.belay.forward.Golden;
 import dev.belay.forward.Hooks;
 import dev.belay.forward.KvCache;
+import dev.belay.forward.LogLikelihoods;
 import dev.belay.hooks.TextSpan;
 import dev.belay.model.LayerKind;
 import dev.belay.model.Model;
@@ -181,6 +182,20 @@ class CudaDeviceTest {
             assertTrue(launches >= steps * m.launchesInLayers(), launches + " launches in 10 steps");
             assertEquals(steps, waits);
             assertEquals(steps * 3L * Integer.BYTES, bytes);
+        }
+    }
+
+    /** Of choices the host gets a number a token, not the logits. */
+    @ParameterizedTest
+    @EnumSource(DType.class)
+    void ofChoicesOnlyScoresAreCopied(DType dtype) {
+        try (Opened m = Opened.llama(dtype)) {
+            long before = m.device.queue().bytesToHost();
+            new LogLikelihoods(m.forward, null)
+                    .of(List.of(
+                            new LogLikelihoods.Question(m.text(1, 9), List.of(m.text(2, 1), m.text(3, 4))),
+                            new LogLikelihoods.Question(m.text(4, 5), List.of(m.text(5, 2)))));
+            assertEquals((1 + 4 + 2) * (long) Float.BYTES, m.device.queue().bytesToHost() - before);
         }
     }
 

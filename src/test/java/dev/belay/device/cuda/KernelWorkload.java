@@ -6,6 +6,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * One launch of each kernel in the widths of Llama-3.1-8B: hidden size 4096, 32 heads and 8 key/value heads of 128, feed-forward
@@ -85,6 +86,7 @@ record KernelWorkload(
         }
         all.add(greedy());
         all.add(sample());
+        all.add(logitScore());
         all.add(attention(KernelCatalog.ATTENTION_ANY_F32, HEAD_SIZE, 4));
         all.add(attention(KernelCatalog.ATTENTION_ANY_BF16, HEAD_SIZE, 2));
         all.add(product(KernelCatalog.MATMUL_BF16_F32, 256, 2048, 1024, 2));
@@ -493,6 +495,26 @@ record KernelWorkload(
                         new Integers("texts", ascending(SAMPLED_ROWS)),
                         new Integers("positions", ascending(SAMPLED_ROWS)),
                         new Numbers("tokens", SAMPLED_ROWS * 4L)));
+    }
+
+    /** Four tokens a row, as those of a question's choices. */
+    private static KernelWorkload logitScore() {
+        int count = 4 * SAMPLED_ROWS;
+        return new KernelWorkload(
+                KernelCatalog.LOGIT_SCORE_F32,
+                "R " + SAMPLED_ROWS + ", V " + VOCABULARY + ", N " + count,
+                KernelCatalog.sampleShape(SAMPLED_ROWS),
+                ((long) SAMPLED_ROWS * (VOCABULARY + 1) + 1 + 2L * count) * 4,
+                List.of(
+                        logits(SAMPLED_ROWS, VOCABULARY),
+                        new I32(VOCABULARY),
+                        new Integers(
+                                "first",
+                                IntStream.rangeClosed(0, SAMPLED_ROWS)
+                                        .map(r -> 4 * r)
+                                        .toArray()),
+                        new Integers("tokens", ascending(count)),
+                        new Numbers("scores", count * 4L)));
     }
 
     /** Between -10 and 10, hardly two equal, in no order. */
