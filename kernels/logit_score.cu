@@ -7,7 +7,7 @@
 //             and difference are float64; the score rounds to float32: some 1e-6 and half a unit. Not a number where a logit is none, where
 //             one is infinite, or where all are -infinity; a token of -infinity beside numbers scores -infinity.
 // Geometry    One block a row: grid (R), 32 to 1024 threads, whole warps.
-// Memory      A row is read once, in accesses of 16 bytes, four of them ahead, where V is a multiple of 4 and the address one of 16 bytes.
+// Memory      A row is read once, in accesses of 16 bytes, two at a time, where V is a multiple of 4 and the address one of 16 bytes.
 #include <float.h>
 
 #include "common.cuh"
@@ -15,7 +15,7 @@
 namespace logit_score {
 
 // Vectors that a thread asks for at a time.
-constexpr int AHEAD = 4;
+constexpr int AHEAD = 2;
 
 // Of some logits the largest, and sum of exp(logit - largest).
 struct Part {

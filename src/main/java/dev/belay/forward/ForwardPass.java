@@ -312,8 +312,7 @@ public final class ForwardPass implements AutoCloseable {
         }
         int inner = config.feedForward();
         device.rmsNorm(x, w.feedForwardNorm(), config.normEps(), tokens, config.hidden(), work.normed);
-        device.matmul(
-                work.normed, config.hidden(), 0, tokens, w.gateUp(), w.gateUpBias(), work.gateUp, 0, false);
+        device.matmul(work.normed, config.hidden(), 0, tokens, w.gateUp(), w.gateUpBias(), work.gateUp, 0, false);
         device.swiglu(work.gateUp, tokens, inner, work.activated);
         device.matmul(work.activated, inner, 0, tokens, w.down(), w.downBias(), x, 0, true);
     }

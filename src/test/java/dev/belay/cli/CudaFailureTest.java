@@ -195,7 +195,9 @@ class CudaFailureTest {
                 out);
         assertEquals(0, ended.code(), ended.toString());
         assertTrue(
-                ended.err().getFirst().startsWith("belay: on cpu: no GPU can be used: cuda:0: cuDevicePrimaryCtxRetain"),
+                ended.err()
+                        .getFirst()
+                        .startsWith("belay: on cpu: no GPU can be used: cuda:0: cuDevicePrimaryCtxRetain"),
                 ended.toString());
         assertTrue(Files.exists(out));
     }

@@ -58,9 +58,7 @@ class DoctorCommandTest {
     private static List<String> softcuda(Path driver, Object products, Path kernels) {
         SoftCuda.require();
         return List.of(
-                "belay.cuda.library=" + driver,
-                "belay.cublas.library=" + products,
-                "belay.cuda.kernels=" + kernels);
+                "belay.cuda.library=" + driver, "belay.cublas.library=" + products, "belay.cuda.kernels=" + kernels);
     }
 
     private static List<String> nothing() {
@@ -176,6 +174,7 @@ class DoctorCommandTest {
         String whole = "the driver " + driver + " " + reason;
         assertEquals(whole, json.get("cuda_driver").get("reason").asText());
         assertEquals("cpu", json.get("auto").get("device").asText());
-        assertEquals("no GPU can be used: " + whole, json.get("auto").get("reason").asText());
+        assertEquals(
+                "no GPU can be used: " + whole, json.get("auto").get("reason").asText());
     }
 }

@@ -41,8 +41,7 @@ class DevicePeaksTest {
             case "gather" -> {
                 int count = (int) a[2];
                 operation(
-                        START_SECONDS + count * ROW_SECONDS,
-                        2.0 * count * (int) a[3] * Float.BYTES / BYTES_PER_SECOND);
+                        START_SECONDS + count * ROW_SECONDS, 2.0 * count * (int) a[3] * Float.BYTES / BYTES_PER_SECOND);
             }
             case "matmul" -> {
                 DeviceMatrix weights = (DeviceMatrix) a[4];
@@ -67,7 +66,8 @@ class DevicePeaksTest {
         @Override
         public double[] milliseconds() {
             host = device;
-            double[] result = marks.stream().mapToDouble(seconds -> 1e3 * seconds).toArray();
+            double[] result =
+                    marks.stream().mapToDouble(seconds -> 1e3 * seconds).toArray();
             marks.clear();
             return result;
         }

@@ -21,7 +21,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * <pre>
  *   1, 31, 33, 1027, 5001   single numbers an access; fewer than threads, and more
  *   160, 4096               16-byte accesses, idle threads and none
- *   20000, 151936           several rounds of 4 accesses a thread, as Qwen2 has
+ *   20000, 151936           several rounds of 2 accesses a thread, as Qwen2 has
  * </pre>
  */
 class LogitScoresTest {
@@ -111,8 +111,7 @@ class LogitScoresTest {
     void tokensOutsideTheVocabularyAreRefused() {
         for (int token : new int[] {-1, 8}) {
             DeviceException e = assertThrows(
-                    DeviceException.class,
-                    () -> scores(new float[8], 1, 8, new int[] {0, 1}, new int[] {token}));
+                    DeviceException.class, () -> scores(new float[8], 1, 8, new int[] {0, 1}, new int[] {token}));
             assertEquals("logitScores of token " + token + ": the vocabulary has 8 tokens", e.getMessage());
         }
     }
@@ -135,7 +134,8 @@ class LogitScoresTest {
                 scale[n] = Math.abs(expected[n]);
             }
         }
-        // A weight is good to 3 units in the last place of float32, which their sum is then too, and so its logarithm absolutely; with
+        // A weight is good to 3 units in the last place of float32, which their sum is then too, and so its logarithm
+        // absolutely; with
         // sums of 4 that is 8 roundings. The score rounds once.
         Closeness.assertClose(
                 new Expected(expected, scale),

@@ -162,7 +162,11 @@ final class CublasLtProducts implements CudaProducts {
         MemorySegment biasAddress = null;
         if (bias != 0) {
             biasAddress = arena.allocate(JAVA_LONG);
-            set(operation, Cublas.CUBLASLT_MATMUL_DESC_EPILOGUE(), arena.allocateFrom(JAVA_INT, Cublas.CUBLASLT_EPILOGUE_BIAS()), shape);
+            set(
+                    operation,
+                    Cublas.CUBLASLT_MATMUL_DESC_EPILOGUE(),
+                    arena.allocateFrom(JAVA_INT, Cublas.CUBLASLT_EPILOGUE_BIAS()),
+                    shape);
             // The heuristic looks at its alignment.
             setBias(operation, biasAddress, bias, shape);
         }

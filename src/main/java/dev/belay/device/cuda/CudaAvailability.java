@@ -52,8 +52,7 @@ public record CudaAvailability(int devices, String reason) {
      *
      * @param opening tries to open a device; null, or why it cannot be opened
      */
-    static Automatic automatic(
-            CudaSystem system, String kernelProblem, Function<CudaDeviceInfo, String> opening) {
+    static Automatic automatic(CudaSystem system, String kernelProblem, Function<CudaDeviceInfo, String> opening) {
         CudaAvailability availability = of(system, kernelProblem);
         if (!availability.available()) {
             return cpu(availability.reason());

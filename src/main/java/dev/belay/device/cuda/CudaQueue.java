@@ -167,7 +167,8 @@ final class CudaQueue implements AutoCloseable {
     private void tellOfRefusal(DeviceException e) {
         if (!toldOfRefusal) {
             toldOfRefusal = true;
-            Messages.current().notice("operations that make no CUDA graph run one by one, which is slower: " + e.getMessage());
+            Messages.current()
+                    .notice("operations that make no CUDA graph run one by one, which is slower: " + e.getMessage());
         }
     }
 

@@ -202,7 +202,13 @@ class CudaDeviceTest {
     /** Four more launches where there are experts. */
     @ParameterizedTest
     @CsvSource({
-        "llama, 11, false", "llama, 11, true", "llama-bias, 11, false", "llama-bias, 11, true", "qwen3-moe, 15, false", "qwen3-moe, 15, true"})
+        "llama, 11, false",
+        "llama, 11, true",
+        "llama-bias, 11, false",
+        "llama-bias, 11, true",
+        "qwen3-moe, 15, false",
+        "qwen3-moe, 15, true"
+    })
     void aPrefillHasItsBudget(String family, int most, boolean readsOnly) {
         try (Opened m = Opened.of(family, DType.BF16);
                 KvCache cache = KvCache.passing(m.device, m.config(), 128)) {

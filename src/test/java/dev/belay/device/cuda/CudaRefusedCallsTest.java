@@ -26,7 +26,8 @@ class CudaRefusedCallsTest {
     private static final int WIDTH = 128;
 
     /** What each graph holds, 1 MiB, and the memory of a device where four of them count. */
-    private static final Map<String, String> GRAPHS_HOLD_MEMORY = Map.of("SOFTCUDA_GRAPH", "1M", "SOFTCUDA_MEMORY", "16M");
+    private static final Map<String, String> GRAPHS_HOLD_MEMORY =
+            Map.of("SOFTCUDA_GRAPH", "1M", "SOFTCUDA_MEMORY", "16M");
 
     private static final long GRAPH_BYTES = 1 << 20;
 
@@ -95,7 +96,8 @@ class CudaRefusedCallsTest {
         command.addAll(List.of(Program.class.getName(), String.valueOf(more)));
         Path out = folder.resolve("out");
         Path err = folder.resolve("err");
-        ProcessBuilder builder = new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(err.toFile());
+        ProcessBuilder builder =
+                new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(err.toFile());
         builder.environment().putAll(environment);
         Process process = builder.start();
         assertTrue(process.waitFor(5, TimeUnit.MINUTES), "the process ends");
@@ -117,21 +119,19 @@ class CudaRefusedCallsTest {
 
     @Test
     void withoutARefusalAllIsFreed() throws Exception {
-        assertEquals(List.of(graphs(TIMES - 1), "closed", "lost 0"), run(GRAPHS_HOLD_MEMORY, 0).out());
+        assertEquals(
+                List.of(graphs(TIMES - 1), "closed", "lost 0"),
+                run(GRAPHS_HOLD_MEMORY, 0).out());
     }
 
     /** cuBLASLt, or a driver, may not take part in graphs: the same results without, told once. */
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "cuStreamBeginCapture_v2=801",
-                "cuGraphInstantiateWithFlags=801",
-                "cuGraphLaunch=801"
-            })
+    @ValueSource(strings = {"cuStreamBeginCapture_v2=801", "cuGraphInstantiateWithFlags=801", "cuGraphLaunch=801"})
     void whatMakesNoGraphRunsWithout(String failing) throws Exception {
         Ended ended = run(with(GRAPHS_HOLD_MEMORY, failing), 0);
         assertEquals(List.of("graphs 0", "closed", "lost 0"), ended.out());
-        List<String> told = ended.err().stream().filter(line -> line.startsWith("belay: ")).toList();
+        List<String> told =
+                ended.err().stream().filter(line -> line.startsWith("belay: ")).toList();
         assertEquals(1, told.size(), ended.toString());
         String call = failing.replaceFirst("(_v2)?=.*", "");
         assertTrue(told.getFirst().contains("no CUDA graph") && told.getFirst().contains(call), told.getFirst());

@@ -63,11 +63,11 @@ class CudaSwigluTest {
         }
     }
 
-    private static void check(
-            Expected expected, float[] gateUp, int width, int skip, Kind out, LaunchShape shape) {
+    private static void check(Expected expected, float[] gateUp, int width, int skip, Kind out, LaunchShape shape) {
         try (TestArray source = kernels.floats("gateUp", gateUp, skip);
                 TestArray result = kernels.output(out, expected.values().length, 0)) {
-            CudaKernel kernel = kernels.kernel(out == Kind.F32 ? KernelCatalog.SWIGLU_F32 : KernelCatalog.SWIGLU_F32_BF16);
+            CudaKernel kernel =
+                    kernels.kernel(out == Kind.F32 ? KernelCatalog.SWIGLU_F32 : KernelCatalog.SWIGLU_F32_BF16);
             kernel.pointer(source.address()).i32(width).pointer(result.address());
             kernels.run(kernel, shape);
             // exp is good to 1 unit in the last place (2 roundings), its sum with 1, the quotient and the product
