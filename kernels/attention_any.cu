@@ -10,10 +10,10 @@
 //             changes no bit. The other tokens of a batch do not change a bit of a token's z, as long as their keys and values are finite.
 // Geometry    grid (tiles, H), 128 threads: a warp holds 16 queries of one head, or 8 with heads beyond 128, where a block takes its
 //             tile in two halves. Of each four queries and of the 32 keys of a tile a lane has the scores of 4 x 4 (or 2 x 4).
-// Memory      48 KB of shared memory: the queries, and 32 keys or values of 128 dimensions, as float32. Dimensions lie in units of 4, unit
-// u
-//             of row r at place u ^ (r % 8): the four queries and the eight keys that a warp loads at a time lie in different banks.
-//             Keys and values are read once a block and half, in 16-byte accesses where HD and addresses allow, else number by number.
+// Memory      48 KB of shared memory: the queries, and 32 keys or values of 128 dimensions, as float32. Dimensions lie in units of 4,
+//             unit u of row r at place u ^ (r % 8): the four queries and the eight keys that a warp loads at a time lie in different
+//             banks. Keys and values are read once a block and half, in 16-byte accesses where HD and addresses allow, else number by
+//             number.
 #include "attention.cuh"
 #include "common.cuh"
 

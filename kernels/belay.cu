@@ -11,6 +11,7 @@
 #include "expert_groups.cu"
 #include "expert_matmul.cu"
 #include "gather.cu"
+#include "logit_score.cu"
 #include "matmul.cu"
 #include "probe.cu"
 #include "qkv.cu"

@@ -1,11 +1,11 @@
 // out[t, i] = silu(g) * u with g = gateUp[t, i], u = gateUp[t, F + i] and silu(g) = g / (1 + exp(-g))
 //
-// Shapes      gateUp f32 or bf16 [T, 2F], out f32 or bf16 [T, F]; any F.
+// Shapes      gateUp f32 [T, 2F], out f32 or bf16 [T, F]; any F.
 // Numbers     In float32: expf (error at most 1 ulp in CUDA's table), IEEE sum, quotient and product; bf16 rounds at the end, to
 //             nearest. Where exp(-g) overflows the result is -0.
-// Geometry    Blocks of 256 threads: grid (T, S), where the S blocks of a token take its vectors in turn; S = ceil(F / (256 V)) makes
-//             it one vector a thread, V = numbers in 16 bytes of the wider of input and output.
-// Memory      Every number moves once, in whole sectors: loads and stores of V numbers, or of single ones where F is no multiple of V or
+// Geometry    Blocks of 256 threads: grid (T, S), where the S blocks of a token take its vectors of 4 in turn; S = ceil(F / 1024) makes it
+//             one vector a thread.
+// Memory      Every number moves once, in whole sectors: loads and stores of 4 numbers, or of single ones where F is no multiple of 4 or
 //             an address none of 16 bytes.
 #include "common.cuh"
 
@@ -15,8 +15,8 @@ constexpr int THREADS = 256;
 
 __device__ __forceinline__ float silu(float g) { return g / (1.0f + expf(-g)); }
 
-template <int V, typename In, typename Out>
-__device__ __forceinline__ void row(const In* gateUp, int width, Out* out) {
+template <int V, typename Out>
+__device__ __forceinline__ void row(const float* gateUp, int width, Out* out) {
     for (int i = blockIdx.y * THREADS + threadIdx.x; i < width / V; i += gridDim.y * THREADS) {
         float g[V], u[V];
         load(gateUp + i * V, g);
@@ -29,9 +29,9 @@ __device__ __forceinline__ void row(const In* gateUp, int width, Out* out) {
     }
 }
 
-template <typename In, typename Out>
-__device__ __forceinline__ void kernel(const In* gateUp, int width, Out* out) {
-    constexpr int V = PER_16_BYTES<In> < PER_16_BYTES<Out> ? PER_16_BYTES<In> : PER_16_BYTES<Out>;
+template <typename Out>
+__device__ __forceinline__ void kernel(const float* gateUp, int width, Out* out) {
+    constexpr int V = PER_16_BYTES<float>;
     const bool vectors = width % V == 0 && aligned16(gateUp) && aligned16(out);
     gateUp += static_cast<size_t>(blockIdx.x) * 2 * width;
     out += static_cast<size_t>(blockIdx.x) * width;
@@ -51,15 +51,5 @@ extern "C" __global__ void __launch_bounds__(swiglu::THREADS)
 
 extern "C" __global__ void __launch_bounds__(swiglu::THREADS)
     belay_swiglu_f32_bf16(const float* __restrict__ gateUp, int width, bf16* __restrict__ out) {
-    swiglu::kernel(gateUp, width, out);
-}
-
-extern "C" __global__ void __launch_bounds__(swiglu::THREADS)
-    belay_swiglu_bf16_f32(const bf16* __restrict__ gateUp, int width, float* __restrict__ out) {
-    swiglu::kernel(gateUp, width, out);
-}
-
-extern "C" __global__ void __launch_bounds__(swiglu::THREADS)
-    belay_swiglu_bf16(const bf16* __restrict__ gateUp, int width, bf16* __restrict__ out) {
     swiglu::kernel(gateUp, width, out);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "../base.h"
 
@@ -12,9 +13,18 @@ struct Inst;
 
 enum class CheckMode : u8 { off, fail, report };
 
+// A call that SOFTCUDA_FAIL makes fail.
+struct PlantedFailure {
+    std::string function;  // cuStreamBeginCapture_v2, for example
+    int code = 0;
+    u64 call = 0;  // which one, from 1; 0 = all
+};
+
 // From the environment, read once: SOFTCUDA_CHECK (0, 1 = default, report), SOFTCUDA_SEED (default 1), SOFTCUDA_THREADS,
 // SOFTCUDA_COUNT (a file that the counters go to as JSON at exit; counting is off without it), SOFTCUDA_ARCH (90 = default, 80, 100),
-// SOFTCUDA_MEMORY (for example 64M or 2G; by default 80 GiB or half of the host's, the smaller).
+// SOFTCUDA_MEMORY (for example 64M or 2G; by default 80 GiB or half of the host's, the smaller), SOFTCUDA_VERSION (13000 = default),
+// SOFTCUDA_GRAPH (the device memory that an executable graph holds, like SOFTCUDA_MEMORY; by default none), SOFTCUDA_FAIL (calls that
+// fail: see `planted`).
 struct Settings {
     CheckMode check = CheckMode::fail;
     u64 seed = 1;
@@ -22,10 +32,17 @@ struct Settings {
     std::string countFile;
     u32 arch = 90;
     u64 memory = 0;
+    u64 graphBytes = 0;
+    int version = 13000;
+    std::vector<PlantedFailure> failures;
     bool checked() const { return check != CheckMode::off; }
     bool counted() const { return !countFile.empty(); }
 };
 const Settings& settings();
+
+// The code with which this call of a function is to fail; 0 where it is not. SOFTCUDA_FAIL lists functions with codes, and with the number
+// of the call where only one fails: cuStreamBeginCapture_v2=801,cuMemFree_v2=719@2.
+int planted(const char* function);
 
 enum class Finding : u8 {
     outOfBounds,    // CUDA_ERROR_ILLEGAL_ADDRESS

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
+#include <mutex>
+#include <sstream>
 
 #include "checker.h"
 
@@ -44,10 +47,8 @@ u32 processors() {
     return sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<u32>(CPU_COUNT(&set)) : 1;
 }
 
-u64 memoryBytes() {
-    u64 host = static_cast<u64>(sysconf(_SC_PHYS_PAGES)) * static_cast<u64>(sysconf(_SC_PAGESIZE));
-    u64 otherwise = std::min<u64>(80ull << 30, host / 2);
-    const char* value = variable("SOFTCUDA_MEMORY");
+u64 bytes(const char* name, u64 otherwise) {
+    const char* value = variable(name);
     if (value == nullptr) return otherwise;
     char* end = nullptr;
     u64 result = std::strtoull(value, &end, 10);
@@ -55,8 +56,35 @@ u64 memoryBytes() {
     u32 shift = unit == "K" ? 10 : unit == "M" ? 20 : unit == "G" ? 30 : 0;
     if (*value >= '0' && *value <= '9' && result > 0 && (shift > 0 || unit.empty()) && result <= (1ull << 44) >> shift)
         return result << shift;
-    ignored("SOFTCUDA_MEMORY", value, "bytes, or a number with K, M or G");
+    ignored(name, value, "bytes, or a number with K, M or G");
     return otherwise;
+}
+
+u64 memoryBytes() {
+    u64 host = static_cast<u64>(sysconf(_SC_PHYS_PAGES)) * static_cast<u64>(sysconf(_SC_PAGESIZE));
+    return bytes("SOFTCUDA_MEMORY", std::min<u64>(80ull << 30, host / 2));
+}
+
+std::vector<PlantedFailure> failures() {
+    std::vector<PlantedFailure> result;
+    const char* value = variable("SOFTCUDA_FAIL");
+    std::istringstream list(value == nullptr ? "" : value);
+    for (std::string entry; std::getline(list, entry, ',');) {
+        char function[64];
+        PlantedFailure failure;
+        unsigned long long call = 0;
+        int end = 0;
+        bool all = std::sscanf(entry.c_str(), "%63[A-Za-z0-9_]=%d%n", function, &failure.code, &end) == 2 && entry.c_str()[end] == 0;
+        if (!all && (std::sscanf(entry.c_str(), "%63[A-Za-z0-9_]=%d@%llu%n", function, &failure.code, &call, &end) != 3 ||
+                     entry.c_str()[end] != 0 || call == 0)) {
+            ignored("SOFTCUDA_FAIL", entry.c_str(), "FUNCTION=CODE or FUNCTION=CODE@CALL");
+            continue;
+        }
+        failure.function = function;
+        failure.call = call;
+        result.push_back(failure);
+    }
+    return result;
 }
 
 Settings read() {
@@ -71,6 +99,9 @@ Settings read() {
         s.arch = 90;
     }
     s.memory = memoryBytes();
+    s.graphBytes = bytes("SOFTCUDA_GRAPH", 0);
+    s.version = static_cast<int>(number("SOFTCUDA_VERSION", static_cast<u64>(s.version), 1));
+    s.failures = failures();
     return s;
 }
 
@@ -79,6 +110,17 @@ Settings read() {
 const Settings& settings() {
     static const Settings read_ = read();
     return read_;
+}
+
+int planted(const char* function) {
+    static std::mutex mutex;
+    static std::map<std::string, u64> calls;
+    if (settings().failures.empty()) return 0;
+    std::lock_guard lock(mutex);
+    u64 call = ++calls[function];
+    for (const PlantedFailure& failure : settings().failures)
+        if (failure.function == function && (failure.call == 0 || failure.call == call)) return failure.code;
+    return 0;
 }
 
 }  // namespace softcuda

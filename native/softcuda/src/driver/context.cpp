@@ -120,7 +120,7 @@ EXPORT CUresult cuInit(unsigned int flags) {
 
 EXPORT CUresult cuDriverGetVersion(int* out) {
     if (out == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    *out = 13000;
+    *out = settings().version;
     return CUDA_SUCCESS;
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <new>
 
+#include "../check/checker.h"
 #include "scheduler.h"
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
@@ -33,7 +34,7 @@ struct Context : Object {
 CUresult requireInit();
 // The context of the calling thread. `status` says why there is none.
 std::shared_ptr<Context> currentContext(CUresult& status);
-CUresult requireDevice(CUdevice device);
+CUresult requireDevice(CUdevice device, const char* function = __builtin_FUNCTION());
 // The stream of a handle, also of the three that need no handle; null if there is none.
 std::shared_ptr<Stream> streamOf(Context& context, CUstream handle);
 // Says on stderr, when checked, why a call is refused, and returns `code`.
@@ -55,27 +56,30 @@ CUresult guarded(F f) {
 
 // f() once cuInit has been called.
 template <class F>
-CUresult initialised(F f) {
+CUresult initialised(F f, const char* function = __builtin_FUNCTION()) {
     CUresult status = requireInit();
+    if (status == CUDA_SUCCESS) status = static_cast<CUresult>(planted(function));
     return status == CUDA_SUCCESS ? guarded(f) : status;
 }
 
 // f(context) with the context of the calling thread, even if it has failed; the failure is what the call then returns.
 template <class F>
-CUresult inAnyContext(F f) {
+CUresult inAnyContext(F f, const char* function = __builtin_FUNCTION()) {
     CUresult status;
     std::shared_ptr<Context> context = currentContext(status);
     if (context == nullptr) return status;
+    if (int code = planted(function)) return static_cast<CUresult>(code);
     status = guarded([&] { return f(*context); });
     return status == CUDA_SUCCESS ? context->scheduler.failure() : status;
 }
 
 // f(context) with the context of the calling thread, unless it has failed.
 template <class F>
-CUresult inContext(F f) {
+CUresult inContext(F f, const char* function = __builtin_FUNCTION()) {
     CUresult status;
     std::shared_ptr<Context> context = currentContext(status);
     if (context == nullptr) return status;
+    if (int code = planted(function)) return static_cast<CUresult>(code);
     if (context->scheduler.failure() != CUDA_SUCCESS) return context->scheduler.failure();
     return guarded([&] { return f(*context); });
 }

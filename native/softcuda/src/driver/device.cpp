@@ -93,8 +93,9 @@ const Limits& limits() {
     return arch == 80 ? kA100 : arch == 100 ? kB200 : kH100;
 }
 
-CUresult requireDevice(CUdevice device) {
+CUresult requireDevice(CUdevice device, const char* function) {
     CUresult status = requireInit();
+    if (status == CUDA_SUCCESS) status = static_cast<CUresult>(planted(function));
     return status == CUDA_SUCCESS && device != 0 ? CUDA_ERROR_INVALID_DEVICE : status;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "../check/checker.h"
+#include "../memory/device_memory.h"
 #include "stream.h"
 
 namespace softcuda {
@@ -34,6 +36,10 @@ CUgraphExecUpdateResult compareWork(const Work& before, const Work& after) {
 }
 
 }  // namespace
+
+GraphExecutable::~GraphExecutable() {
+    if (memory != 0) DeviceMemory::get().release(memory);
+}
 
 CUgraph makeGraph(Context& context, std::vector<GraphNode> nodes) {
     auto graph = std::make_shared<Graph>();
@@ -97,6 +103,10 @@ EXPORT CUresult cuGraphInstantiateWithFlags(CUgraphExec* out, CUgraph handle, un
         if ((flags & CUDA_GRAPH_INSTANTIATE_FLAG_DEVICE_LAUNCH) != 0) return CUDA_ERROR_NOT_SUPPORTED;
         auto executable = std::make_shared<GraphExecutable>();
         executable->owner = &context;
+        if (u64 bytes = settings().graphBytes) {
+            executable->memory = DeviceMemory::get().allocate(bytes, "executable graph");
+            if (executable->memory == 0) return CUDA_ERROR_OUT_OF_MEMORY;
+        }
         executable->nodes = std::make_shared<const std::vector<GraphNode>>(graph->nodes);
         *out = publish<CUgraphExec>(executable);
         return CUDA_SUCCESS;

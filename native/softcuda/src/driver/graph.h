@@ -11,6 +11,8 @@ struct Graph : Object {
 };
 
 struct GraphExecutable : Object {
+    ~GraphExecutable();
+    u64 memory = 0;  // what it holds on the device; 0 = none
     // Replaced as a whole by an update: launches that are under way keep theirs. Under the scheduler's lock.
     std::shared_ptr<const std::vector<GraphNode>> nodes;
     TicketRef last;  // ends with the last launch; the next one waits for it, in whatever stream

@@ -51,6 +51,22 @@ public final class Bounds {
         }
     }
 
+    /** Input and tokens of {@link Device#logitScores}. */
+    public static void logitScores(DeviceBuffer logits, int rows, int vocabulary, int[] first, int[] tokens) {
+        logits.check("logitScores", 0, (long) rows * vocabulary);
+        for (int r = 0; r < rows; r++) {
+            if (first[r] > first[r + 1]) {
+                throw new DeviceException("logitScores: the tokens of row " + r + " end before they begin");
+            }
+        }
+        for (int n = first[0]; n < first[rows]; n++) {
+            if (tokens[n] < 0 || tokens[n] >= vocabulary) {
+                throw new DeviceException(
+                        "logitScores of token " + tokens[n] + ": the vocabulary has " + vocabulary + " tokens");
+            }
+        }
+    }
+
     /** Input, output and weights of {@link Device#feedForward}. */
     public static void feedForward(
             DeviceBuffer x, DeviceBuffer norm, int tokens, DeviceMatrix gateUp, DeviceMatrix down) {

@@ -58,6 +58,29 @@ abstract class CostedDevice implements Device {
     }
 
     @Override
+    public void matmul(
+            DeviceBuffer a,
+            int aStride,
+            int aColumn,
+            int tokens,
+            DeviceMatrix weights,
+            DeviceBuffer bias,
+            DeviceBuffer out,
+            long outOffset,
+            boolean accumulate) {
+        if (bias == null) {
+            matmul(a, aStride, aColumn, tokens, weights, out, outOffset, accumulate);
+            return;
+        }
+        run(
+                "matmul",
+                weights,
+                tokens,
+                product(a, tokens, weights, accumulate).plus(OperationCost.productBias(tokens, weights.rows())),
+                () -> device.matmul(a, aStride, aColumn, tokens, weights, bias, out, outOffset, accumulate));
+    }
+
+    @Override
     public void rotate(
             QkvPart part,
             DeviceBuffer in,
@@ -245,6 +268,15 @@ abstract class CostedDevice implements Device {
                 rows,
                 OperationCost.sample(rows, vocabulary),
                 () -> device.sample(logits, rows, vocabulary, sampling, texts, positions, tokens));
+    }
+
+    @Override
+    public void logitScores(DeviceBuffer logits, int rows, int vocabulary, int[] first, int[] tokens, float[] out) {
+        run(
+                "logitScores",
+                rows,
+                OperationCost.logitScores(rows, vocabulary),
+                () -> device.logitScores(logits, rows, vocabulary, first, tokens, out));
     }
 
     @Override

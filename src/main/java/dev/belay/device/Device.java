@@ -86,6 +86,27 @@ public interface Device extends AutoCloseable {
             boolean accumulate);
 
     /**
+     * {@link #matmul(DeviceBuffer, int, int, int, DeviceMatrix, DeviceBuffer, long, boolean)} and {@link #addBias}.
+     *
+     * @param bias one number for each row of the weights; null = none
+     */
+    default void matmul(
+            DeviceBuffer a,
+            int aStride,
+            int aColumn,
+            int tokens,
+            DeviceMatrix weights,
+            DeviceBuffer bias,
+            DeviceBuffer out,
+            long outOffset,
+            boolean accumulate) {
+        matmul(a, aStride, aColumn, tokens, weights, out, outOffset, accumulate);
+        if (bias != null) {
+            addBias(out, outOffset, tokens, weights.rows(), bias);
+        }
+    }
+
+    /**
      * What follows the product with the stacked query, key and value weights: {@code part} says which of them a row of {@code in}
      * holds, side by side in this order. The bias is added, heads are normed, and the first {@code rotarySize} dimensions of every head
      * of queries and keys are rotated by the token's angles. Queries go to q[T, H·HD], keys and values to the token's slot of the cache.
@@ -247,6 +268,16 @@ public interface Device extends AutoCloseable {
             int[] texts,
             int[] positions,
             int[] tokens);
+
+    /**
+     * The log-likelihoods of given tokens: out[n] = logits[r, tokens[n]] − log Σ exp(logits[r, :]) for first[r] ≤ n &lt; first[r + 1];
+     * not a number where the logits of the row overflow.
+     *
+     * @param logits [rows, vocabulary]
+     * @param first which tokens are a row's, [rows + 1], from 0 on and rising
+     * @param out receives as many numbers as there are tokens
+     */
+    void logitScores(DeviceBuffer logits, int rows, int vocabulary, int[] first, int[] tokens, float[] out);
 
     /**
      * Runs operations that are likely to be run again with the same shapes and buffers, a decode step for example. A device may hold

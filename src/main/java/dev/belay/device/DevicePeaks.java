@@ -16,10 +16,12 @@ import java.util.stream.IntStream;
  * @param flopsPerSecond of products in the device's {@link Device#dtype()}
  */
 public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
-    private static final int COPY_WIDTH = 4096;
-    private static final int FIRST_COPY_ROWS = 256;
+    /** Long rows, so that the host has little to look at; 256 KiB. */
+    private static final int COPY_WIDTH = 1 << 16;
+
+    private static final int FIRST_COPY_ROWS = 16;
     /** 64 MiB in and out, more than the caches hold. */
-    private static final int LAST_COPY_ROWS = 4096;
+    private static final int LAST_COPY_ROWS = 256;
 
     private static final int COPY_GROWTH = 4;
 
@@ -34,6 +36,10 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
     private static final double LONG_MILLISECONDS = 10;
 
     private static final int REPEATS = 4;
+    /** Between two marks operations run for as long, or are as many, so that a device is timed and not the host that starts them. */
+    private static final double STRETCH_MILLISECONDS = 2;
+
+    private static final int LONGEST_STRETCH = 64;
 
     /**
      * Measures; takes a moment, and memory that is free again afterwards.
@@ -152,19 +158,30 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
         }
     }
 
-    /** Milliseconds of the fastest of a few runs after the first. */
+    /** Milliseconds of an operation in the fastest of a few stretches of them, after the first. */
     private static double best(Device device, Runnable operation) {
         DeviceClock clock = device.clock();
-        for (int i = 0; i <= REPEATS; i++) {
-            clock.mark();
-            operation.run();
-        }
+        operation.run();
+        double once = fastest(clock, 1, 1, operation);
+        int stretch = (int) Math.clamp(Math.ceil(STRETCH_MILLISECONDS / once), 1, LONGEST_STRETCH);
+        return fastest(clock, REPEATS, stretch, operation);
+    }
+
+    /** Milliseconds of an operation in the fastest of {@code count} stretches of as many operations. */
+    private static double fastest(DeviceClock clock, int count, int stretch, Runnable operation) {
         clock.mark();
+        for (int i = 0; i < count; i++) {
+            for (int k = 0; k < stretch; k++) {
+                operation.run();
+            }
+            clock.mark();
+        }
         double[] marks = clock.milliseconds();
-        return IntStream.range(1, marks.length - 1)
-                .mapToDouble(i -> marks[i + 1] - marks[i])
-                .min()
-                .orElseThrow();
+        return IntStream.range(0, count)
+                        .mapToDouble(i -> marks[i + 1] - marks[i])
+                        .min()
+                        .orElseThrow()
+                / stretch;
     }
 
     private static float[] values(int count) {

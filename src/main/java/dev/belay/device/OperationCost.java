@@ -48,6 +48,11 @@ public record OperationCost(double flops, double bytes) {
         return new OperationCost(tokens * each, tokens * (numbers * F32 + written));
     }
 
+    /** A bias that a product adds to what it writes anyway. */
+    static OperationCost productBias(int tokens, int rows) {
+        return new OperationCost((double) tokens * rows, (double) rows * F32);
+    }
+
     static OperationCost addBias(int tokens, int width) {
         double numbers = (double) tokens * width;
         return new OperationCost(numbers, (2 * numbers + width) * F32);
@@ -91,6 +96,11 @@ public record OperationCost(double flops, double bytes) {
     /** The logits are read once; what the choice computes from them is left out. */
     static OperationCost sample(int rows, int vocabulary) {
         return new OperationCost((double) rows * vocabulary, (double) rows * vocabulary * F32);
+    }
+
+    /** The logits are read once; a comparison, a difference, an exponential and a sum each. */
+    static OperationCost logitScores(int rows, int vocabulary) {
+        return new OperationCost(4.0 * rows * vocabulary, (double) rows * vocabulary * F32);
     }
 
     /** A product a number, and where the norm is kept two sums of squares and another product. */

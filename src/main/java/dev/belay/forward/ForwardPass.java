@@ -236,8 +236,7 @@ public final class ForwardPass implements AutoCloseable {
                 device.scaleHeads(work.headOutputs, scaleTable, tokens, config.heads(), config.headSize());
             }
         }
-        device.matmul(work.headOutputs, shape.queryWidth(), 0, tokens, w.output(), x, 0, true);
-        addBias(x, tokens, config.hidden(), w.outputBias());
+        device.matmul(work.headOutputs, shape.queryWidth(), 0, tokens, w.output(), w.outputBias(), x, 0, true);
     }
 
     /** Queries, or keys and values, of the tokens in {@code normed}, rotated and where attention reads them. */
@@ -247,12 +246,6 @@ public final class ForwardPass implements AutoCloseable {
         DeviceMatrix matrix = part.queries() ? w.query() : w.keyValue();
         device.matmul(normed, config.hidden(), 0, layout.tokens(), matrix, work.qkv, 0, false);
         device.rotate(part, work.qkv, layout, attention[l], w.heads(), angles, work.queries, own);
-    }
-
-    private void addBias(DeviceBuffer x, int tokens, int width, DeviceBuffer bias) {
-        if (bias != null) {
-            device.addBias(x, 0, tokens, width, bias);
-        }
     }
 
     /** Computes the keys and values of all tokens, and keeps only the residual stream and the normed inputs of the tokens read. */
@@ -319,11 +312,9 @@ public final class ForwardPass implements AutoCloseable {
         }
         int inner = config.feedForward();
         device.rmsNorm(x, w.feedForwardNorm(), config.normEps(), tokens, config.hidden(), work.normed);
-        device.matmul(work.normed, config.hidden(), 0, tokens, w.gateUp(), work.gateUp, 0, false);
-        addBias(work.gateUp, tokens, 2 * inner, w.gateUpBias());
+        device.matmul(work.normed, config.hidden(), 0, tokens, w.gateUp(), w.gateUpBias(), work.gateUp, 0, false);
         device.swiglu(work.gateUp, tokens, inner, work.activated);
-        device.matmul(work.activated, inner, 0, tokens, w.down(), x, 0, true);
-        addBias(x, tokens, config.hidden(), w.downBias());
+        device.matmul(work.activated, inner, 0, tokens, w.down(), w.downBias(), x, 0, true);
     }
 
     /** The final norm of the first {@code tokens} tokens of the residual stream: H[L], [T, D]. */

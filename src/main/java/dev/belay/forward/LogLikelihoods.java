@@ -1,7 +1,6 @@
 package dev.belay.forward;
 
 import dev.belay.BelayException;
-import dev.belay.device.DeviceBuffer;
 import dev.belay.device.DeviceMemoryException;
 import dev.belay.hooks.ActivationCapture;
 import dev.belay.hooks.HeadMask;
@@ -11,7 +10,6 @@ import dev.belay.hooks.TextSpan;
 import dev.belay.model.ModelConfig;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.IntStream;
 
 /**
  * The log-likelihoods of given continuations: Σ log softmax(logits)[token] over their tokens.
@@ -36,7 +34,7 @@ public final class LogLikelihoods {
     /** Where the logits of a read token count: for one token of one continuation. */
     private record Target(int read, double[] sums, int continuation, int token) {}
 
-    /** Logits that are on the host at a time. */
+    /** Logits that are computed at a time. */
     private static final int MAX_LOGITS = 1 << 24;
 
     private final ForwardPass forward;
@@ -45,7 +43,6 @@ public final class LogLikelihoods {
     private final HookReport report = new HookReport();
     private final Batch batch = new Batch();
     private final List<Target> targets = new ArrayList<>();
-    private float[] logits = new float[0];
 
     /** @param mask heads to scale, or null */
     public LogLikelihoods(ForwardPass forward, HeadMask mask) {
@@ -193,37 +190,26 @@ public final class LogLikelihoods {
         int next = 0;
         for (int from = 0; from < batch.readCount(); from += most) {
             int to = Math.min(from + most, batch.readCount());
-            DeviceBuffer rows = forward.logits(from, to);
-            if (logits.length < (to - from) * width) {
-                logits = new float[(to - from) * width];
+            int[] first = new int[to - from + 1];
+            int end = next;
+            for (int row = from; row < to; row++) {
+                while (end < targets.size() && targets.get(end).read() == row) {
+                    end++;
+                }
+                first[row - from + 1] = end - next;
             }
-            rows.read(0, logits, 0, (to - from) * width);
-            double[] totals = IntStream.range(0, to - from)
-                    .parallel()
-                    .mapToDouble(row -> logSumExp(row * width, width))
-                    .toArray();
-            for (; next < targets.size() && targets.get(next).read() < to; next++) {
-                Target t = targets.get(next);
-                int row = t.read() - from;
-                double value = logits[row * width + t.token()] - totals[row];
-                if (Double.isNaN(value)) {
+            int[] tokens =
+                    targets.subList(next, end).stream().mapToInt(Target::token).toArray();
+            float[] scores = new float[tokens.length];
+            forward.model().device().logitScores(forward.logits(from, to), to - from, width, first, tokens, scores);
+            for (float score : scores) {
+                Target t = targets.get(next++);
+                if (Float.isNaN(score)) {
                     throw new BelayException("a log-likelihood is not a number: the logits overflow; check the model's"
                             + " weights with belay verify, or try --dtype f32");
                 }
-                t.sums()[t.continuation()] += value;
+                t.sums()[t.continuation()] += score;
             }
         }
-    }
-
-    private double logSumExp(int from, int width) {
-        float largest = Float.NEGATIVE_INFINITY;
-        for (int i = from; i < from + width; i++) {
-            largest = Math.max(largest, logits[i]);
-        }
-        double sum = 0;
-        for (int i = from; i < from + width; i++) {
-            sum += Math.exp(logits[i] - largest);
-        }
-        return largest + Math.log(sum);
     }
 }

@@ -176,6 +176,32 @@ class CudaFailureTest {
                 .forEach((head, score) -> assertEquals(score, scores.getLast().get(head), 2e-3, head));
     }
 
+    /** With {@code --device auto} a GPU that another process holds is no reason to fail. */
+    @Test
+    void autoGoesOnWithTheCpuWhereTheGpuIsHeld() throws Exception {
+        Path ids = Cli.write(folder.resolve("held.json"), "[[5, 6, 7, 8]]");
+        Path out = folder.resolve("held.safetensors");
+        Ended ended = belay(
+                Map.of("SOFTCUDA_FAIL", "cuDevicePrimaryCtxRetain=46"),
+                false,
+                SoftCuda.PTX,
+                "capture",
+                Cli.LLAMA,
+                "--ids",
+                ids,
+                "--device",
+                "auto",
+                "-o",
+                out);
+        assertEquals(0, ended.code(), ended.toString());
+        assertTrue(
+                ended.err()
+                        .getFirst()
+                        .startsWith("belay: on cpu: no GPU can be used: cuda:0: cuDevicePrimaryCtxRetain"),
+                ended.toString());
+        assertTrue(Files.exists(out));
+    }
+
     /** A batch that was asked for and does not fit is not made smaller without a word. */
     @Test
     void aBatchThatDoesNotFitIsTold() throws Exception {

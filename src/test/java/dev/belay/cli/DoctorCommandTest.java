@@ -52,11 +52,13 @@ class DoctorCommandTest {
     }
 
     private static List<String> softcuda(Path kernels) {
+        return softcuda(SoftCuda.DRIVER, SoftCuda.PRODUCTS, kernels);
+    }
+
+    private static List<String> softcuda(Path driver, Object products, Path kernels) {
         SoftCuda.require();
         return List.of(
-                "belay.cuda.library=" + SoftCuda.DRIVER,
-                "belay.cublas.library=" + SoftCuda.PRODUCTS,
-                "belay.cuda.kernels=" + kernels);
+                "belay.cuda.library=" + driver, "belay.cublas.library=" + products, "belay.cuda.kernels=" + kernels);
     }
 
     private static List<String> nothing() {
@@ -135,5 +137,44 @@ class DoctorCommandTest {
         assertEquals(
                 "no GPU can be used: there are no kernels: /none/belay.fatbin does not exist; check -Dbelay.cuda.kernels",
                 json.get("auto").get("reason").asText());
+    }
+
+    /** Another process may hold the GPU for itself: doctor, auto and what it says are of one mind. */
+    @Test
+    void aGpuThatCannotBeOpenedIsNotTaken() throws Exception {
+        Map<String, String> environment = Map.of("SOFTCUDA_FAIL", "cuDevicePrimaryCtxRetain=46");
+        JsonNode json = doctor(environment, softcuda(ptx), "--json").json();
+        JsonNode gpu = json.get("gpus").get(0);
+        assertFalse(gpu.get("usable").asBoolean());
+        String reason = gpu.get("reason").asText();
+        assertTrue(reason.startsWith("cuDevicePrimaryCtxRetain failed: CUDA_ERROR_DEVICE_UNAVAILABLE (46), "), reason);
+        assertTrue(reason.endsWith("wait for that, or use --device cpu"), reason);
+        assertEquals("cpu", json.get("auto").get("device").asText());
+        assertEquals(
+                "no GPU can be used: cuda:0: " + reason,
+                json.get("auto").get("reason").asText());
+    }
+
+    /** cuDeviceGetUuid_v2 came with CUDA 11.4. */
+    @ParameterizedTest
+    @CsvSource({
+        "11020, 'is for CUDA 11.2, but Belay needs one for CUDA 13.0 or later; install a newer NVIDIA driver'",
+        "13000, 'is for CUDA 13.0, but lacks a function of that (Symbol not found: cuDeviceGetUuid_v2); install an NVIDIA driver'"
+    })
+    void aDriverWithoutAFunctionIsRefused(String version, String reason) throws Exception {
+        SoftCuda.require();
+        // Spelled otherwise, the dynamic linker does not find it.
+        String bytes = Files.readString(SoftCuda.DRIVER, StandardCharsets.ISO_8859_1);
+        Path driver = Files.writeString(
+                folder.resolve("libold-" + version + ".so"),
+                bytes.replace("\0cuDeviceGetUuid_v2\0", "\0cuDeviceGetUuid_vX\0"),
+                StandardCharsets.ISO_8859_1);
+        JsonNode json = doctor(Map.of("SOFTCUDA_VERSION", version), softcuda(driver, "none", ptx), "--json")
+                .json();
+        String whole = "the driver " + driver + " " + reason;
+        assertEquals(whole, json.get("cuda_driver").get("reason").asText());
+        assertEquals("cpu", json.get("auto").get("device").asText());
+        assertEquals(
+                "no GPU can be used: " + whole, json.get("auto").get("reason").asText());
     }
 }

@@ -42,6 +42,7 @@ public final class CpuDevice implements Device {
     private final ExpertLoop expertLoop = new ExpertLoop(this);
     private final BiasSum biasSum = new BiasSum();
     private final RowGather rowGather = new RowGather();
+    private final LogitScores logitScores = new LogitScores();
     private final AblationNorms ablationNorms = new AblationNorms();
     private final AblationStart ablationStart = new AblationStart();
     private final HeadDots headDots = new HeadDots();
@@ -383,6 +384,12 @@ public final class CpuDevice implements Device {
             logits.read((long) r * vocabulary, hostLogits, 0, vocabulary);
             tokens[r] = sampler.next(hostLogits, 0, vocabulary, texts[r], positions[r]);
         }
+    }
+
+    @Override
+    public void logitScores(DeviceBuffer logits, int rows, int vocabulary, int[] first, int[] tokens, float[] out) {
+        Bounds.logitScores(logits, rows, vocabulary, first, tokens);
+        logitScores.run(team, CpuBuffer.of(logits), rows, vocabulary, first, tokens, out);
     }
 
     @Override

@@ -10,6 +10,7 @@ import dev.belay.bindings.cublas.cublasLtMatmulHeuristicResult_t;
 import dev.belay.device.DType;
 import dev.belay.device.DeviceException;
 import dev.belay.device.DeviceMemoryException;
+import dev.belay.io.Resources;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -22,8 +23,8 @@ import java.util.Map;
 
 /**
  * Products by cuBLASLt, each by the algorithm that its heuristic puts first. cuBLASLt thinks in column order, in which a row-order matrix is
- * its own transpose: D = outᵀ [rows, T] = op(A) B with A = wᵀ, transposed back, and B = aᵀ. Products that it has no algorithm for are
- * computed by the own kernels. A token's result may depend on the number of tokens, by rounding.
+ * its own transpose: D = outᵀ [rows, T] = op(A) B with A = wᵀ, transposed back, and B = aᵀ, where a bias of D's rows is an epilogue.
+ * Products that it has no algorithm for are computed by the own kernels. A token's result may depend on the number of tokens, by rounding.
  */
 final class CublasLtProducts implements CudaProducts {
     /** Most bytes of device memory that an algorithm may use for itself; none where the device has no room for them. */
@@ -43,8 +44,8 @@ final class CublasLtProducts implements CudaProducts {
                             JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS, JAVA_LONG, ADDRESS, ADDRESS,
                             JAVA_LONG, ADDRESS, JAVA_LONG, ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS));
 
-    /** A shape and the alignments, in bytes, of a, w and out. */
-    private record Key(Shape shape, int a, int weights, int out) {}
+    /** A shape and the alignments, in bytes, of a, w, bias and out; that of the bias is 0 where there is none. */
+    private record Key(Shape shape, int a, int weights, int bias, int out) {}
 
     /** What is destroyed when the products close. */
     private final List<Runnable> owned = new ArrayList<>();
@@ -83,13 +84,19 @@ final class CublasLtProducts implements CudaProducts {
         }
     }
 
-    /** Descriptors and algorithm of a product; {@code workspace} is 0 where the algorithm needs none. */
+    /**
+     * Descriptors and algorithm of a product.
+     *
+     * @param bias where the operation's bias is put before a launch; null where there is none
+     * @param workspace 0 where the algorithm needs none
+     */
     private record LtPlan(
             MemorySegment handle,
             MemorySegment operation,
             MemorySegment weightsLayout,
             MemorySegment aLayout,
             MemorySegment outLayout,
+            MemorySegment bias,
             MemorySegment alpha,
             MemorySegment beta,
             MemorySegment algorithm,
@@ -98,7 +105,10 @@ final class CublasLtProducts implements CudaProducts {
             Shape shape)
             implements Plan {
         @Override
-        public void launch(long a, long weights, long out, MemorySegment stream) {
+        public void launch(long a, long weights, long biasAddress, long out, MemorySegment stream) {
+            if (bias != null) {
+                setBias(operation, bias, biasAddress, shape);
+            }
             int status;
             try {
                 status = (int) MATMUL.invokeExact(
@@ -130,11 +140,11 @@ final class CublasLtProducts implements CudaProducts {
     }
 
     @Override
-    public Plan plan(Shape shape, long a, long weights, long out) {
-        Key key = new Key(shape, alignment(a), alignment(weights), alignment(out));
+    public Plan plan(Shape shape, long a, long weights, long bias, long out) {
+        Key key = new Key(shape, alignment(a), alignment(weights), bias == 0 ? 0 : alignment(bias), alignment(out));
         Plan plan = plans.get(key);
         if (plan == null) {
-            plan = make(key, a, weights, out);
+            plan = make(key, a, weights, bias, out);
             plans.put(key, plan);
         }
         return plan;
@@ -145,16 +155,27 @@ final class CublasLtProducts implements CudaProducts {
         return 1 << Math.min(Long.numberOfTrailingZeros(address), Integer.numberOfTrailingZeros(MAX_ALIGNMENT));
     }
 
-    private Plan make(Key key, long a, long weights, long out) {
+    private Plan make(Key key, long a, long weights, long bias, long out) {
         Shape shape = key.shape();
         int type = shape.dtype() == DType.BF16 ? Cublas.CUDA_R_16BF() : Cublas.CUDA_R_32F();
         MemorySegment operation = operation(shape);
+        MemorySegment biasAddress = null;
+        if (bias != 0) {
+            biasAddress = arena.allocate(JAVA_LONG);
+            set(
+                    operation,
+                    Cublas.CUBLASLT_MATMUL_DESC_EPILOGUE(),
+                    arena.allocateFrom(JAVA_INT, Cublas.CUBLASLT_EPILOGUE_BIAS()),
+                    shape);
+            // The heuristic looks at its alignment.
+            setBias(operation, biasAddress, bias, shape);
+        }
         MemorySegment weightsLayout = layout(shape, type, shape.columns(), shape.rows(), shape.wStride());
         MemorySegment aLayout = layout(shape, type, shape.columns(), shape.tokens(), shape.aStride());
         MemorySegment outLayout = layout(shape, Cublas.CUDA_R_32F(), shape.rows(), shape.tokens(), shape.outStride());
         MemorySegment result = arena.allocate(cublasLtMatmulHeuristicResult_t.layout());
         if (!choose(key, operation, weightsLayout, aLayout, outLayout, result)) {
-            return kernels.plan(shape, a, weights, out);
+            return kernels.plan(shape, a, weights, bias, out);
         }
         long needed = cublasLtMatmulHeuristicResult_t.workspaceSize(result);
         return new LtPlan(
@@ -163,6 +184,7 @@ final class CublasLtProducts implements CudaProducts {
                 weightsLayout,
                 aLayout,
                 outLayout,
+                biasAddress,
                 one,
                 shape.accumulate() ? one : zero,
                 cublasLtMatmulHeuristicResult_t.algo(result),
@@ -180,11 +202,19 @@ final class CublasLtProducts implements CudaProducts {
             MemorySegment operation = created.get(ADDRESS, 0);
             owned.add(() -> Cublas.cublasLtMatmulDescDestroy(operation));
             MemorySegment transposed = local.allocateFrom(JAVA_INT, Cublas.CUBLAS_OP_T());
-            status = Cublas.cublasLtMatmulDescSetAttribute(
-                    operation, Cublas.CUBLASLT_MATMUL_DESC_TRANSA(), transposed, Integer.BYTES);
-            check(status, "cublasLtMatmulDescSetAttribute", shape);
+            set(operation, Cublas.CUBLASLT_MATMUL_DESC_TRANSA(), transposed, shape);
             return operation;
         }
+    }
+
+    private static void setBias(MemorySegment operation, MemorySegment place, long address, Shape shape) {
+        place.set(JAVA_LONG, 0, address);
+        set(operation, Cublas.CUBLASLT_MATMUL_DESC_BIAS_POINTER(), place, shape);
+    }
+
+    private static void set(MemorySegment operation, int attribute, MemorySegment value, Shape shape) {
+        int status = Cublas.cublasLtMatmulDescSetAttribute(operation, attribute, value, value.byteSize());
+        check(status, "cublasLtMatmulDescSetAttribute", shape);
     }
 
     private MemorySegment layout(Shape shape, int type, long rows, long columns, long stride) {
@@ -270,13 +300,15 @@ final class CublasLtProducts implements CudaProducts {
         if (!closed) {
             closed = true;
             plans.clear();
-            owned.forEach(Runnable::run);
-            kernels.close();
+            Resources all = new Resources();
+            all.own(() -> check(Cublas.cublasLtDestroy(handle), "cublasLtDestroy", context.name()));
+            all.own(arena);
             if (workspace != null) {
-                workspace.close();
+                all.own(workspace);
             }
-            arena.close();
-            check(Cublas.cublasLtDestroy(handle), "cublasLtDestroy", context.name());
+            all.own(kernels);
+            owned.forEach(Runnable::run);
+            all.close();
         }
     }
 }

@@ -1,5 +1,8 @@
 package dev.belay.device.cuda;
 
+import java.util.StringJoiner;
+import java.util.function.Function;
+
 /**
  * Whether CUDA devices can be used, and if not, why.
  *
@@ -9,6 +12,13 @@ package dev.belay.device.cuda;
 public record CudaAvailability(int devices, String reason) {
     private static final class Checked {
         static final CudaAvailability VALUE = of(CudaSystem.get(), KernelImage.problem());
+    }
+
+    private static final class Decided {
+        static final Automatic VALUE = automatic(
+                CudaSystem.get(),
+                KernelImage.problem(),
+                device -> CudaParts.memory(device).problem());
     }
 
     /**
@@ -29,21 +39,42 @@ public record CudaAvailability(int devices, String reason) {
         return devices > 0;
     }
 
-    /** Decides which device is best: the first CUDA device that can be used, else the CPU. Throws nothing. */
+    /**
+     * Decides which device is best: the first CUDA device that can be used, else the CPU. The first call opens devices to see whether they
+     * can be, for another process may hold them. Throws nothing.
+     */
     public static Automatic automatic() {
-        return automatic(CudaSystem.get(), KernelImage.problem());
+        return Decided.VALUE;
     }
 
-    /** The same of a given system, and of kernels that are missing because of {@code kernelProblem}, or there if it is null. */
-    static Automatic automatic(CudaSystem system, String kernelProblem) {
+    /**
+     * The same of a given system, and of kernels that are missing because of {@code kernelProblem}, or there if it is null.
+     *
+     * @param opening tries to open a device; null, or why it cannot be opened
+     */
+    static Automatic automatic(CudaSystem system, String kernelProblem, Function<CudaDeviceInfo, String> opening) {
         CudaAvailability availability = of(system, kernelProblem);
         if (!availability.available()) {
-            return new Automatic("cpu", "no GPU can be used: " + availability.reason());
+            return cpu(availability.reason());
         }
-        CudaDeviceInfo device = new CudaDeviceChoice(-1, null).pick(system);
-        return new Automatic(
-                CudaDeviceChoice.number(device.index()).toString(),
-                "the first GPU that can be used, " + device.name() + " with " + availability.reason());
+        StringJoiner problems = new StringJoiner("; ");
+        for (CudaDeviceInfo device : system.devices()) {
+            if (device.problem() != null) {
+                continue;
+            }
+            String name = CudaDeviceChoice.number(device.index()).toString();
+            String problem = opening.apply(device);
+            if (problem == null) {
+                return new Automatic(
+                        name, "the first GPU that can be used, " + device.name() + " with " + availability.reason());
+            }
+            problems.add(name + ": " + problem);
+        }
+        return cpu(problems.toString());
+    }
+
+    private static Automatic cpu(String reason) {
+        return new Automatic("cpu", "no GPU can be used: " + reason);
     }
 
     static CudaAvailability of(CudaSystem system, String kernelProblem) {

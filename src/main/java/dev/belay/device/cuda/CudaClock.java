@@ -1,6 +1,7 @@
 package dev.belay.device.cuda;
 
 import dev.belay.device.DeviceClock;
+import dev.belay.io.Resources;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -40,7 +41,9 @@ final class CudaClock implements DeviceClock, AutoCloseable {
 
     @Override
     public void close() {
-        events.forEach(CudaEvent::close);
-        origin.close();
+        Resources all = new Resources();
+        all.own(origin);
+        events.forEach(all::own);
+        all.close();
     }
 }

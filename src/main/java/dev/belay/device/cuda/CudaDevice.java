@@ -63,7 +63,7 @@ public final class CudaDevice implements Device {
             module = owned.own(context.loadKernels());
             pool = owned.own(new CudaPool(context));
             queue = owned.own(new CudaQueue());
-            pool.beforeFreeing(queue::await);
+            pool.beforeFreeing(queue::dropGraphs);
             staging = owned.own(new CudaStaging(pool, queue));
             uploader = owned.own(new CudaUploader(queue));
             products = owned.own(CudaProducts.open(context, module));
@@ -258,11 +258,29 @@ public final class CudaDevice implements Device {
             DeviceBuffer out,
             long outOffset,
             boolean accumulate) {
+        matmul(a, aStride, aColumn, tokens, weights, null, out, outOffset, accumulate);
+    }
+
+    /** One launch: the products add the bias. */
+    @Override
+    public void matmul(
+            DeviceBuffer a,
+            int aStride,
+            int aColumn,
+            int tokens,
+            DeviceMatrix weights,
+            DeviceBuffer bias,
+            DeviceBuffer out,
+            long outOffset,
+            boolean accumulate) {
         if (tokens == 0) {
             return;
         }
         int columns = weights.columns();
         Bounds.product(a, aStride, aColumn, tokens, weights, out, outOffset);
+        if (bias != null) {
+            bias.check("matmul bias of ", weights, 0, weights.rows());
+        }
         CudaBuffer input = CudaBuffer.of(a);
         CudaMatrix matrix = CudaMatrix.of(weights);
         long source = input.address() + (long) aColumn * input.type().bytes();
@@ -274,7 +292,9 @@ public final class CudaDevice implements Device {
         long target = CudaBuffer.of(out).address() + outOffset * Float.BYTES;
         CudaProducts.Shape shape = new CudaProducts.Shape(
                 tokens, weights.rows(), columns, stride, matrix.stride(), weights.rows(), matrix.type(), accumulate);
-        queue.product(products.plan(shape, source, matrix.address(), target), source, matrix.address(), target);
+        long added = address(bias);
+        CudaProducts.Plan plan = products.plan(shape, source, matrix.address(), added, target);
+        queue.product(plan, source, matrix.address(), added, target);
     }
 
     private long round(long source, int stride, int tokens, int columns) {
@@ -530,7 +550,7 @@ public final class CudaDevice implements Device {
         CudaKernel kernel =
                 kernel(target.type() == DType.F32 ? KernelCatalog.SWIGLU_F32 : KernelCatalog.SWIGLU_F32_BF16);
         kernel.pointer(CudaBuffer.of(gateUp).address()).i32(width).pointer(target.address());
-        queue.launch(kernel, KernelCatalog.swigluShape(tokens, width, Float.BYTES));
+        queue.launch(kernel, KernelCatalog.swigluShape(tokens, width));
     }
 
     @Override
@@ -689,6 +709,26 @@ public final class CudaDevice implements Device {
         }
         queue.launch(kernel, KernelCatalog.sampleShape(rows));
         MemorySegment.copy(staging.fetch(chosen, bytes), JAVA_INT, 0, tokens, 0, rows);
+    }
+
+    @Override
+    public void logitScores(DeviceBuffer logits, int rows, int vocabulary, int[] first, int[] tokens, float[] out) {
+        Bounds.logitScores(logits, rows, vocabulary, first, tokens);
+        int count = first[rows];
+        if (count == 0) {
+            return;
+        }
+        long bytes = (long) count * Float.BYTES;
+        long scores = scratch("log-likelihoods", bytes, false);
+        staging.room((rows + 1L + 2L * count) * Integer.BYTES + 256);
+        CudaKernel kernel = kernel(KernelCatalog.LOGIT_SCORE_F32);
+        kernel.pointer(CudaBuffer.of(logits).address())
+                .i32(vocabulary)
+                .pointer(staging.ints(first, rows + 1))
+                .pointer(staging.ints(tokens, count))
+                .pointer(scores);
+        queue.launch(kernel, KernelCatalog.sampleShape(rows));
+        MemorySegment.copy(staging.fetch(scores, bytes), JAVA_FLOAT, 0, out, 0, count);
     }
 
     @Override

@@ -84,6 +84,9 @@ final class CudaErrors {
         if (code == CudaDriver.CUDA_ERROR_NO_DEVICE()) {
             return "see whether nvidia-smi lists a GPU and CUDA_VISIBLE_DEVICES does not hide it, or use --device cpu";
         }
+        if (code == CudaDriver.CUDA_ERROR_DEVICE_UNAVAILABLE()) {
+            return "nvidia-smi shows whether another process holds the GPU; wait for that, or use --device cpu";
+        }
         if (code == CudaDriver.CUDA_ERROR_NO_BINARY_FOR_GPU()
                 || code == CudaDriver.CUDA_ERROR_UNSUPPORTED_PTX_VERSION()
                 || code == CudaDriver.CUDA_ERROR_INVALID_PTX()) {

@@ -32,7 +32,12 @@ final class CudaEvent implements AutoCloseable {
 
     /** Waits until the mark is passed; returns at once if it was never set. */
     void await() {
-        CudaErrors.check(CudaDriver.cuEventSynchronize(handle), "cuEventSynchronize");
+        CudaErrors.check(synchronize(), "cuEventSynchronize");
+    }
+
+    /** The same, and returns the driver's result code. */
+    int synchronize() {
+        return CudaDriver.cuEventSynchronize(handle);
     }
 
     /** Milliseconds from {@code start} to this event; both must have been passed. */

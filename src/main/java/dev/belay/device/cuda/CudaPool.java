@@ -3,6 +3,7 @@ package dev.belay.device.cuda;
 import dev.belay.bindings.cuda.CudaDriver;
 import dev.belay.device.DeviceException;
 import dev.belay.device.DeviceMemoryException;
+import dev.belay.io.Resources;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Map;
@@ -20,15 +21,17 @@ final class CudaPool implements AutoCloseable {
     private final CudaContext context;
     private final TreeMap<Long, Deque<CudaMemory>> kept = new TreeMap<>();
     private Runnable beforeFreeing = () -> {};
-    private long keptBytes;
 
     CudaPool(CudaContext context) {
         this.context = context;
     }
 
-    /** Sets what starts, and waits for, work that uses the pool's memory and has not been given to the device yet. */
-    void beforeFreeing(Runnable wait) {
-        beforeFreeing = wait;
+    /**
+     * Sets what starts, and waits for, work that uses the pool's memory and has not been given to the device yet, and frees what else can be
+     * done without.
+     */
+    void beforeFreeing(Runnable action) {
+        beforeFreeing = action;
     }
 
     /** One block of the pool; {@link #close} gives it back. */
@@ -64,7 +67,6 @@ final class CudaPool implements AutoCloseable {
         public void close() {
             if (!closed) {
                 closed = true;
-                keptBytes += memory.bytes();
                 kept.computeIfAbsent(memory.bytes(), size -> new ArrayDeque<>()).push(memory);
             }
         }
@@ -93,7 +95,6 @@ final class CudaPool implements AutoCloseable {
         if (entry.getValue().isEmpty()) {
             kept.remove(entry.getKey());
         }
-        keptBytes -= memory.bytes();
         return memory;
     }
 
@@ -101,9 +102,6 @@ final class CudaPool implements AutoCloseable {
         try {
             return context.allocate(name, bytes);
         } catch (DeviceMemoryException e) {
-            if (keptBytes == 0) {
-                throw e;
-            }
             // What is kept may still be in use by work that has not run yet; freeing it waits for that.
             release();
             return context.allocate(name, bytes);
@@ -113,15 +111,15 @@ final class CudaPool implements AutoCloseable {
     private void release() {
         beforeFreeing.run();
         CudaErrors.check(CudaDriver.cuCtxSynchronize(), "cuCtxSynchronize");
-        kept.values().forEach(blocks -> blocks.forEach(CudaMemory::close));
-        kept.clear();
-        keptBytes = 0;
+        close();
     }
 
+    /** Frees what is kept, each block even if another cannot be freed. */
     @Override
     public void close() {
-        kept.values().forEach(blocks -> blocks.forEach(CudaMemory::close));
+        Resources all = new Resources();
+        kept.values().forEach(blocks -> blocks.forEach(all::own));
         kept.clear();
-        keptBytes = 0;
+        all.close();
     }
 }

@@ -5,8 +5,8 @@ import dev.belay.device.DeviceException;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Matrix products on a stream: out[t, r] (+)= sum_c a[t, c] w[r, c], the features of tokens times weights stored by output feature. For one
- * thread and one stream at a time: launches share arguments and a workspace.
+ * Matrix products on a stream: out[t, r] (+)= sum_c a[t, c] w[r, c] (+ bias[r]), the features of tokens times weights stored by output
+ * feature; a bias is float32. For one thread and one stream at a time: launches share arguments and a workspace.
  */
 interface CudaProducts extends AutoCloseable {
     /**
@@ -52,9 +52,15 @@ interface CudaProducts extends AutoCloseable {
          *
          * @param a device address of a[0, 0]
          * @param weights device address of w[0, 0]
+         * @param bias device address of bias[0]; 0 if the plan was made without one, and only then
          * @param out device address of out[0, 0]
          */
-        void launch(long a, long weights, long out, MemorySegment stream);
+        void launch(long a, long weights, long bias, long out, MemorySegment stream);
+
+        /** Starts a product without a bias. */
+        default void launch(long a, long weights, long out, MemorySegment stream) {
+            launch(a, weights, 0, out, stream);
+        }
     }
 
     /**
@@ -76,10 +82,17 @@ interface CudaProducts extends AutoCloseable {
     }
 
     /**
-     * The plan of a shape, made on first use and kept. Finds the alignment it may rely on from the lowest set bits of the three device
+     * The plan of a shape, made on first use and kept. Finds the alignment it may rely on from the lowest set bits of the device
      * addresses.
+     *
+     * @param bias 0 where there is none
      */
-    Plan plan(Shape shape, long a, long weights, long out);
+    Plan plan(Shape shape, long a, long weights, long bias, long out);
+
+    /** The plan of a shape without a bias. */
+    default Plan plan(Shape shape, long a, long weights, long out) {
+        return plan(shape, a, weights, 0, out);
+    }
 
     /** What computes, with its version, for example "cuBLASLt 13.1" or "own kernels (no cuBLASLt library: ...)". */
     String description();

@@ -3,11 +3,13 @@ package dev.belay.device.cuda;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 
 import dev.belay.bindings.cuda.CudaDriver;
+import dev.belay.device.DeviceException;
 import dev.belay.device.DeviceMemoryException;
+import dev.belay.io.Messages;
+import dev.belay.io.Resources;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.StringJoiner;
 
 /**
@@ -33,9 +35,17 @@ final class CudaQueue implements AutoCloseable {
         ZERO
     }
 
+    /** What became of a list of commands that has been run before. */
+    private static final class Seen {
+        /** Null where it was run once, or where the device had no room for a graph. */
+        CudaGraph graph;
+        /** The driver, or cuBLASLt, will not have it in a graph. */
+        boolean refused;
+    }
+
     private final MemorySegment stream;
     private final CommandList held = new CommandList();
-    private final LinkedHashMap<CommandList, CudaGraph> graphs = new LinkedHashMap<>(KEPT, 0.75f, true);
+    private final LinkedHashMap<CommandList, Seen> seen = new LinkedHashMap<>(KEPT, 0.75f, true);
     private final boolean blocking = Boolean.getBoolean(BLOCKING_PROPERTY);
     private final boolean useGraphs = !blocking && !"false".equals(System.getProperty(GRAPHS_PROPERTY));
     private final CudaKernel[] lastKernels = new CudaKernel[NAMED];
@@ -47,6 +57,7 @@ final class CudaQueue implements AutoCloseable {
     private long bytesToHost;
     private boolean holding;
     private boolean pending;
+    private boolean toldOfRefusal;
     private boolean closed;
 
     CudaQueue() {
@@ -73,7 +84,7 @@ final class CudaQueue implements AutoCloseable {
         return graphLaunches;
     }
 
-    /** Times that the host waited. */
+    /** Times that the host waited for all that the device had to do. */
     long waits() {
         return waits;
     }
@@ -111,37 +122,70 @@ final class CudaQueue implements AutoCloseable {
     }
 
     private void start() {
-        CudaGraph graph = graphs.get(held);
-        boolean seen = graph != null || graphs.containsKey(held);
-        if (!seen) {
+        Seen before = seen.get(held);
+        if (before == null) {
             remember(held.copy());
-            held.run(this::command);
+        } else if (!before.refused && startGraph(before)) {
             return;
         }
-        if (graph == null) {
-            graph = capture();
-            if (graph == null) {
-                held.run(this::command);
-                return;
+        held.run(this::command);
+    }
+
+    /** Starts what is held as a graph; false where there is none and it is to be run command by command. */
+    private boolean startGraph(Seen list) {
+        try {
+            if (list.graph == null) {
+                list.graph = capture();
             }
-            graphs.put(held.copy(), graph);
+            list.graph.launch(stream);
+        } catch (DeviceMemoryException e) {
+            drop(list);
+            return false;
+        } catch (DeviceException e) {
+            list.refused = true;
+            // A device that has failed fails here again, and the launches are named.
+            held.run(this::command);
+            drop(list);
+            tellOfRefusal(e);
+            return true;
         }
-        graph.launch(stream);
         pending = true;
         graphLaunches++;
         held.run(this::noteReplayed);
+        return true;
     }
 
-    /** A graph of what is held, or null where the device has no room for one. */
     private CudaGraph capture() {
         long before = launches;
         try {
             return CudaGraph.capture(stream, () -> held.run(this::command));
-        } catch (DeviceMemoryException e) {
-            return null;
         } finally {
             launches = before;
         }
+    }
+
+    private void tellOfRefusal(DeviceException e) {
+        if (!toldOfRefusal) {
+            toldOfRefusal = true;
+            Messages.current()
+                    .notice("operations that make no CUDA graph run one by one, which is slower: " + e.getMessage());
+        }
+    }
+
+    private static void drop(Seen list) {
+        CudaGraph graph = list.graph;
+        list.graph = null;
+        if (graph != null) {
+            // A graph may be freed while it runs: the driver waits.
+            graph.close();
+        }
+    }
+
+    /** Waits, and frees the memory of all graphs; their lists are new again when they come back. */
+    void dropGraphs() {
+        await();
+        seen.values().forEach(CudaQueue::drop);
+        seen.clear();
     }
 
     private void noteReplayed(Object target, long[] words, int at) {
@@ -163,14 +207,10 @@ final class CudaQueue implements AutoCloseable {
     }
 
     private void remember(CommandList list) {
-        if (graphs.size() == KEPT) {
-            Map.Entry<CommandList, CudaGraph> oldest = graphs.pollFirstEntry();
-            if (oldest.getValue() != null) {
-                // A graph may be freed while it runs: the driver waits.
-                oldest.getValue().close();
-            }
+        if (seen.size() == KEPT) {
+            drop(seen.pollFirstEntry().getValue());
         }
-        graphs.put(list, null);
+        seen.put(list, new Seen());
     }
 
     /** Starts a kernel whose arguments have been given. */
@@ -202,22 +242,23 @@ final class CudaQueue implements AutoCloseable {
         }
     }
 
-    /** Starts a product. */
-    void product(CudaProducts.Plan plan, long a, long weights, long out) {
+    /** Starts a product; {@code bias} is 0 where there is none. */
+    void product(CudaProducts.Plan plan, long a, long weights, long bias, long out) {
         if (holding) {
-            int at = held.add(plan, 3);
+            int at = held.add(plan, 4);
             held.words()[at] = a;
             held.words()[at + 1] = weights;
-            held.words()[at + 2] = out;
+            held.words()[at + 2] = bias;
+            held.words()[at + 3] = out;
         } else {
-            start(plan, a, weights, out);
+            start(plan, a, weights, bias, out);
         }
     }
 
-    private void start(CudaProducts.Plan plan, long a, long weights, long out) {
+    private void start(CudaProducts.Plan plan, long a, long weights, long bias, long out) {
         note(null, null);
         pending = true;
-        plan.launch(a, weights, out, stream);
+        plan.launch(a, weights, bias, out, stream);
         block();
     }
 
@@ -267,7 +308,7 @@ final class CudaQueue implements AutoCloseable {
     private void command(Object target, long[] words, int at) {
         switch (target) {
             case CudaKernel kernel -> start(kernel.restore(words, at + 4), shape(words, at));
-            case CudaProducts.Plan plan -> start(plan, words[at], words[at + 1], words[at + 2]);
+            case CudaProducts.Plan plan -> start(plan, words[at], words[at + 1], words[at + 2], words[at + 3]);
             case Copy kind -> start(kind, words[at], words[at + 1], words[at + 2]);
             default -> throw new IllegalStateException("no such command: " + target);
         }
@@ -282,6 +323,16 @@ final class CudaQueue implements AutoCloseable {
             pending = false;
             launchesBefore = launches;
         }
+    }
+
+    /** Waits until an event is passed that was set in this stream before; what is behind it may still run. */
+    void await(CudaEvent event) {
+        check(event.synchronize(), "cuEventSynchronize");
+    }
+
+    /** Whether the device has done all that it was given, as far as is known. */
+    boolean idle() {
+        return !pending && held.size() == 0;
     }
 
     private void check(int code, String call) {
@@ -322,12 +373,12 @@ final class CudaQueue implements AutoCloseable {
         if (!closed) {
             drain();
             closed = true;
-            for (CudaGraph graph : graphs.values()) {
-                if (graph != null) {
-                    graph.close();
-                }
+            Resources all = new Resources();
+            all.own(() -> CudaErrors.check(CudaDriver.cuStreamDestroy_v2(stream), "cuStreamDestroy"));
+            for (Seen list : seen.values()) {
+                all.own(() -> drop(list));
             }
-            CudaErrors.check(CudaDriver.cuStreamDestroy_v2(stream), "cuStreamDestroy");
+            all.close();
         }
     }
 }

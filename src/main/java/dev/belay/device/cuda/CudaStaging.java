@@ -4,12 +4,13 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import dev.belay.device.DeviceException;
+import dev.belay.io.Resources;
 import java.lang.foreign.MemorySegment;
 
 /**
  * The small arrays that operations take along: token ids, positions, factors. Each is written to pinned memory and copied to the same
- * place of a device buffer. Places are given out in order; when there are no more, the work so far is waited for and the first one is
- * next, which starts a new {@link #generation}.
+ * place of a device buffer. There are two halves. Places of one are given out in order; when there are no more, those of the other are
+ * next, as soon as the work is done that was given to the device while these were in use. That starts a new {@link #generation}.
  */
 final class CudaStaging implements AutoCloseable {
     private static final int ALIGNMENT = 16;
@@ -17,8 +18,15 @@ final class CudaStaging implements AutoCloseable {
 
     private final CudaPool pool;
     private final CudaQueue queue;
+    /** Behind the work that may use the places of each half. */
+    private final CudaEvent[] done;
+
     private PinnedMemory host;
     private CudaPool.Block device;
+    private int half;
+    /** Where the half in use ends, and how far it is given out. */
+    private long end;
+
     private long used;
     private long generation;
 
@@ -27,16 +35,27 @@ final class CudaStaging implements AutoCloseable {
         this.queue = queue;
         device = pool.allocate("staging", FIRST_BYTES);
         host = PinnedMemory.allocate(FIRST_BYTES);
+        done = new CudaEvent[] {CudaEvent.create(), CudaEvent.create()};
+        take(0);
+    }
+
+    private void take(int number) {
+        half = number;
+        used = number * (host.bytes() / 2);
+        end = used + host.bytes() / 2;
     }
 
     /** Where there is no room for more, the old memory stays. */
     private void grow(long bytes) {
+        queue.await();
         CudaPool.Block block = pool.allocate("staging", bytes);
         try {
             PinnedMemory pinned = PinnedMemory.allocate(bytes);
-            close();
+            device.close();
+            host.close();
             host = pinned;
             device = block;
+            take(0);
         } catch (DeviceException e) {
             block.close();
             throw e;
@@ -48,19 +67,28 @@ final class CudaStaging implements AutoCloseable {
         return generation;
     }
 
-    /** Starts at the first place again, so that the same arrays get the same addresses. */
+    /**
+     * Starts at the first place of a half again, so that the same arrays get the same addresses: of the first half where the device has
+     * nothing to do, else of the other one.
+     */
     void restart() {
-        queue.await();
-        used = 0;
+        queue.flush();
+        if (queue.idle()) {
+            take(0);
+        } else {
+            done[half].record(queue.stream());
+            take(half ^ 1);
+            queue.await(done[half]);
+        }
         generation++;
     }
 
     /** Makes sure that the next {@code bytes} given out, in several pieces, are of one generation. */
     void room(long bytes) {
-        if (used + bytes > host.bytes()) {
+        if (used + bytes > end) {
             restart();
-            if (bytes > host.bytes()) {
-                grow(Math.max(bytes, 2 * host.bytes()));
+            if (used + bytes > end) {
+                grow(Math.max(2 * Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT, 2 * host.bytes()));
             }
         }
     }
@@ -111,7 +139,11 @@ final class CudaStaging implements AutoCloseable {
 
     @Override
     public void close() {
-        device.close();
-        host.close();
+        Resources all = new Resources();
+        all.own(host);
+        all.own(device);
+        all.own(done[0]);
+        all.own(done[1]);
+        all.close();
     }
 }

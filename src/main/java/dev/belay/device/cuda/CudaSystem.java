@@ -85,7 +85,20 @@ public record CudaSystem(Path driver, int version, List<CudaDeviceInfo> devices,
             return of(library.file(), version, devices);
         } catch (DeviceException e) {
             return new CudaSystem(library.file(), version, List.of(), e.getMessage());
+        } catch (LinkageError e) {
+            return lacking(library.file(), version, e);
         }
+    }
+
+    /** A driver without a function that even listing devices takes: too old, or not what it says that it is. */
+    private static CudaSystem lacking(Path driver, int version, LinkageError missing) {
+        if (version < LOWEST_VERSION) {
+            return of(driver, version, List.of());
+        }
+        Throwable cause = missing.getCause() == null ? missing : missing.getCause();
+        String problem = "the driver " + driver + " is for CUDA " + versionText(version)
+                + ", but lacks a function of that (" + cause.getMessage() + "); install an NVIDIA driver";
+        return new CudaSystem(driver, version, List.of(), problem);
     }
 
     private static CudaDeviceInfo device(int index, Arena arena) {

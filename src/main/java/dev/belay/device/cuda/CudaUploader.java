@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import dev.belay.device.DType;
+import dev.belay.io.Resources;
 import dev.belay.weights.TensorType;
 import dev.belay.weights.TensorValues;
 import java.lang.foreign.MemorySegment;
@@ -92,13 +93,16 @@ final class CudaUploader implements AutoCloseable {
     /** Frees the pinned buffers when the device has fetched them; they come back with the next upload. */
     @Override
     public void close() {
+        Resources all = new Resources();
         for (int i = 0; i < buffers.length; i++) {
             if (buffers[i] != null) {
-                fetched[i].await();
-                fetched[i].close();
-                buffers[i].close();
+                CudaEvent event = fetched[i];
+                all.own(buffers[i]);
+                all.own(event);
+                all.own(event::await);
                 buffers[i] = null;
             }
         }
+        all.close();
     }
 }

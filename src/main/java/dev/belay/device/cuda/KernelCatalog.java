@@ -65,8 +65,6 @@ final class KernelCatalog {
     static final KernelSignature QKV_F32_BF16 = qkv("belay_qkv_f32_bf16");
     static final KernelSignature SWIGLU_F32 = swiglu("belay_swiglu_f32");
     static final KernelSignature SWIGLU_F32_BF16 = swiglu("belay_swiglu_f32_bf16");
-    static final KernelSignature SWIGLU_BF16_F32 = swiglu("belay_swiglu_bf16_f32");
-    static final KernelSignature SWIGLU_BF16 = swiglu("belay_swiglu_bf16");
     static final KernelSignature SCALE_HEADS_F32 = scaleHeads("belay_scale_heads_f32");
     static final KernelSignature SCALE_HEADS_BF16 = scaleHeads("belay_scale_heads_bf16");
     static final KernelSignature EMBED_F32 = embed("belay_embed_f32");
@@ -133,6 +131,15 @@ final class KernelCatalog {
             pointer("texts"),
             pointer("positions"),
             pointer("tokens"));
+    static final KernelSignature LOGIT_SCORE_F32 = add(
+            "belay_logit_score_f32",
+            MAX_THREADS,
+            0,
+            pointer("logits"),
+            i32("vocabulary"),
+            pointer("first"),
+            pointer("tokens"),
+            pointer("scores"));
     static final KernelSignature ATTENTION_ANY_F32 = attentionAny("belay_attention_any_f32");
     static final KernelSignature ATTENTION_ANY_BF16 = attentionAny("belay_attention_any_bf16");
     static final KernelSignature MATMUL_BF16_F32 = matmul("belay_matmul_bf16_f32", MATMUL_TILE, 256);
@@ -179,9 +186,9 @@ final class KernelCatalog {
         return LaunchShape.split(tokens, Math.ceilDiv((heads + 2L * kvHeads) * lanes, perGroup), QKV_THREADS);
     }
 
-    /** Geometry of swiglu to [T, F]; {@code bytes} are those of a number of the wider of input and output. */
-    static LaunchShape swigluShape(int tokens, int width, int bytes) {
-        return LaunchShape.split(tokens, Math.ceilDiv((long) width * bytes, VECTOR_BYTES), SWIGLU_THREADS);
+    /** Geometry of swiglu to [T, F]. */
+    static LaunchShape swigluShape(int tokens, int width) {
+        return LaunchShape.split(tokens, Math.ceilDiv((long) width * Float.BYTES, VECTOR_BYTES), SWIGLU_THREADS);
     }
 
     /** Geometry of embed to [T, D]. */
@@ -248,7 +255,7 @@ final class KernelCatalog {
         return new LaunchShape(tiles, heads, ATTENTION_THREADS);
     }
 
-    /** Geometry of greedy and sample over logits [rows, V]. */
+    /** Geometry of greedy, sample and logit_score over logits [rows, V]. */
     static LaunchShape sampleShape(int rows) {
         return new LaunchShape(rows, 1, MAX_THREADS);
     }

@@ -25,12 +25,12 @@ final class KernelProducts implements CudaProducts {
 
     private record KernelPlan(Shape shape, CudaKernel kernel, LaunchShape grid) implements Plan {
         @Override
-        public void launch(long a, long weights, long out, MemorySegment stream) {
+        public void launch(long a, long weights, long bias, long out, MemorySegment stream) {
             kernel.pointer(a)
                     .i32(shape.aStride())
                     .pointer(weights)
                     .i32(shape.wStride())
-                    .pointer(0)
+                    .pointer(bias)
                     .pointer(out)
                     .i32(shape.outStride())
                     .i32(shape.tokens())
@@ -43,7 +43,7 @@ final class KernelProducts implements CudaProducts {
 
     /** The kernels find out at run time how the addresses are aligned. */
     @Override
-    public Plan plan(Shape shape, long a, long weights, long out) {
+    public Plan plan(Shape shape, long a, long weights, long bias, long out) {
         Plan plan = plans.get(shape);
         if (plan == null) {
             plan = make(shape);

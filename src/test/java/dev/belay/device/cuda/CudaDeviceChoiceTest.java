@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import dev.belay.device.DeviceException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -21,6 +22,7 @@ class CudaDeviceChoiceTest {
             1, "NVIDIA A100", "GPU-5c3a0000-0000-0000-0000-000000000001", 80, "0000:02:00.0", 80L << 30);
     private static final CudaDeviceInfo SECOND = new CudaDeviceInfo(
             2, "NVIDIA H100", "GPU-5c3b0000-0000-0000-0000-000000000002", 90, "0000:03:00.0", 80L << 30);
+    private static final Function<CudaDeviceInfo, String> OPENS = device -> null;
     private static final CudaSystem SYSTEM = CudaSystem.of(DRIVER, 13000, List.of(OLD, FIRST, SECOND));
 
     @ParameterizedTest
@@ -101,7 +103,7 @@ class CudaDeviceChoiceTest {
         assertRefused("cuda:0", "device cuda:0 is not available: " + reason, old);
         assertEquals(
                 new CudaAvailability.Automatic("cpu", "no GPU can be used: " + reason),
-                CudaAvailability.automatic(old, null));
+                CudaAvailability.automatic(old, null, OPENS));
     }
 
     @Test
@@ -117,13 +119,26 @@ class CudaDeviceChoiceTest {
                 new CudaAvailability.Automatic(
                         "cuda:1",
                         "the first GPU that can be used, NVIDIA A100 with CUDA 13.0 driver /lib/libcuda.so.1"),
-                CudaAvailability.automatic(SYSTEM, null));
+                CudaAvailability.automatic(SYSTEM, null, OPENS));
         CudaAvailability without = CudaAvailability.of(SYSTEM, "this jar has no kernels");
         assertFalse(without.available());
         assertEquals("this jar has no kernels", without.reason());
         assertEquals(
                 new CudaAvailability.Automatic("cpu", "no GPU can be used: this jar has no kernels"),
-                CudaAvailability.automatic(SYSTEM, "this jar has no kernels"));
+                CudaAvailability.automatic(SYSTEM, "this jar has no kernels", OPENS));
+    }
+
+    @Test
+    void autoPassesOverWhatCannotBeOpened() {
+        assertEquals(
+                new CudaAvailability.Automatic(
+                        "cuda:2",
+                        "the first GPU that can be used, NVIDIA H100 with CUDA 13.0 driver /lib/libcuda.so.1"),
+                CudaAvailability.automatic(SYSTEM, null, device -> device == FIRST ? "it is held" : null));
+        assertEquals(
+                new CudaAvailability.Automatic(
+                        "cpu", "no GPU can be used: cuda:1: NVIDIA A100 is held; cuda:2: NVIDIA H100 is held"),
+                CudaAvailability.automatic(SYSTEM, null, device -> device.name() + " is held"));
     }
 
     @Test

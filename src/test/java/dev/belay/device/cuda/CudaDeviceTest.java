@@ -20,6 +20,7 @@ import dev.belay.forward.Generator;
 import dev.belay.forward.Golden;
 import dev.belay.forward.Hooks;
 import dev.belay.forward.KvCache;
+import dev.belay.forward.LogLikelihoods;
 import dev.belay.hooks.TextSpan;
 import dev.belay.model.LayerKind;
 import dev.belay.model.Model;
@@ -156,7 +157,15 @@ class CudaDeviceTest {
 
     /** Nine launches a layer, or 13; embedding, final norm, its rounding, the logits and the choice besides; one wait; four bytes a text. */
     @ParameterizedTest
-    @CsvSource({"llama, F32", "llama, BF16", "qwen3-moe, F32", "qwen3-moe, BF16", "moe-mixed, F32"})
+    @CsvSource({
+        "llama, F32",
+        "llama, BF16",
+        "llama-bias, F32",
+        "llama-bias, BF16",
+        "qwen3-moe, F32",
+        "qwen3-moe, BF16",
+        "moe-mixed, F32"
+    })
     void aDecodeStepHasItsBudget(String family, DType dtype) {
         try (Opened m = Opened.of(family, dtype)) {
             CudaQueue queue = m.device.queue();
@@ -176,9 +185,30 @@ class CudaDeviceTest {
         }
     }
 
+    /** Of choices the host gets a number a token, not the logits. */
+    @ParameterizedTest
+    @EnumSource(DType.class)
+    void ofChoicesOnlyScoresAreCopied(DType dtype) {
+        try (Opened m = Opened.llama(dtype)) {
+            long before = m.device.queue().bytesToHost();
+            new LogLikelihoods(m.forward, null)
+                    .of(List.of(
+                            new LogLikelihoods.Question(m.text(1, 9), List.of(m.text(2, 1), m.text(3, 4))),
+                            new LogLikelihoods.Question(m.text(4, 5), List.of(m.text(5, 2)))));
+            assertEquals((1 + 4 + 2) * (long) Float.BYTES, m.device.queue().bytesToHost() - before);
+        }
+    }
+
     /** Four more launches where there are experts. */
     @ParameterizedTest
-    @CsvSource({"llama, 11, false", "llama, 11, true", "qwen3-moe, 15, false", "qwen3-moe, 15, true"})
+    @CsvSource({
+        "llama, 11, false",
+        "llama, 11, true",
+        "llama-bias, 11, false",
+        "llama-bias, 11, true",
+        "qwen3-moe, 15, false",
+        "qwen3-moe, 15, true"
+    })
     void aPrefillHasItsBudget(String family, int most, boolean readsOnly) {
         try (Opened m = Opened.of(family, DType.BF16);
                 KvCache cache = KvCache.passing(m.device, m.config(), 128)) {

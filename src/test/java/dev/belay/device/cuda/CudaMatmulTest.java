@@ -303,6 +303,27 @@ class CudaMatmulTest {
         assertTrue(library().description().matches("cuBLASLt 1[23]\\.\\d+"), library.description());
     }
 
+    /** By the kernels and by the library, one token and many, overwriting and accumulating; with a bias at another address, and without. */
+    @Test
+    void aBiasIsPartOfTheProduct() {
+        for (DType dtype : DType.values()) {
+            for (int tokens : new int[] {1, 9, 70}) {
+                for (boolean accumulate : new boolean[] {false, true}) {
+                    Shape shape = new Shape(tokens, 48, 64, 64, 64, 48, dtype, accumulate);
+                    Case product = new Case(shape, 0, 0, 0, true, false);
+                    Expected expected = product.expected();
+                    check(product, expected, run(product, own), own.description());
+                    if (CudaLibrary.products().loaded()) {
+                        check(product, expected, run(product, library), library.description());
+                        Case plain = new Case(shape, 0, 0, 0, false, false);
+                        check(plain, plain.expected(), run(plain, library), library.description());
+                        check(product, expected, run(product, library), library.description());
+                    }
+                }
+            }
+        }
+    }
+
     private static List<KernelSignature> products() {
         return KernelCatalog.all().stream()
                 .filter(kernel -> kernel.name().startsWith("belay_mat"))
@@ -326,8 +347,8 @@ class CudaMatmulTest {
     private static float[] run(Case product, CudaProducts products) {
         return run(
                 product,
-                (a, weights, bias, out) -> products.plan(product.shape(), a, weights, out)
-                        .launch(a, weights, out, CudaKernel.DEFAULT_STREAM));
+                (a, weights, bias, out) -> products.plan(product.shape(), a, weights, bias, out)
+                        .launch(a, weights, bias, out, CudaKernel.DEFAULT_STREAM));
     }
 
     private static float[] run(Case product, KernelSignature signature) {

@@ -14,6 +14,7 @@ import dev.belay.text.ProbeText;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -35,7 +36,8 @@ class CudaSweepTest {
     }
 
     /** What a sweep gave and what it took. */
-    private record Swept(AblationSweep.Result result, long graphs, long launches, long bytesToHost) {
+    private record Swept(
+            AblationSweep.Result result, long graphs, long launches, long bytesToHost, long waits, int batches) {
         /** All scores, and the one without ablation. */
         double[] scores() {
             Stream<double[]> rows = Stream.of(result.scores());
@@ -56,8 +58,16 @@ class CudaSweepTest {
             chosen.scale(0, 5, 0.5f);
             long launches = queue.launches();
             long bytes = queue.bytesToHost();
-            AblationSweep.Result result = sweep.run(attacks, chosen, n -> {});
-            return new Swept(result, queue.graphLaunches(), queue.launches() - launches, queue.bytesToHost() - bytes);
+            long waits = queue.waits();
+            AtomicInteger batches = new AtomicInteger();
+            AblationSweep.Result result = sweep.run(attacks, chosen, n -> batches.incrementAndGet());
+            return new Swept(
+                    result,
+                    queue.graphLaunches(),
+                    queue.launches() - launches,
+                    queue.bytesToHost() - bytes,
+                    queue.waits() - waits,
+                    batches.get());
         } finally {
             System.clearProperty(CudaQueue.GRAPHS_PROPERTY);
         }
@@ -74,6 +84,18 @@ class CudaSweepTest {
             assertEquals(single.launches(), graphs.launches());
             assertTrue(graphs.graphs() >= 20, "graphs started: " + graphs.graphs());
         }
+    }
+
+    /** The host waits for the scores of a batch of heads, not for its layers: it makes the lists of the next while the device computes. */
+    @ParameterizedTest
+    @EnumSource(
+            value = PositionScope.Kind.class,
+            names = {"ALL", "CLOSING"})
+    void aBatchIsWaitedForOnce(PositionScope.Kind kind) {
+        PositionScope scope = kind == PositionScope.Kind.ALL ? PositionScope.ALL : PositionScope.CLOSING;
+        Swept swept = sweep(DType.BF16, scope, false, true);
+        // And for the run without ablation.
+        assertTrue(swept.waits() <= swept.batches() + 1, swept.waits() + " waits in " + swept.batches() + " batches");
     }
 
     /** Only final scores leave the device, one for each transcript and head and one for each transcript without ablation. */

@@ -135,9 +135,9 @@ class KernelReportTest {
             assertEquals(6, report.split("\\| " + kernel.name() + " \\|", -1).length, kernel.name() + " in 5 tables");
         }
         assertTrue(report.contains("Predicted time, not measured"));
-        counts.remove("belay_swiglu_bf16");
+        counts.remove("belay_swiglu_f32_bf16");
         Exception e =
                 assertThrows(IllegalArgumentException.class, () -> KernelReport.write(counts, PtxasLog.parse(ptxas)));
-        assertEquals("the counts must hold one launch of belay_swiglu_bf16, not 0", e.getMessage());
+        assertEquals("the counts must hold one launch of belay_swiglu_f32_bf16, not 0", e.getMessage());
     }
 }

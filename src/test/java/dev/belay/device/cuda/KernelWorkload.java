@@ -7,6 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * One launch of each kernel in the widths of Llama-3.1-8B: hidden size 4096, 32 heads and 8 key/value heads of 128, feed-forward
@@ -68,10 +69,8 @@ record KernelWorkload(
         all.add(rmsNorm(KernelCatalog.RMSNORM_F32_BF16, 2));
         all.add(qkv(KernelCatalog.QKV_F32, 4));
         all.add(qkv(KernelCatalog.QKV_F32_BF16, 2));
-        all.add(swiglu(KernelCatalog.SWIGLU_F32, 4, 4));
-        all.add(swiglu(KernelCatalog.SWIGLU_F32_BF16, 4, 2));
-        all.add(swiglu(KernelCatalog.SWIGLU_BF16_F32, 2, 4));
-        all.add(swiglu(KernelCatalog.SWIGLU_BF16, 2, 2));
+        all.add(swiglu(KernelCatalog.SWIGLU_F32, 4));
+        all.add(swiglu(KernelCatalog.SWIGLU_F32_BF16, 2));
         all.add(scaleHeads(KernelCatalog.SCALE_HEADS_F32, 4));
         all.add(scaleHeads(KernelCatalog.SCALE_HEADS_BF16, 2));
         all.add(embed(KernelCatalog.EMBED_F32, 4));
@@ -94,6 +93,7 @@ record KernelWorkload(
         }
         all.add(greedy());
         all.add(sample());
+        all.add(logitScore());
         all.add(attention(KernelCatalog.ATTENTION_ANY_F32, HEAD_SIZE, 4));
         all.add(attention(KernelCatalog.ATTENTION_ANY_BF16, HEAD_SIZE, 2));
         all.add(product(KernelCatalog.MATMUL_BF16_F32, 256, 2048, 1024, 2));
@@ -241,16 +241,16 @@ record KernelWorkload(
                         new Numbers("values", keys * outBytes)));
     }
 
-    private static KernelWorkload swiglu(KernelSignature kernel, int inBytes, int outBytes) {
+    private static KernelWorkload swiglu(KernelSignature kernel, int outBytes) {
         long numbers = (long) TOKENS * FEED_FORWARD;
         return new KernelWorkload(
                 kernel,
                 "T " + TOKENS + ", F " + FEED_FORWARD,
-                KernelCatalog.swigluShape(TOKENS, FEED_FORWARD, Math.max(inBytes, outBytes)),
-                numbers * (2 * inBytes + outBytes),
+                KernelCatalog.swigluShape(TOKENS, FEED_FORWARD),
+                numbers * (2 * 4 + outBytes),
                 5 * numbers,
                 List.of(
-                        new Numbers("gateUp", 2 * numbers * inBytes),
+                        new Numbers("gateUp", 2 * numbers * 4),
                         new I32(FEED_FORWARD),
                         new Numbers("out", numbers * outBytes)));
     }
@@ -574,6 +574,27 @@ record KernelWorkload(
                         new Integers("texts", ascending(SAMPLED_ROWS)),
                         new Integers("positions", ascending(SAMPLED_ROWS)),
                         new Numbers("tokens", SAMPLED_ROWS * 4L)));
+    }
+
+    /** Four tokens a row, as those of a question's choices. */
+    private static KernelWorkload logitScore() {
+        int count = 4 * SAMPLED_ROWS;
+        return new KernelWorkload(
+                KernelCatalog.LOGIT_SCORE_F32,
+                "R " + SAMPLED_ROWS + ", V " + VOCABULARY + ", N " + count,
+                KernelCatalog.sampleShape(SAMPLED_ROWS),
+                ((long) SAMPLED_ROWS * (VOCABULARY + 1) + 1 + 2L * count) * 4,
+                3L * SAMPLED_ROWS * VOCABULARY,
+                List.of(
+                        logits(SAMPLED_ROWS, VOCABULARY),
+                        new I32(VOCABULARY),
+                        new Integers(
+                                "first",
+                                IntStream.rangeClosed(0, SAMPLED_ROWS)
+                                        .map(r -> 4 * r)
+                                        .toArray()),
+                        new Integers("tokens", ascending(count)),
+                        new Numbers("scores", count * 4L)));
     }
 
     /** Between -10 and 10, hardly two equal, in no order. */

@@ -1,0 +1,167 @@
+package dev.belay.device.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.belay.device.DType;
+import dev.belay.device.DeviceException;
+import dev.belay.device.SoftCuda;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What the device does when the driver refuses a call that it can do without: on softcuda, in processes of their own, where calls fail. */
+class CudaRefusedCallsTest {
+    private static final int LISTS = 4;
+    private static final int TIMES = 5;
+    private static final int WIDTH = 128;
+
+    /** What each graph holds, 1 MiB, and the memory of a device where four of them count. */
+    private static final Map<String, String> GRAPHS_HOLD_MEMORY =
+            Map.of("SOFTCUDA_GRAPH", "1M", "SOFTCUDA_MEMORY", "16M");
+
+    private static final long GRAPH_BYTES = 1 << 20;
+
+    @TempDir
+    private Path folder;
+
+    /** Adds 1 to each of {@link #LISTS} rows {@link #TIMES} times, in sequences that differ by row; says what became of it. */
+    static final class Program {
+        private Program() {}
+
+        /** Takes the number of float32 to allocate in the end, or 0. */
+        public static void main(String[] args) {
+            try (CudaContext context = CudaContext.open(0)) {
+                long free = CudaErrors.freeAndTotal()[0];
+                CudaDevice device = CudaDevice.open(DType.F32, "cuda:0");
+                try (CudaBuffer x = device.allocate("x", LISTS * WIDTH);
+                        CudaBuffer one = device.allocate("one", WIDTH)) {
+                    float[] values = new float[LISTS * WIDTH];
+                    x.write(0, values, 0, values.length);
+                    Arrays.fill(values, 1);
+                    one.write(0, values, 0, WIDTH);
+                    add(device, x, one, TIMES - 1);
+                    int more = Integer.parseInt(args[0]);
+                    if (more > 0) {
+                        device.allocate("more", more).close();
+                    }
+                    add(device, x, one, 1);
+                    x.read(0, values, 0, values.length);
+                    for (float value : values) {
+                        if (value != TIMES) {
+                            throw new AssertionError(value + " is not " + TIMES);
+                        }
+                    }
+                }
+                System.out.println("graphs " + device.queue().graphLaunches());
+                try {
+                    device.close();
+                    System.out.println("closed");
+                } catch (DeviceException e) {
+                    System.out.println(e.getMessage().replaceFirst(" failed.*", " failed"));
+                }
+                context.synchronize();
+                System.out.println("lost " + (free - CudaErrors.freeAndTotal()[0]));
+            }
+        }
+
+        private static void add(CudaDevice device, CudaBuffer x, CudaBuffer one, int times) {
+            for (int i = 0; i < times; i++) {
+                for (int row = 0; row < LISTS; row++) {
+                    long offset = (long) row * WIDTH;
+                    device.sequence(() -> device.addBias(x, offset, 1, WIDTH, one));
+                }
+            }
+        }
+    }
+
+    private record Ended(List<String> out, List<String> err) {}
+
+    private Ended run(Map<String, String> environment, int more) throws Exception {
+        SoftCuda.require();
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.add("--enable-native-access=ALL-UNNAMED");
+        command.addAll(SoftCuda.options(SoftCuda.PTX, SoftCuda.PRODUCTS));
+        command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+        command.addAll(List.of(Program.class.getName(), String.valueOf(more)));
+        Path out = folder.resolve("out");
+        Path err = folder.resolve("err");
+        ProcessBuilder builder =
+                new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(err.toFile());
+        builder.environment().putAll(environment);
+        Process process = builder.start();
+        assertTrue(process.waitFor(5, TimeUnit.MINUTES), "the process ends");
+        Ended ended = new Ended(Files.readAllLines(out), Files.readAllLines(err));
+        assertEquals(0, process.exitValue(), ended.toString());
+        return ended;
+    }
+
+    private static Map<String, String> with(Map<String, String> environment, String failing) {
+        Map<String, String> all = new HashMap<>(environment);
+        all.put("SOFTCUDA_FAIL", failing);
+        return all;
+    }
+
+    /** The first time a list comes it runs command by command. */
+    private static String graphs(int times) {
+        return "graphs " + LISTS * times;
+    }
+
+    @Test
+    void withoutARefusalAllIsFreed() throws Exception {
+        assertEquals(
+                List.of(graphs(TIMES - 1), "closed", "lost 0"),
+                run(GRAPHS_HOLD_MEMORY, 0).out());
+    }
+
+    /** cuBLASLt, or a driver, may not take part in graphs: the same results without, told once. */
+    @ParameterizedTest
+    @ValueSource(strings = {"cuStreamBeginCapture_v2=801", "cuGraphInstantiateWithFlags=801", "cuGraphLaunch=801"})
+    void whatMakesNoGraphRunsWithout(String failing) throws Exception {
+        Ended ended = run(with(GRAPHS_HOLD_MEMORY, failing), 0);
+        assertEquals(List.of("graphs 0", "closed", "lost 0"), ended.out());
+        List<String> told =
+                ended.err().stream().filter(line -> line.startsWith("belay: ")).toList();
+        assertEquals(1, told.size(), ended.toString());
+        String call = failing.replaceFirst("(_v2)?=.*", "");
+        assertTrue(told.getFirst().contains("no CUDA graph") && told.getFirst().contains(call), told.getFirst());
+    }
+
+    /** One list that makes no graph, here the second, or the first by a launch in it, does not keep the others from it. */
+    @ParameterizedTest
+    @ValueSource(strings = {"cuGraphInstantiateWithFlags=801@2", "cuLaunchKernel=900@5"})
+    void otherListsStayGraphs(String failing) throws Exception {
+        Ended ended = run(with(GRAPHS_HOLD_MEMORY, failing), 0);
+        assertEquals("graphs " + (LISTS - 1) * (TIMES - 1), ended.out().getFirst());
+    }
+
+    /** 4 of 16 MiB are staging memory and 4 are graphs': with those there is no room for 10 MiB, and without them there is. */
+    @Test
+    void graphsMakeRoom() throws Exception {
+        assertEquals(
+                List.of(graphs(TIMES - 2), "closed", "lost 0"),
+                run(GRAPHS_HOLD_MEMORY, 10 << 18).out());
+    }
+
+    /** What cannot be freed is told, and the rest is freed. */
+    @Test
+    void closingGoesOn() throws Exception {
+        assertEquals(
+                List.of(graphs(TIMES - 1), "cuGraphExecDestroy failed", "lost " + GRAPH_BYTES),
+                run(with(GRAPHS_HOLD_MEMORY, "cuGraphExecDestroy=999@1"), 0).out());
+        // The blocks of 512 bytes are freed where the staging memory is not.
+        assertEquals(
+                List.of(graphs(TIMES - 1), "cuMemFree(4194304 bytes, staging) failed", "lost " + (4 << 20)),
+                run(with(GRAPHS_HOLD_MEMORY, "cuMemFree_v2=999@1"), 0).out());
+    }
+}
