@@ -11,7 +11,7 @@ import java.util.List;
  * few texts. What was freed last is kept, up to {@value #MOST_KEPT} bytes.
  */
 final class MemoryPool implements AutoCloseable {
-    private static final long MOST_KEPT = 256L << 20;
+    private static final long MOST_KEPT = 128L << 20;
     /** A kept block serves a request of at least this share of its size. */
     private static final double LEAST_USE = 0.75;
 

@@ -34,7 +34,7 @@ final class Panel {
         for (int done = 0; done < tokens; done += Products.cut(tokens - done)) {
             int size = Products.cut(tokens - done);
             if (!single(size)) {
-                products.get(size, aStride, outStride, accumulate);
+                products.prepare(size, aStride, outStride, accumulate);
             }
         }
     }

@@ -134,11 +134,14 @@ final class Products implements AutoCloseable {
     /** The order of sums of products of several tokens, which packed weights at {@code weights} serve to find out. */
     TokenProduct.Order order(long weights) {
         if (order == null) {
-            order = pairLayout == Known.YES
-                    ? TokenProduct.order(get(STEP, columns, rows, false), STEP, rows, columns, weights)
-                    : TokenProduct.Order.OTHER;
+            order = pairLayout == Known.YES ? findOrder(weights) : TokenProduct.Order.OTHER;
         }
         return order;
+    }
+
+    private TokenProduct.Order findOrder(long weights) {
+        prepare(STEP, columns, rows, false);
+        return TokenProduct.order(get(STEP, columns, rows, false), STEP, rows, columns, weights);
     }
 
     /** Room of {@code worker} for the inputs of a token. */
@@ -154,16 +157,22 @@ final class Products implements AutoCloseable {
         return bytes;
     }
 
-    /** The primitive for {@code tokens}, a size that {@link #cut} returns. */
-    Product get(int tokens, int aStride, int outStride, boolean accumulate) {
+    /** Makes the primitive for {@code tokens}, a size that {@link #cut} returns, unless it is there. */
+    void prepare(int tokens, int aStride, int outStride, boolean accumulate) {
         Product[] table = table(aStride, outStride);
-        int index = (accumulate ? SIZES + 1 : 0) + sizeIndex(tokens);
-        Product product = table[index];
-        if (product == null) {
-            product = new Product(dnnl, workers, shape(tokens, aStride, outStride, accumulate), layout);
-            table[index] = product;
+        int index = index(tokens, accumulate);
+        if (table[index] == null) {
+            table[index] = new Product(dnnl, workers, shape(tokens, aStride, outStride, accumulate), layout);
         }
-        return product;
+    }
+
+    /** The primitive that {@link #prepare} made. */
+    Product get(int tokens, int aStride, int outStride, boolean accumulate) {
+        return table(aStride, outStride)[index(tokens, accumulate)];
+    }
+
+    private static int index(int tokens, boolean accumulate) {
+        return (accumulate ? SIZES + 1 : 0) + sizeIndex(tokens);
     }
 
     /** The largest size that fits into {@code tokens}. */
@@ -185,6 +194,10 @@ final class Products implements AutoCloseable {
                 return table.products();
             }
         }
+        return newTable(aStride, outStride);
+    }
+
+    private Product[] newTable(int aStride, int outStride) {
         Strides table = new Strides(aStride, outStride, new Product[2 * (SIZES + 1)]);
         tables.add(table);
         return table.products();
