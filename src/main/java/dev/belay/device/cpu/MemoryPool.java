@@ -8,10 +8,12 @@ import java.util.List;
 
 /**
  * Memory that is kept when it is freed and given out again: to have the system find and clear pages takes longer than a pass over a
- * few texts. What was freed last is kept, up to {@value #MOST_KEPT} bytes.
+ * few texts. What was freed last is kept, up to {@value #MOST_KEPT} bytes, but for larger blocks than a forward pass needs again.
  */
 final class MemoryPool implements AutoCloseable {
     private static final long MOST_KEPT = 128L << 20;
+
+    private static final long LARGEST_KEPT = 32L << 20;
     /** A kept block serves a request of at least this share of its size. */
     private static final double LEAST_USE = 0.75;
 
@@ -61,6 +63,10 @@ final class MemoryPool implements AutoCloseable {
 
     /** Takes a block back. */
     synchronized void free(Block block) {
+        if (block.bytes() > LARGEST_KEPT) {
+            block.arena().close();
+            return;
+        }
         kept.add(block);
         keptBytes += block.bytes();
         shrinkTo(closed ? 0 : MOST_KEPT);
