@@ -44,16 +44,38 @@ class JournalTest {
         return header;
     }
 
-    /** Texts in pairs; each hash is its texts. */
-    private record Pairs(List<String> texts) implements Run.Batches {
+    /** Texts of one token each in batches of two, or as many as memory has room for; each hash is its texts. */
+    private static final class Pairs implements Run.Batches {
+        private final List<String> texts;
+        private int tokens = 2;
+
+        Pairs(List<String> texts) {
+            this.texts = texts;
+        }
+
         @Override
         public int count() {
             return texts.size();
         }
 
         @Override
-        public int end(int from) {
-            return Math.min(from + 2, texts.size());
+        public int end(int from, int tokens) {
+            return Math.min(from + tokens, texts.size());
+        }
+
+        @Override
+        public int tokens() {
+            return tokens;
+        }
+
+        @Override
+        public void limit(int most) {
+            tokens = Math.min(tokens, most);
+        }
+
+        @Override
+        public void halve() {
+            tokens /= 2;
         }
 
         @Override

@@ -68,8 +68,7 @@ final class CublasLtProducts implements CudaProducts {
 
     /** Taken before weights and buffers, so that it is never what a run in its middle has no room for; null on a small device. */
     private static CudaMemory workspace(CudaContext context) {
-        long[] memory = CudaErrors.freeAndTotal();
-        return memory == null || memory[0] < LEAST_SHARE * WORKSPACE_BYTES
+        return CudaMemoryInfo.ofCurrent().free() < LEAST_SHARE * WORKSPACE_BYTES
                 ? null
                 : context.allocate("workspace of matrix products", WORKSPACE_BYTES);
     }

@@ -1,7 +1,6 @@
 package dev.belay.device.cuda;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.belay.bindings.cuda.CudaDriver;
 import dev.belay.device.DeviceException;
@@ -100,19 +99,9 @@ final class CudaErrors {
 
     /** "free 412 MB of 80000 MB; ", or nothing if the driver does not say. */
     private static String memory() {
-        long[] memory = freeAndTotal();
-        return memory == null ? "" : "free " + memory[0] / 1_000_000 + " MB of " + memory[1] / 1_000_000 + " MB; ";
-    }
-
-    /** Bytes of the device's memory that are free, and all; null if the driver does not say. */
-    static long[] freeAndTotal() {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment free = arena.allocate(JAVA_LONG);
-            MemorySegment total = arena.allocate(JAVA_LONG);
-            int code = CudaDriver.cuMemGetInfo_v2(free, total);
-            return code == CudaDriver.CUDA_SUCCESS()
-                    ? new long[] {free.get(JAVA_LONG, 0), total.get(JAVA_LONG, 0)}
-                    : null;
-        }
+        CudaMemoryInfo memory = CudaMemoryInfo.ofCurrent();
+        return memory.problem() != null
+                ? ""
+                : "free " + memory.free() / 1_000_000 + " MB of " + memory.total() / 1_000_000 + " MB; ";
     }
 }

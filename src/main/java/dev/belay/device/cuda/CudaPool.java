@@ -110,6 +110,11 @@ final class CudaPool implements AutoCloseable {
         }
     }
 
+    /** Bytes that are kept to be given out again. */
+    long keptBytes() {
+        return keptBytes;
+    }
+
     private void release() {
         beforeFreeing.run();
         CudaErrors.check(CudaDriver.cuCtxSynchronize(), "cuCtxSynchronize");
