@@ -15,10 +15,9 @@ final class BatchTokens {
     /** Tokens of a batch where nothing speaks for another number. */
     static final int USUAL = 2048;
 
-    private static final int LEAST = 16;
     private static final int MOST = 16 * USUAL;
     private static final int LEAST_TIMED = USUAL / 4;
-    /** Of the free memory, what is not left to others. */
+    /** Of the memory that is free beside the weights, what is not left to others. */
     private static final double SHARE = 0.8;
     /** What is not faster by this factor is not taken: measured times differ by a few per cent from run to run. */
     private static final double FASTER = 1.1;
@@ -71,14 +70,15 @@ final class BatchTokens {
     /** {@code most}, or half as many, and so on, so that they fit; 0 if nothing does. */
     private int fitting(int most) {
         int tokens = most;
-        while (tokens >= LEAST && !fits(tokens)) {
+        while (tokens > 0 && !fits(tokens)) {
             tokens /= 2;
         }
-        return tokens >= LEAST ? tokens : 0;
+        return tokens;
     }
 
     private boolean fits(int tokens) {
-        return needed.applyAsLong(tokens) <= SHARE * free
+        long weights = needed.applyAsLong(1);
+        return needed.applyAsLong(tokens) - weights <= SHARE * (free - weights)
                 && (double) heapBytesPerToken * tokens <= SHARE * freeHeap();
     }
 
@@ -116,8 +116,8 @@ final class BatchTokens {
     }
 
     private BelayException nothingFits(Device device) {
-        String what = "the model and a batch of " + LEAST + " tokens need " + size(needed.applyAsLong(LEAST)) + ", "
-                + size(free) + " are free: ";
+        String what = "the model and a batch of one token need " + size(needed.applyAsLong(1)) + ", " + size(free)
+                + " are free: ";
         if (!(device instanceof CpuDevice)) {
             return new BelayException(what + "use --device cpu, or a GPU with more memory");
         }

@@ -125,9 +125,10 @@ final class PlanCommand implements Callable<Integer> {
                 "%s over %d texts of %,d tokens, on %s",
                 what, inputs.size(), tokens, session.device().description());
         out.say("  work            %s, %.2f TB moved", WorkReport.flops(work.flops()), work.bytes() / 1e12);
+        out.say("  memory          %s on the device", InfoCommand.size(work.memory()));
         out.say(
-                "  memory          %s on the device, in batches of %d tokens; %s are free",
-                InfoCommand.size(work.memory()), session.batchTokens(), InfoCommand.size(session.freeBytes()));
+                "  batches         %d tokens; %s of memory are free",
+                session.batchTokens(), InfoCommand.size(session.freeBytes()));
         out.say(
                 "  peaks           %s/s in %s, %.1f GB/s",
                 WorkReport.flops(report.peaks().flopsPerSecond()),

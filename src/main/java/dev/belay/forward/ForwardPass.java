@@ -122,7 +122,7 @@ public final class ForwardPass implements AutoCloseable {
     private void tellShrunk(int before, Throwable cause) {
         Messages.current()
                 .warning("out of memory with batches of " + before + " tokens: going on with batches of " + work.tokens
-                        + " (" + cause.getMessage() + ")");
+                        + " (" + DeviceMemoryException.problem(cause) + ")");
     }
 
     /** A workspace for {@code tokens}, or half as many, and so on, where there is no room for more. */
@@ -143,8 +143,10 @@ public final class ForwardPass implements AutoCloseable {
     private static int half(int tokens, int least, Throwable cause) {
         if (tokens / 2 < least) {
             throw new DeviceMemoryException(
-                    cause.getMessage() + " (a batch of " + tokens + " tokens was too much, and the fewest allowed are "
-                            + least + ")",
+                    DeviceMemoryException.problem(cause) + " (a batch of " + tokens + " tokens was too much, and "
+                            + (least == 1
+                                    ? "it is the longest text that has no room: leave it out, or use --device cpu)"
+                                    : "the fewest allowed are " + least + ")"),
                     cause);
         }
         return tokens / 2;

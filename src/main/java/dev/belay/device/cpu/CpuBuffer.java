@@ -22,7 +22,12 @@ final class CpuBuffer extends DeviceBuffer {
         super(name, elements);
         this.bfloat16 = bfloat16;
         arena = Arena.ofShared();
-        segment = allocate(arena, name, elements * elementBytes());
+        try {
+            segment = allocate(arena, name, elements * elementBytes());
+        } catch (DeviceMemoryException e) {
+            arena.close();
+            throw e;
+        }
         address = segment.address();
         owner = true;
     }
@@ -41,14 +46,17 @@ final class CpuBuffer extends DeviceBuffer {
         return new CpuBuffer(this, offset, count);
     }
 
-    /** Zeroed memory; closes the arena if there is none. */
+    /**
+     * Zeroed memory.
+     *
+     * @throws DeviceMemoryException if there is none; the arena stays as it is
+     */
     static MemorySegment allocate(Arena arena, String name, long bytes) {
         try {
             return arena.allocate(Math.max(bytes, 64), 64);
         } catch (OutOfMemoryError e) {
-            arena.close();
             throw new DeviceMemoryException(
-                    "cannot allocate " + bytes + " bytes for '" + name + "': out of memory; lower --batch-tokens", e);
+                    "cannot allocate " + bytes + " bytes for '" + name + "': out of memory" + DeviceMemoryException.ADVICE, e);
         }
     }
 

@@ -257,10 +257,10 @@ final class CublasLtProducts implements CudaProducts {
     private static DeviceException failure(int status, String call, String subject) {
         String name =
                 Cublas.cublasLtGetStatusName(status).reinterpret(Long.MAX_VALUE).getString(0);
-        String problem = call + "(" + subject + ") failed: " + name + " (" + status + "); ";
+        String problem = call + "(" + subject + ") failed: " + name + " (" + status + ")";
         return status == Cublas.CUBLAS_STATUS_ALLOC_FAILED()
-                ? new DeviceMemoryException(problem + "lower --batch-tokens")
-                : new DeviceException(problem + "-Dbelay.cublas.library=none computes without cuBLASLt");
+                ? new DeviceMemoryException(problem + DeviceMemoryException.ADVICE)
+                : new DeviceException(problem + "; -Dbelay.cublas.library=none computes without cuBLASLt");
     }
 
     /** Frees everything; the work that was launched must be done. */
