@@ -8,7 +8,7 @@ import dev.belay.BelayException;
 import dev.belay.cliff.BatchMemory;
 import dev.belay.device.DType;
 import dev.belay.device.Device;
-import dev.belay.device.cpu.CpuDevice;
+import dev.belay.device.Devices;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -24,9 +24,9 @@ class BatchTokensTest {
 
     /** A fifth of what is free beside the weights is left to others. */
     @ParameterizedTest
-    @CsvSource({"10000, 2048", "3562, 2048", "3560, 1024", "1700, 512", "1003, 2", "1002, 1"})
+    @CsvSource({"10000, 2048", "3561, 2048", "3560, 1024", "1700, 512", "1003, 2", "1002, 1"})
     void asManyAsFitButNoMoreThanUsual(long free, int tokens) {
-        try (Device device = new CpuDevice(DType.BF16)) {
+        try (Device device = Devices.open("cpu", DType.BF16)) {
             assertEquals(tokens, batches(free, 0).usual(device));
         }
     }
@@ -34,7 +34,7 @@ class BatchTokensTest {
     /** The numbers of a heap with room for a thousand tokens and some. */
     @Test
     void theHeapBoundsThem() {
-        try (Device device = new CpuDevice(DType.BF16)) {
+        try (Device device = Devices.open("cpu", DType.BF16)) {
             long perToken = Runtime.getRuntime().maxMemory() / 1300;
             int tokens = batches(10000, perToken).usual(device);
             assertTrue(tokens == 512 || tokens == 1024, tokens + " tokens");
@@ -43,7 +43,7 @@ class BatchTokensTest {
 
     @Test
     void whatIsAskedForAndDoesNotFitNamesANumberThatDoes() {
-        try (Device device = new CpuDevice(DType.BF16)) {
+        try (Device device = Devices.open("cpu", DType.BF16)) {
             assertEquals(3000, batches(4000, 0).asked(3000, device));
             BelayException e =
                     assertThrows(BelayException.class, () -> batches(3999, 0).asked(3000, device));
@@ -58,7 +58,7 @@ class BatchTokensTest {
     @ParameterizedTest
     @CsvSource({"F32, use --dtype bf16", "BF16, use a machine with more memory"})
     void withoutRoomForTheModelTheMessageSaysWhatToChange(DType type, String advice) {
-        try (Device device = new CpuDevice(type)) {
+        try (Device device = Devices.open("cpu", type)) {
             for (int asked : new int[] {0, 4096}) {
                 BatchTokens batches = batches(900, 0);
                 BelayException e = assertThrows(
