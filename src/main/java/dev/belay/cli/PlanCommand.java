@@ -89,7 +89,8 @@ final class PlanCommand implements Callable<Integer> {
                             ? input.prompts(session, GenerationOptions.Thinking.regenerate)
                             : input.probeInputs(session));
             DevicePeaks peaks = session.peaks();
-            try (CostModel model = new CostModel(options.folder, session.device(), peaks, session.batchTokens(), layer)) {
+            try (CostModel model =
+                    new CostModel(options.folder, session.device(), peaks, session.batchTokens(), layer)) {
                 print(session, inputs, new WorkReport(work(session, model, inputs, layer), peaks));
             }
         }

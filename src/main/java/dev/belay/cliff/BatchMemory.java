@@ -47,8 +47,7 @@ public final class BatchMemory implements AutoCloseable {
         /** Allocates what the work with a batch of {@code tokens} tokens needs beside a forward pass. */
         AutoCloseable allocate(ForwardPass forward, int tokens);
 
-        private static AutoCloseable sweep(
-                ForwardPass forward, int tokens, PositionScope scope, boolean renormalize) {
+        private static AutoCloseable sweep(ForwardPass forward, int tokens, PositionScope scope, boolean renormalize) {
             ModelConfig config = forward.model().config();
             float[] weight = new float[config.hidden()];
             weight[0] = 1;

@@ -45,11 +45,12 @@ public final class BatchSpeed {
         Hooks hooks = new Hooks(HeadScales.shared(null), ActivationCapture.NONE, new HookReport());
         try (ForwardPass forward = new ForwardPass(model, tokens);
                 KvCache cache = KvCache.passing(model.device(), config, tokens)) {
-            return tokens / best(() -> {
-                forward.unnormed(batch, layers, cache, hooks, false);
-                // Waits until the device is done.
-                forward.residual().read(0, new float[1], 0, 1);
-            });
+            return tokens
+                    / best(() -> {
+                        forward.unnormed(batch, layers, cache, hooks, false);
+                        // Waits until the device is done.
+                        forward.residual().read(0, new float[1], 0, 1);
+                    });
         }
     }
 

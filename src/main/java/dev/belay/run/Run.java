@@ -158,7 +158,9 @@ public final class Run implements AutoCloseable {
     }
 
     private int planned(Batches batches) {
-        return journal == null ? batches.tokens() : batchTokens(journal.header()).orElse(batches.tokens());
+        return journal == null
+                ? batches.tokens()
+                : batchTokens(journal.header()).orElse(batches.tokens());
     }
 
     /** Tokens in a batch by a header; empty if it does not tell. */

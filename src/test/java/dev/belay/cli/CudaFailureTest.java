@@ -220,7 +220,8 @@ class CudaFailureTest {
                 out);
         assertEquals(0, ended.code(), ended.toString());
         String notice = "belay: out of memory with batches of 256 tokens: going on with batches of 128 (cuMemAlloc(";
-        assertEquals(1, ended.err().stream().filter(line -> line.startsWith(notice)).count(), ended.toString());
+        assertEquals(
+                1, ended.err().stream().filter(line -> line.startsWith(notice)).count(), ended.toString());
         assertTrue(Files.exists(out));
     }
 

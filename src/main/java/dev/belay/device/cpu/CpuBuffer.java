@@ -56,7 +56,9 @@ final class CpuBuffer extends DeviceBuffer {
             return arena.allocate(Math.max(bytes, 64), 64);
         } catch (OutOfMemoryError e) {
             throw new DeviceMemoryException(
-                    "cannot allocate " + bytes + " bytes for '" + name + "': out of memory" + DeviceMemoryException.ADVICE, e);
+                    "cannot allocate " + bytes + " bytes for '" + name + "': out of memory"
+                            + DeviceMemoryException.ADVICE,
+                    e);
         }
     }
 
