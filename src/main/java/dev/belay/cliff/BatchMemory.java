@@ -69,7 +69,7 @@ public final class BatchMemory implements AutoCloseable {
     private static final int SWEPT = 512;
 
     private static final int CLOSING = 4;
-    /** A batch with more tokens is taken to need what one with as many needs. */
+    /** What larger batches need is reckoned from one of as many tokens. */
     private static final int MOST = 1 << 20;
 
     private final Resources opened = new Resources();
