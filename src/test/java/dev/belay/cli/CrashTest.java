@@ -78,7 +78,8 @@ class CrashTest {
     void aBatchThatTheHeapHasNoRoomForIsHalved() throws IOException, InterruptedException {
         Path out = folder.resolve("out");
         Path progress = folder.resolve("out.progress");
-        List<String> said = capture(32, Cli.data("attacks.jsonl"), out, 0);
+        Path attacks = Cli.few(folder, "attacks.jsonl", 24);
+        List<String> said = capture(48, attacks, out, 0);
         String notice =
                 "belay: out of memory with batches of 8192 tokens: going on with batches of 4096 (the Java heap";
         assertTrue(said.stream().anyMatch(line -> line.startsWith(notice)), said::toString);
@@ -86,8 +87,7 @@ class CrashTest {
         assertTrue(journal.get(1).startsWith("{\"stage\":\"states in batches of\""), journal.get(1));
         byte[] whole = Cli.bytes(out);
         Files.write(progress, journal.subList(0, journal.size() - 2));
-        Cli.run(Cli.args(CAPTURE, Cli.TINY, Cli.data("attacks.jsonl"), out), "--resume")
-                .ok();
+        Cli.run(Cli.args(CAPTURE, Cli.TINY, attacks, out), "--resume").ok();
         assertArrayEquals(whole, Cli.bytes(out));
         assertEquals(journal, Files.readAllLines(progress));
     }
