@@ -2,6 +2,7 @@ package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.cliff.BatchMemory;
 import dev.belay.cliff.ProbeScorer;
 import dev.belay.forward.ForwardPass;
 import dev.belay.io.Messages;
@@ -103,6 +104,7 @@ final class AblateCommand implements Callable<Integer> {
             result.set("random_heads", list(random));
             result.put("random_seed", randomControl);
         }
+        options.use = BatchMemory.Use.GENERATION;
         try (Session session = Session.openForText(options);
                 Run run = runs.open(session, output)) {
             reports.phase("generate");

@@ -47,6 +47,9 @@ import picocli.CommandLine.Option;
             "           --positions closing -o states.safetensors"
         })
 final class CaptureCommand implements Callable<Integer> {
+    /** Copies of a state that are on the heap at a time: as numbers, as bytes, and as characters and bytes of a line of JSON. */
+    private static final int HEAP_COPIES = 6;
+
     @Mixin
     private TextModelOptions options;
 
@@ -95,6 +98,10 @@ final class CaptureCommand implements Callable<Integer> {
         OutputFile.check(output);
         reports.begin(output);
         input.read();
+        if (positions.equals("all") || positions.equals("thinking")) {
+            options.heapBytesPerToken =
+                    (long) HEAP_COPIES * chosen.size() * options.config().hidden() * Float.BYTES;
+        }
         try (Session session = input.open(options);
                 Run run = runs.open(session, output)) {
             List<InputOptions.Input> inputs = input.probeInputs(session);
@@ -161,7 +168,7 @@ final class CaptureCommand implements Callable<Integer> {
         try (Progress progress = new Progress("capturing", texts.size())) {
             run.stage(
                     "states",
-                    TextBatches.of(inputs, i -> texts.get(i).ids().length, forward),
+                    TextBatches.of(inputs, (i, tokens) -> texts.get(i).ids().length, forward),
                     (from, end) -> states(forward, texts.subList(from, end), chosen),
                     (from, end, value) -> {
                         for (int t = from; t < end; t++) {

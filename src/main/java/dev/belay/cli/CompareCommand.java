@@ -2,6 +2,7 @@ package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
+import dev.belay.cliff.BatchMemory;
 import dev.belay.cliff.RefusalTrace;
 import dev.belay.forward.ForwardPass;
 import dev.belay.io.OutputFile;
@@ -90,6 +91,7 @@ final class CompareCommand implements Callable<Integer> {
         if (options.profile != null) {
             throw new UsageException("--profile is of one model: profile belay trace or belay generate of each");
         }
+        options.use = BatchMemory.Use.GENERATION;
         generation.sampling();
         TextModelOptions second = options.of(after);
         read();
@@ -105,6 +107,7 @@ final class CompareCommand implements Callable<Integer> {
                     session,
                     output,
                     Map.of("after", result.at("/after/fingerprint").textValue())));
+            second.batchTokens = session.batchTokens();
             reports.phase("before");
             Checkpoint before = measure("before", session, first, probe.file, run);
             // One model at a time: both may not fit the device.

@@ -8,6 +8,7 @@ import dev.belay.device.DeviceException;
 import dev.belay.device.Devices;
 import dev.belay.device.cuda.CudaAvailability;
 import dev.belay.device.cuda.CudaDeviceInfo;
+import dev.belay.device.cuda.CudaMemoryInfo;
 import dev.belay.device.cuda.CudaParts;
 import dev.belay.device.cuda.CudaSystem;
 import java.util.Locale;
@@ -88,7 +89,7 @@ final class DoctorCommand implements Callable<Integer> {
     private void gpu(CudaDeviceInfo device, ObjectNode json) {
         json.put("index", device.index()).put("name", device.name()).put("uuid", device.uuid());
         json.put("compute_capability", device.capabilityText()).put("pci", device.pci());
-        CudaParts.Memory memory = CudaParts.memory(device);
+        CudaMemoryInfo memory = CudaMemoryInfo.of(device);
         String text = device.name() + ", compute capability " + device.capabilityText() + ", PCI " + device.pci() + ", "
                 + device.uuid();
         if (memory.problem() == null) {

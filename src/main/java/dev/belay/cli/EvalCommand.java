@@ -206,8 +206,8 @@ final class EvalCommand implements Callable<Integer> {
                     label,
                     new TextBatches(
                             units.size(),
-                            i -> likelihoods.size(units.get(i)),
-                            forward.maxTokens(),
+                            (i, most) -> likelihoods.size(units.get(i)),
+                            forward,
                             i -> content(units.get(i))),
                     (from, end) -> Output.arrays(likelihoods.of(units.subList(from, end))),
                     (from, end, values) -> {

@@ -2,6 +2,7 @@ package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
+import dev.belay.cliff.BatchMemory;
 import dev.belay.forward.ForwardPass;
 import dev.belay.hooks.HeadMask;
 import dev.belay.io.Messages;
@@ -73,6 +74,7 @@ final class GenerateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        options.use = BatchMemory.Use.GENERATION;
         generation.sampling();
         heads.settle();
         ModelConfig config = options.config();

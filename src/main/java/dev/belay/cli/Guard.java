@@ -52,8 +52,8 @@ final class Guard {
                     "verdicts",
                     new TextBatches(
                             prompts.size(),
-                            i -> generator.size(prompts.get(i)),
-                            forward.maxTokens(),
+                            (i, tokens) -> generator.size(prompts.get(i), tokens),
+                            forward,
                             i -> Arrays.toString(prompts.get(i).ids())),
                     (from, end) -> answers(generator, prompts.subList(from, end)),
                     (from, end, answers) -> {

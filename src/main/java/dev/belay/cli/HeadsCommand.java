@@ -1,6 +1,7 @@
 package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.cliff.BatchMemory;
 import dev.belay.cliff.CostModel;
 import dev.belay.cliff.HeadRanking;
 import dev.belay.cliff.ProbeScorer;
@@ -95,6 +96,9 @@ final class HeadsCommand implements Callable<Integer> {
         input.read();
         OutputFile.check(output);
         reports.begin(output);
+        if (method != Method.direct) {
+            options.use = BatchMemory.Use.sweep(sweep.positions, sweep.renormalize);
+        }
         try (Session session = input.open(options);
                 Run run = runs.open(session, output)) {
             // Before the pass takes its memory.

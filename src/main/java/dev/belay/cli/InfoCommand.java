@@ -63,10 +63,11 @@ final class InfoCommand implements Callable<Integer> {
             String fingerprint = ModelFingerprint.of(options.folder);
             String stored =
                     text.tensor("model.embed_tokens.weight").type().name().toLowerCase(Locale.ROOT);
-            MemoryPlan narrow = MemoryPlan.of(c, Short.BYTES, options.batchTokens);
-            MemoryPlan wide = MemoryPlan.of(c, Float.BYTES, options.batchTokens);
-            words(c, tensors, stored, fingerprint, narrow, wide);
-            out.result(json(c, tensors, stored, fingerprint, narrow, wide));
+            int batch = options.batchTokens == null ? BatchTokens.USUAL : options.batchTokens;
+            MemoryPlan narrow = MemoryPlan.of(c, Short.BYTES, batch);
+            MemoryPlan wide = MemoryPlan.of(c, Float.BYTES, batch);
+            words(c, tensors, stored, fingerprint, batch, narrow, wide);
+            out.result(json(c, tensors, stored, fingerprint, batch, narrow, wide));
         }
         return 0;
     }
@@ -76,6 +77,7 @@ final class InfoCommand implements Callable<Integer> {
             SafetensorsModel tensors,
             String stored,
             String fingerprint,
+            int batch,
             MemoryPlan narrow,
             MemoryPlan wide) {
         out.say("%s: %s (%s)", options.folder, c.architecture(), c.family());
@@ -99,7 +101,7 @@ final class InfoCommand implements Callable<Integer> {
         out.say("  fingerprint     %s", fingerprint);
         out.say("Memory it needs:");
         out.say("  weights         %s as bf16, %s as f32", size(narrow.weights()), size(wide.weights()));
-        out.say("  one batch       %s for %d tokens (--batch-tokens)", size(wide.batch()), options.batchTokens);
+        out.say("  one batch       %s for %d tokens (--batch-tokens)", size(wide.batch()), batch);
         out.say("  each text kept  %s for %d tokens", size(wide.cachePerToken() * CONTEXT), CONTEXT);
         if (options.dtype() == DType.BF16) {
             out.say("A processor without bfloat16 products keeps weights as f32 also with --dtype bf16.");
@@ -111,6 +113,7 @@ final class InfoCommand implements Callable<Integer> {
             SafetensorsModel tensors,
             String stored,
             String fingerprint,
+            int batch,
             MemoryPlan narrow,
             MemoryPlan wide) {
         ObjectNode json = Output.object();
@@ -123,7 +126,7 @@ final class InfoCommand implements Callable<Integer> {
         json.put("positions", c.positions()).put("dtype", stored).put("parameters", c.parameters());
         json.put("file_bytes", tensors.bytes()).put("fingerprint", fingerprint);
         json.put("weight_bytes_bf16", narrow.weights()).put("weight_bytes_f32", wide.weights());
-        json.put("batch_tokens", options.batchTokens).put("batch_bytes", wide.batch());
+        json.put("batch_tokens", batch).put("batch_bytes", wide.batch());
         json.put("cache_bytes_per_token", wide.cachePerToken());
         return json;
     }

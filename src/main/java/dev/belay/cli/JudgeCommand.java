@@ -3,6 +3,7 @@ package dev.belay.cli;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
+import dev.belay.cliff.BatchMemory;
 import dev.belay.device.DType;
 import dev.belay.io.OutputFile;
 import dev.belay.judge.GuardSummary;
@@ -65,10 +66,9 @@ final class JudgeCommand implements Callable<Integer> {
     @Option(
             names = "--batch-tokens",
             paramLabel = "N",
-            defaultValue = "2048",
             converter = Converters.Positive.class,
-            description = "tokens in one batch (default ${DEFAULT-VALUE})")
-    private int batchTokens;
+            description = "tokens in one batch (default: " + BatchTokens.USUAL + ", fewer where memory is short)")
+    private Integer batchTokens;
 
     @Option(
             names = "--labels",
@@ -213,6 +213,7 @@ final class JudgeCommand implements Callable<Integer> {
         options.on.name = on.name;
         options.on.dtype = on.dtype(DType.BF16);
         options.batchTokens = batchTokens;
+        options.use = BatchMemory.Use.GENERATION;
         List<GuardVerdict> verdicts;
         try (Session session = Session.openForText(options)) {
             if (output != null) {

@@ -1,5 +1,6 @@
 package dev.belay.cli;
 
+import dev.belay.cliff.BatchMemory;
 import dev.belay.device.DType;
 import dev.belay.model.ModelConfig;
 import dev.belay.text.ThinkingMarkers;
@@ -10,8 +11,6 @@ import picocli.CommandLine.Parameters;
 
 /** Which model, on which device, how. */
 class ModelOptions {
-    private static final int BATCH_TOKENS = 2048;
-
     @Parameters(
             index = "0",
             paramLabel = "MODEL",
@@ -25,24 +24,22 @@ class ModelOptions {
     @Option(
             names = "--batch-tokens",
             paramLabel = "N",
-            defaultValue = "" + BATCH_TOKENS,
             converter = Converters.Positive.class,
-            description = "tokens in one batch, which bounds memory (default ${DEFAULT-VALUE})")
-    int batchTokens = BATCH_TOKENS;
+            description = "tokens in one batch, which bounds memory (default: " + BatchTokens.USUAL
+                    + ", fewer where memory is short, as many as are fastest in a long run)")
+    Integer batchTokens;
+
+    /** What the command does with its largest batches. */
+    BatchMemory.Use use = BatchMemory.Use.PASS;
+
+    /** Bytes on the Java heap that it needs for each token of a batch, where those are many. */
+    long heapBytesPerToken;
 
     @Option(
             names = "--profile",
             paramLabel = "F.json",
             description = "write time, FLOPs and bytes of every operation as a Perfetto trace")
     Path profile;
-
-    /**
-     * Fewest tokens in a batch where there is no room for {@link #batchTokens}: any number, but if more than the default were asked for,
-     * no fewer, as on a processor half of much too much may still be all memory.
-     */
-    int leastBatchTokens() {
-        return batchTokens > BATCH_TOKENS ? batchTokens : 1;
-    }
 
     /** The number type asked for, or bf16. */
     DType dtype() {

@@ -1,6 +1,7 @@
 package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.cliff.BatchMemory;
 import dev.belay.cliff.CostModel;
 import dev.belay.device.DevicePeaks;
 import dev.belay.device.Work;
@@ -77,13 +78,19 @@ final class PlanCommand implements Callable<Integer> {
                 : ProbeOption.load(probe, config).layerIn(config.layers(), probe);
         sweep.check(layer * config.heads(), probe);
         input.read();
+        options.use = switch (method) {
+            case direct, trace -> BatchMemory.Use.PASS;
+            case causal, greedy -> BatchMemory.Use.sweep(sweep.positions, sweep.renormalize);
+            case generate -> BatchMemory.Use.GENERATION;
+        };
         try (Session session = Session.openWithoutWeights(options, input.data != null)) {
             List<InputOptions.Input> inputs = sweep.limited(
                     method == Method.generate
                             ? input.prompts(session, GenerationOptions.Thinking.regenerate)
                             : input.probeInputs(session));
             DevicePeaks peaks = session.peaks();
-            try (CostModel model = new CostModel(options.folder, session.device(), peaks, options.batchTokens, layer)) {
+            try (CostModel model =
+                    new CostModel(options.folder, session.device(), peaks, session.batchTokens(), layer)) {
                 print(session, inputs, new WorkReport(work(session, model, inputs, layer), peaks));
             }
         }
@@ -121,6 +128,9 @@ final class PlanCommand implements Callable<Integer> {
         out.say("  work            %s, %.2f TB moved", WorkReport.flops(work.flops()), work.bytes() / 1e12);
         out.say("  memory          %s on the device", InfoCommand.size(work.memory()));
         out.say(
+                "  batches         %d tokens; %s of memory are free",
+                session.batchTokens(), InfoCommand.size(session.freeBytes()));
+        out.say(
                 "  peaks           %s/s in %s, %.1f GB/s",
                 WorkReport.flops(report.peaks().flopsPerSecond()),
                 session.device().dtype().label(),
@@ -132,7 +142,8 @@ final class PlanCommand implements Callable<Integer> {
         ObjectNode json = report.json();
         json.put("method", method.toString()).put("texts", inputs.size()).put("tokens", tokens);
         json.put("positions", swept ? sweep.positions.toString() : null);
-        json.put("batch_tokens", options.batchTokens);
+        json.put("batch_tokens", session.batchTokens());
+        json.put("free_bytes", session.freeBytes());
         json.put("device", session.device().description());
         json.put("dtype", session.device().dtype().label());
         out.result(json);

@@ -88,6 +88,9 @@ final class ReportOptions {
         manifest.timings().end();
         if (session != null) {
             manifest.device(session.device().description());
+            if (spec.findOption("--batch-tokens").getValue() == null) {
+                manifest.chosen("--batch-tokens", session.batchTokens());
+            }
         }
         if (output != null && Files.isRegularFile(output)) {
             manifest.artifact(output);

@@ -73,7 +73,7 @@ final class Responses {
         try (Progress progress = new Progress(label, inputs.size())) {
             run.stage(
                     label,
-                    TextBatches.of(inputs, i -> generator.size(prompts.get(i)), forward),
+                    TextBatches.of(inputs, (i, tokens) -> generator.size(prompts.get(i), tokens), forward),
                     (from, end) -> continuations(generator, prompts.subList(from, end)),
                     (from, end, value) -> {
                         changed[0] += value.get("changed").longValue();

@@ -185,12 +185,12 @@ final class RootCommand implements Runnable {
             return what;
         }
         if (parsed.commandSpec().findOption("--resume") != null) {
-            what += " and go on with the same command and --resume";
+            // Such a command has halved its batches already, down to single texts.
+            return what + " and go on with the same command and --resume";
         }
         OptionSpec batch = parsed.commandSpec().findOption("--batch-tokens");
-        return batch != null && batch.getValue() instanceof Integer tokens && tokens > 1
-                ? what + ", or begin anew with --batch-tokens " + tokens / 2
-                : what;
+        int tokens = batch != null && batch.getValue() instanceof Integer given ? given : BatchTokens.USUAL;
+        return batch != null && tokens > 1 ? what + ", or use --batch-tokens " + tokens / 2 : what;
     }
 
     private static String oneLine(String message) {

@@ -8,7 +8,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Set;
+import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
@@ -40,6 +42,11 @@ class RunOptions {
             "--help",
             "--version");
 
+    /** Options that name files with texts. */
+    private static final Set<String> TEXTS = Set.of("--data", "--ids", "--benign", "--task");
+
+    private static final String BATCH_TOKENS = "--batch-tokens";
+
     @Spec(Spec.Target.MIXEE)
     private CommandSpec spec;
 
@@ -69,12 +76,35 @@ class RunOptions {
      */
     Run open(Session session, Path output, Map<String, String> more) {
         Run.Mode mode = assemble ? Run.Mode.ASSEMBLE : resume ? Run.Mode.RESUME : Run.Mode.ANEW;
-        ObjectNode header = header(session);
+        ObjectNode header = header(session, batchTokens(session, mode, output));
         more.forEach(header::put);
         return Run.open(output, header, shard(), mode, keep);
     }
 
-    private ObjectNode header(Session session) {
+    /** Tokens in a batch: what was asked for, or what the run has had before, or what is best here, but the same for all parts. */
+    private int batchTokens(Session session, Run.Mode mode, Path output) {
+        if (spec.findOption(BATCH_TOKENS).getValue() == null) {
+            OptionalInt before = mode == Run.Mode.ANEW ? OptionalInt.empty() : Run.batchTokens(output, shard());
+            if (before.isPresent()) {
+                session.batchTokensAs(before.getAsInt());
+            } else if (!shard().equals(Shard.WHOLE)) {
+                session.batchTokensAs(BatchTokens.USUAL);
+            }
+        }
+        return session.batchTokens(textBytes());
+    }
+
+    /** Bytes of the files with texts. */
+    private long textBytes() {
+        return spec.args().stream()
+                .filter(arg -> !(arg instanceof OptionSpec option) || TEXTS.contains(option.longestName()))
+                .map(ArgSpec::getValue)
+                .filter(value -> value instanceof Path file && Files.isRegularFile(file))
+                .mapToLong(file -> ((Path) file).toFile().length())
+                .sum();
+    }
+
+    private ObjectNode header(Session session, int batchTokens) {
         ObjectNode header = Output.object();
         header.put("belay", RootCommand.Version.number()).put("command", spec.name());
         header.put("model", session.fingerprint())
@@ -87,6 +117,7 @@ class RunOptions {
                 options.put(option.longestName(), text(value));
             }
         }
+        options.put(BATCH_TOKENS, Integer.toString(batchTokens));
         List<String> arguments = spec.commandLine().getParent().getParseResult().expandedArgs();
         arguments.forEach(header.putArray("arguments")::add);
         return header;

@@ -1,10 +1,14 @@
 package dev.belay.cli;
 
 import dev.belay.BelayException;
+import dev.belay.cliff.BatchMemory;
 import dev.belay.device.Device;
+import dev.belay.device.DeviceMemoryException;
 import dev.belay.device.DevicePeaks;
 import dev.belay.device.ProfiledDevice;
+import dev.belay.forward.BatchSpeed;
 import dev.belay.forward.ForwardPass;
+import dev.belay.forward.Generator;
 import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.io.Resources;
@@ -22,10 +26,18 @@ import java.util.List;
 
 /** An opened device and model, with the tokenizer and chat template when they are first needed. Closes all it opened. */
 final class Session implements AutoCloseable {
+    /** Below so much work in one pass over the data, finding the fastest batches takes longer than it spares. */
+    private static final double LONG_RUN_FLOPS = 1e13;
+
+    private static final double BYTES_PER_TOKEN = 4;
+
     private final Resources opened = new Resources();
     private final ModelOptions options;
     private final Device device;
     private final Model model;
+    private final long free;
+
+    private int batchTokens;
     private Tokenizer tokenizer;
     private ChatTemplate template;
     private ThinkingMarkers markers;
@@ -45,6 +57,7 @@ final class Session implements AutoCloseable {
             }
             Device own = opened.own(options.on.open(options.dtype()));
             device = options.profile == null ? own : opened.own(new ProfiledDevice(own, options.profile));
+            free = device.freeBytes();
             model = withWeights ? opened.own(Model.load(options.folder, device, progress::at)) : null;
         } catch (RuntimeException | Error e) {
             close();
@@ -167,13 +180,56 @@ final class Session implements AutoCloseable {
         }
     }
 
-    /** A forward pass whose batches hold {@code --batch-tokens} tokens; see {@link ModelOptions#leastBatchTokens}. */
+    /** A forward pass whose batches hold {@link #batchTokens}, or fewer where there is no room. */
     ForwardPass forward() {
-        return opened.own(new ForwardPass(model, options.batchTokens, options.leastBatchTokens()));
+        return opened.own(new ForwardPass(model, batchTokens(), 1));
     }
 
+    /** Bytes for the weights and all buffers: what was free before the weights came. */
+    long freeBytes() {
+        return free;
+    }
+
+    /** Tokens in a batch: those of {@code --batch-tokens}, or the usual number, or fewer where memory is short; see {@link BatchTokens}. */
     int batchTokens() {
-        return options.batchTokens;
+        return batchTokens(0);
+    }
+
+    /** The same; where nothing says how many, and the run passes so many bytes of text or more through the model, the fastest number. */
+    int batchTokens(long textBytes) {
+        if (batchTokens == 0) {
+            try (BatchMemory memory = new BatchMemory(options.folder, device, options.use)) {
+                BatchTokens choice = new BatchTokens(memory::bytes, free, options.heapBytesPerToken);
+                batchTokens = options.batchTokens == null
+                        ? chosen(choice, textBytes)
+                        : choice.asked(options.batchTokens, device);
+            }
+        }
+        return batchTokens;
+    }
+
+    private int chosen(BatchTokens choice, long textBytes) {
+        int usual = choice.usual(device);
+        double flops = 2.0 * config().matrixParameters() * textBytes / BYTES_PER_TOKEN;
+        if (flops < LONG_RUN_FLOPS || model == null) {
+            return usual;
+        }
+        BatchSpeed speed = new BatchSpeed(model);
+        return choice.fastest(usual, tokens -> {
+            try {
+                return options.use == BatchMemory.Use.GENERATION
+                        ? speed.tokensPerSecond(Generator.rows(tokens), 1)
+                        : speed.tokensPerSecond(tokens);
+            } catch (DeviceMemoryException e) {
+                return 0;
+            }
+        });
+    }
+
+    /** Has batches of as many tokens as an earlier part of the run, or all parts of it. */
+    void batchTokensAs(int tokens) {
+        options.batchTokens = tokens;
+        batchTokens = 0;
     }
 
     Path folder() {

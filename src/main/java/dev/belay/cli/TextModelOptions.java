@@ -22,6 +22,7 @@ final class TextModelOptions extends ModelOptions {
         options.folder = other;
         options.on = on;
         options.batchTokens = batchTokens;
+        options.use = use;
         options.markers = markers;
         options.parseSpecial = parseSpecial;
         return options;

@@ -317,6 +317,11 @@ abstract class CostedDevice implements Device {
     }
 
     @Override
+    public long freeBytes() {
+        return device.freeBytes();
+    }
+
+    @Override
     public String description() {
         return device.description();
     }

@@ -60,6 +60,11 @@ public interface Device extends AutoCloseable {
      */
     DeviceMatrix matrix(String name, List<HostMatrix> parts);
 
+    /** Bytes that may still be allocated, measured now; {@link Long#MAX_VALUE} where nothing tells. */
+    default long freeBytes() {
+        return Long.MAX_VALUE;
+    }
+
     /** Bytes that a weight matrix of this many elements takes on this device. */
     long matrixBytes(long elements);
 

@@ -11,6 +11,7 @@ import dev.belay.device.QkvPart;
 import dev.belay.device.Sampling;
 import dev.belay.device.TokenLayout;
 import dev.belay.hooks.HookPoint;
+import dev.belay.io.Messages;
 import dev.belay.model.Model;
 import dev.belay.model.ModelConfig;
 import dev.belay.model.ModelWeights;
@@ -68,6 +69,9 @@ public final class ForwardPass implements AutoCloseable {
         ropes = new RopeTables(device, config);
         try {
             work = workspace(maxTokens, least);
+            if (work.tokens < maxTokens) {
+                tellShrunk(maxTokens, new DeviceMemoryException("there was no room for the buffers of a batch"));
+            }
         } catch (RuntimeException | Error e) {
             ropes.close();
             throw e;
@@ -91,16 +95,34 @@ public final class ForwardPass implements AutoCloseable {
     }
 
     /**
-     * Halves {@link #maxTokens}, because the device has no room for more.
+     * Halves {@link #maxTokens}, because there is no room for more, and says so.
      *
      * @param least tokens that a batch must be able to have
      * @throws DeviceMemoryException if there is no room for those
      */
-    public void shrink(int least, DeviceMemoryException cause) {
-        int tokens = half(work.tokens, least, cause);
+    public void shrink(int least, Throwable cause) {
+        int before = work.tokens;
+        limit(half(before, least, cause), least);
+        tellShrunk(before, cause);
+    }
+
+    /** Lowers {@link #maxTokens} to {@code tokens}, if it is more. */
+    public void limit(int tokens) {
+        if (tokens < work.tokens) {
+            limit(tokens, 1);
+        }
+    }
+
+    private void limit(int tokens, int least) {
         releaseLogits();
         work.close();
         work = workspace(tokens, least);
+    }
+
+    private void tellShrunk(int before, Throwable cause) {
+        Messages.current()
+                .warning("out of memory with batches of " + before + " tokens: going on with batches of " + work.tokens
+                        + " (" + DeviceMemoryException.problem(cause) + ")");
     }
 
     /** A workspace for {@code tokens}, or half as many, and so on, where there is no room for more. */
@@ -118,11 +140,13 @@ public final class ForwardPass implements AutoCloseable {
         }
     }
 
-    private static int half(int tokens, int least, DeviceMemoryException cause) {
+    private static int half(int tokens, int least, Throwable cause) {
         if (tokens / 2 < least) {
             throw new DeviceMemoryException(
-                    cause.getMessage() + " (a batch of " + tokens + " tokens was too much, and the fewest allowed are "
-                            + least + ")",
+                    DeviceMemoryException.problem(cause) + " (a batch of " + tokens + " tokens was too much, and "
+                            + (least == 1
+                                    ? "it is the longest text that has no room: leave it out, or use --device cpu)"
+                                    : "the fewest allowed are " + least + ")"),
                     cause);
         }
         return tokens / 2;

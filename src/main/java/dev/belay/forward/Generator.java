@@ -50,6 +50,7 @@ public final class Generator {
 
     private static final int SLOTS_PER_TOKEN = 4;
     private static final int MAX_LOGITS = 1 << 26;
+    private static final int USUAL_LENGTH = 1024;
 
     private final ForwardPass forward;
     private final ModelConfig config;
@@ -162,8 +163,23 @@ public final class Generator {
      * of {@value #MAX_LOGITS} logits a step.
      */
     public int size(Prompt prompt) {
-        long logitsShare = (long) forward.maxTokens() * config.vocabulary() / MAX_LOGITS;
+        return size(prompt, forward.maxTokens());
+    }
+
+    /** The same where a batch has {@code batchTokens} tokens. */
+    public int size(Prompt prompt, int batchTokens) {
+        long logitsShare = (long) batchTokens * config.vocabulary() / MAX_LOGITS;
         return Math.max(Math.max(prompt.ids().length, capacity(prompt) / SLOTS_PER_TOKEN), (int) logitsShare);
+    }
+
+    /** Slots of the cache of a batch of {@code batchTokens} tokens. */
+    public static int slots(int batchTokens) {
+        return Math.clamp((long) SLOTS_PER_TOKEN * batchTokens, 1, Integer.MAX_VALUE);
+    }
+
+    /** Texts that are in a batch of {@code batchTokens} tokens when each grows to {@value #USUAL_LENGTH}. */
+    public static int rows(int batchTokens) {
+        return Math.max(1, slots(batchTokens) / USUAL_LENGTH);
     }
 
     private int capacity(Prompt prompt) {

@@ -94,6 +94,14 @@ public final class RunManifest {
         return this;
     }
 
+    /** Records an option that was not given, and the value that was chosen for it: to repeat the run it is to be given. */
+    public RunManifest chosen(String name, Object value) {
+        if (!arguments.isEmpty()) {
+            arguments.addAll(List.of(name, value.toString()));
+        }
+        return option(name, value);
+    }
+
     /** The clocks of this run's phases. */
     public Timings timings() {
         return timings;

@@ -202,6 +202,16 @@ public final class Journal implements AutoCloseable {
         throw new BelayException(file + " line " + number + ": is no line of a journal of belay");
     }
 
+    /** The header of a journal; null if there is none, or not a whole one. */
+    static ObjectNode header(Path file) {
+        try (InputStream in = new BufferedInputStream(Files.newInputStream(file))) {
+            byte[] first = line(in);
+            return first == null ? null : header(file, object(file, 1, first));
+        } catch (IOException | BelayException e) {
+            return null;
+        }
+    }
+
     private static ObjectNode header(Path file, ObjectNode json) {
         if (!json.has("belay")) {
             throw new BelayException(file + ": is no journal or shard of belay");
@@ -314,6 +324,8 @@ public final class Journal implements AutoCloseable {
         try {
             byte[] line = (JsonText.encodable(JSON.writeValueAsString(json)) + "\n").getBytes(StandardCharsets.UTF_8);
             ByteBuffer bytes = ByteBuffer.wrap(line);
+            // A line that memory ran out for may be there in part.
+            channel.truncate(size);
             while (bytes.hasRemaining()) {
                 channel.write(bytes);
             }

@@ -1,6 +1,7 @@
 package dev.belay.run;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.IntNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
 import dev.belay.io.OutputFile;
@@ -9,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 
 /**
  * Goes through a run's work batch by batch. What the journal has is read from it; the rest is computed and written to it, each batch as
@@ -30,8 +32,17 @@ public final class Run implements AutoCloseable {
         /** Number of texts. */
         int count();
 
-        /** One past the last text of the batch that begins with text {@code from}. */
-        int end(int from);
+        /** One past the last text of the batch that begins with text {@code from}, where batches have {@code tokens} tokens. */
+        int end(int from, int tokens);
+
+        /** Tokens that batches have now; the work may lower them. */
+        int tokens();
+
+        /** Has batches of {@code tokens} tokens from here on, if they have more now. */
+        void limit(int tokens);
+
+        /** Has batches of half as many tokens from here on, as the Java heap has no room for more, and says so. */
+        void halve();
 
         /** A hash of all that the results of these texts depend on. */
         String hash(int from, int end);
@@ -48,6 +59,9 @@ public final class Run implements AutoCloseable {
         /** Called for every batch, in order. */
         void take(int from, int end, JsonNode value);
     }
+
+    private static final String OPTIONS = "options";
+    private static final String BATCH_TOKENS = "--batch-tokens";
 
     private final Resources owned = new Resources();
     private final Path output;
@@ -116,66 +130,168 @@ public final class Run implements AutoCloseable {
     }
 
     /**
-     * Does one stage of the run.
+     * Does one stage of the run. Where memory runs out, batches become smaller, and the journal says from where on.
      *
      * @param stage its name in the journal
      * @param sink given what comes out, in order; of a part only, what comes out of the part
      * @throws StoppedException if a signal asked for it; the batch at hand is in the journal
      */
     public void stage(String stage, Batches batches, Work work, Sink sink) {
+        Stage done = new Stage(stage, batches, work, sink);
+        if (!partOnly()) {
+            done.texts(0, batches.count());
+            return;
+        }
+        // Parts are cut where batches end that are as large as was planned, also after they became smaller.
+        int planned = planned(batches);
         List<int[]> all = new ArrayList<>();
         for (int from = 0; from < batches.count(); ) {
-            int end = end(stage, from, batches);
+            int end = batches.end(from, planned);
             all.add(new int[] {from, end});
             from = end;
         }
         for (int b = 0; b < all.size(); b++) {
-            if (!shard.has(b, all.size())) {
-                continue;
+            if (shard.has(b, all.size())) {
+                done.texts(all.get(b)[0], all.get(b)[1]);
             }
-            int from = all.get(b)[0];
-            int end = all.get(b)[1];
-            sink.take(from, end, value(stage, from, end, batches, work));
         }
     }
 
-    /** The end of a batch: of one that is done, where it ended then. */
-    private int end(String stage, int from, Batches batches) {
-        Journal.Unit done = journal == null || partOnly() ? null : journal.unit(stage, from);
-        if (done == null) {
-            return batches.end(from);
-        }
-        if (done.end() > batches.count()) {
-            throw new BelayException("cannot resume from " + journal.file() + ": the data has " + batches.count()
-                    + " texts, fewer than the " + done.end() + " that are done; give the data it had, or more");
-        }
-        return done.end();
+    private int planned(Batches batches) {
+        return journal == null
+                ? batches.tokens()
+                : batchTokens(journal.header()).orElse(batches.tokens());
     }
 
-    private JsonNode value(String stage, int from, int end, Batches batches, Work work) {
-        if (journal == null) {
-            return work.compute(from, end);
+    /** Tokens in a batch by a header; empty if it does not tell. */
+    private static OptionalInt batchTokens(ObjectNode header) {
+        String tokens = header.path(OPTIONS).path(BATCH_TOKENS).asText();
+        return tokens.isEmpty() ? OptionalInt.empty() : OptionalInt.of(Integer.parseInt(tokens));
+    }
+
+    /**
+     * Tokens in a batch of the run, or of the finished shard, that {@link #open} would go on with; empty if there is none, or it does not
+     * tell.
+     */
+    public static OptionalInt batchTokens(Path output, Shard shard) {
+        Path file = OutputFile.beside(output, ".progress");
+        if (file != null && !Files.exists(file) && !shard.equals(Shard.WHOLE)) {
+            file = output;
         }
-        String hash = batches.hash(from, end);
-        Journal.Unit done = journal.unit(stage, from);
-        if (done != null) {
-            if (done.end() != end || !done.hash().equals(hash)) {
-                throw new BelayException("cannot resume from " + journal.file() + ": the data differs in texts "
-                        + (from + 1) + " to " + end + "; give the data it had, or leave out --resume to begin anew");
+        ObjectNode header = file == null || !Files.isRegularFile(file) ? null : Journal.header(file);
+        return header == null ? OptionalInt.empty() : batchTokens(header);
+    }
+
+    /** One stage while it is done. */
+    private final class Stage {
+        private final String name;
+        private final Batches batches;
+        private final Work work;
+        private final Sink sink;
+        /** Tokens in a batch as the journal has it. */
+        private int noted;
+
+        private int notes;
+
+        Stage(String name, Batches batches, Work work, Sink sink) {
+            this.name = name;
+            this.batches = batches;
+            this.work = work;
+            this.sink = sink;
+            noted = planned(batches);
+            if (journal == null) {
+                return;
             }
-            return done.value();
+            for (Journal.Unit note = note(); note != null; note = note()) {
+                noted = note.value().asInt();
+                notes++;
+            }
+            batches.limit(noted);
         }
-        if (mode == Mode.ASSEMBLE) {
-            throw new BelayException("texts " + (from + 1) + " to " + end
-                    + " are in none of the shards; is the data what it was when they were made?");
+
+        private Journal.Unit note() {
+            return journal.unit(name + " in batches of", notes);
         }
-        if (stop.asked()) {
-            throw new StoppedException(
-                    "stopped; " + journal.file() + " has what is done: go on with the same command and --resume");
+
+        /** Puts into the journal that batches became smaller: how texts are batched changes the last bits of results. */
+        private void takeNote() {
+            if (journal != null && mode != Mode.ASSEMBLE && batches.tokens() < noted) {
+                noted = batches.tokens();
+                journal.append(name + " in batches of", new Journal.Unit(notes, notes++, "", new IntNode(noted)));
+            }
         }
-        JsonNode value = work.compute(from, end);
-        journal.append(stage, new Journal.Unit(from, end, hash, value));
-        return value;
+
+        /** Does some texts. */
+        void texts(int first, int last) {
+            for (int from = first; from < last; ) {
+                Journal.Unit done = journal == null ? null : journal.unit(name, from);
+                if (done == null) {
+                    from = compute(from, last);
+                } else {
+                    check(done, last);
+                    sink.take(from, done.end(), done.value());
+                    from = done.end();
+                }
+            }
+        }
+
+        private void check(Journal.Unit done, int last) {
+            String what = "cannot resume from " + journal.file() + ": the data ";
+            if (done.end() > batches.count()) {
+                throw new BelayException(what + "has " + batches.count() + " texts, fewer than the " + done.end()
+                        + " that are done; give the data it had, or more");
+            }
+            if (done.end() > last || !done.hash().equals(batches.hash(done.from(), done.end()))) {
+                throw new BelayException(what + "differs in texts " + (done.from() + 1) + " to " + done.end()
+                        + "; give the data it had, or leave out --resume to begin anew");
+            }
+        }
+
+        /** Computes the next batch; returns its end. */
+        private int compute(int from, int last) {
+            if (mode == Mode.ASSEMBLE) {
+                throw new BelayException("texts " + (from + 1) + " to " + end(from, last)
+                        + " are in none of the shards; is the data what it was when they were made?");
+            }
+            if (stop != null && stop.asked()) {
+                throw new StoppedException(
+                        "stopped; " + journal.file() + " has what is done: go on with the same command and --resume");
+            }
+            takeNote();
+            while (true) {
+                int end = end(from, last);
+                JsonNode value = value(from, end);
+                if (value != null) {
+                    takeNote();
+                    sink.take(from, end, value);
+                    return end;
+                }
+                while (end(from, last) == end) {
+                    batches.halve();
+                }
+                takeNote();
+            }
+        }
+
+        /** What comes out of a batch, which the journal has then; null if the Java heap has no room for that, but may have for less. */
+        private JsonNode value(int from, int end) {
+            try {
+                JsonNode value = work.compute(from, end);
+                if (journal != null) {
+                    journal.append(name, new Journal.Unit(from, end, batches.hash(from, end), value));
+                }
+                return value;
+            } catch (OutOfMemoryError e) {
+                if (end == from + 1) {
+                    throw e;
+                }
+                return null;
+            }
+        }
+
+        private int end(int from, int last) {
+            return Math.min(last, batches.end(from, batches.tokens()));
+        }
     }
 
     /** Ends the run, when its output is there: removes the journal, or gives that of a part the name of the output. */

@@ -173,7 +173,7 @@ class BadModelTest {
     @Test
     void aBatchBeyondTheMemory() {
         Cli.run("capture ? --ids ? --batch-tokens ? -o ?", model, ids, Integer.MAX_VALUE, out)
-                .failed(1, "cannot allocate", "lower --batch-tokens");
+                .failed(1, "--batch-tokens 2147483647 needs ", " are free: use --batch-tokens ");
     }
 
     private Cli.Result capture(Path of) {

@@ -62,25 +62,49 @@ class CrashTest {
         assertArrayEquals(Cli.bytes(out), resumed);
     }
 
+    private static final String CAPTURE =
+            "capture ? --data ? --layers all --positions all --batch-tokens 8192 --device cpu --keep-progress -o ?";
+
+    /** Captures all states with a Java heap of so many megabytes; returns the lines on stderr. */
+    private List<String> capture(int heap, Path data, Path out, int code) throws IOException, InterruptedException {
+        Path log = folder.resolve("log");
+        List<String> java = List.of("-Xmx" + heap + "m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1");
+        ProcessBuilder builder = new ProcessBuilder(Cli.process(java, Cli.args(CAPTURE, Cli.TINY, data, out)))
+                .redirectError(log.toFile());
+        assertEquals(code, builder.start().waitFor(), () -> Cli.text(log));
+        return Cli.text(log).lines().toList();
+    }
+
+    /** Where the heap has no room for all states of a batch, batches become smaller, and a run that goes on gives the same bytes. */
+    @Test
+    void aBatchThatTheHeapHasNoRoomForIsHalved() throws IOException, InterruptedException {
+        Path out = folder.resolve("out");
+        Path progress = folder.resolve("out.progress");
+        Path attacks = Cli.few(folder, "attacks.jsonl", 24);
+        List<String> said = capture(48, attacks, out, 0);
+        String notice =
+                "belay: out of memory with batches of 8192 tokens: going on with batches of 4096 (the Java heap";
+        assertTrue(said.stream().anyMatch(line -> line.startsWith(notice)), said::toString);
+        List<String> journal = Files.readAllLines(progress);
+        assertTrue(journal.get(1).startsWith("{\"stage\":\"states in batches of\""), journal.get(1));
+        byte[] whole = Cli.bytes(out);
+        Files.write(progress, journal.subList(0, journal.size() - 2));
+        Cli.run(Cli.args(CAPTURE, Cli.TINY, attacks, out), "--resume").ok();
+        assertArrayEquals(whole, Cli.bytes(out));
+        assertEquals(journal, Files.readAllLines(progress));
+    }
+
+    /** A single text whose states have no room cannot be halved. */
     @Test
     void withoutMemoryOneLineSaysWhatToSet() throws IOException, InterruptedException {
-        Path out = folder.resolve("out");
-        List<String> args = Cli.args(
-                "capture ? --data ? --layers all --positions all --batch-tokens 8192 --device cpu -o ?",
-                Cli.TINY,
-                Cli.data("attacks.jsonl"),
-                out);
-        Path log = folder.resolve("log");
-        ProcessBuilder builder = new ProcessBuilder(
-                        Cli.process(List.of("-Xmx32m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"), args))
-                .redirectError(log.toFile());
-        assertEquals(1, builder.start().waitFor(), () -> Cli.text(log));
-        String last = Cli.text(log).lines().toList().getLast();
-        assertTrue(last.startsWith("belay: out of memory (Java heap space; the Java heap has 3"), last);
-        assertTrue(last.contains(": set BELAY_JAVA_OPTIONS=-Xmx6"), last);
-        assertTrue(
-                last.endsWith(" and go on with the same command and --resume, or begin anew with --batch-tokens 4096"),
-                last);
+        String words = "word ".repeat(190);
+        Path data = Cli.write(
+                folder.resolve("long.jsonl"),
+                "{\"id\": \"a\", \"prompt\": \"" + words + "\", \"thinking\": \"x\", \"response\": \"x\"}\n");
+        String last = capture(24, data, folder.resolve("out"), 1).getLast();
+        assertTrue(last.startsWith("belay: out of memory (Java heap space; the Java heap has 2"), last);
+        assertTrue(last.contains(": set BELAY_JAVA_OPTIONS=-Xmx4"), last);
+        assertTrue(last.endsWith(" and go on with the same command and --resume"), last);
     }
 
     private Path agent() throws IOException {

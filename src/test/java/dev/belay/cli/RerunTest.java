@@ -79,6 +79,9 @@ class RerunTest {
         JsonNode manifest = manifest(page);
         assertEquals(FileHash.of(output), manifest.at("/artifacts/0/sha256").asText());
         assertEquals(name.equals("judge") ? 0 : 1, manifest.get("models").size());
+        // The number that was chosen is what a repetition is to have.
+        boolean told = manifest.get("arguments").toString().contains("\"--batch-tokens\",\"2048\"");
+        assertEquals(!name.equals("judge"), told, manifest.get("arguments").toString());
         for (String word : args) {
             boolean read = Files.isRegularFile(Path.of(word)) && !word.endsWith(".out") && !word.endsWith(".html");
             assertEquals(read, manifest.get("inputs").findValuesAsText("path").contains(word), word);

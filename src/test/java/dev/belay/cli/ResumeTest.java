@@ -2,7 +2,10 @@ package dev.belay.cli;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -93,6 +96,30 @@ class ResumeTest {
         Path whole = own.resolve("whole.json");
         Cli.run(Cli.args(line, Cli.TINY, probe, few, 2), "-o", whole).ok();
         assertEquals(Cli.text(whole), Cli.text(ranking));
+    }
+
+    /** The batches of a run stay those that it began with, though the command line does not say how many tokens. */
+    @Test
+    void aRunGoesOnWithTheBatchesItHad(@TempDir Path own) throws IOException {
+        String line = "trace ? --probe ? --data ?";
+        Path whole = own.resolve("whole");
+        Cli.run(Cli.args(TRACE, Cli.TINY, probe, attacks), "-o", whole, "--keep-progress")
+                .ok();
+        Path out = own.resolve("out");
+        List<String> journal = Files.readAllLines(own.resolve("whole.progress"));
+        assertTrue(journal.size() > 6, journal.size() + " lines");
+        Files.write(own.resolve("out.progress"), journal.subList(0, 4));
+        Cli.run(Cli.args(line, Cli.TINY, probe, attacks), "-o", out, "--resume", "--keep-progress")
+                .ok();
+        assertEquals(journal, Files.readAllLines(own.resolve("out.progress")));
+        assertArrayEquals(Cli.bytes(whole), Cli.bytes(out));
+        Cli.run(Cli.args(line, Cli.TINY, probe, attacks), "-o", out, "--resume", "--batch-tokens", 96)
+                .failed(1, "options --batch-tokens was 64 and is 96");
+        Path usual = own.resolve("usual");
+        Cli.run(Cli.args(line, Cli.TINY, probe, attacks), "-o", usual, "--keep-progress")
+                .ok();
+        String header = Files.readAllLines(own.resolve("usual.progress")).getFirst();
+        assertEquals("2048", Cli.parse(header).at("/options/--batch-tokens").asText());
     }
 
     @Test

@@ -44,16 +44,38 @@ class JournalTest {
         return header;
     }
 
-    /** Texts in pairs; each hash is its texts. */
-    private record Pairs(List<String> texts) implements Run.Batches {
+    /** Texts of one token each in batches of two, or as many as memory has room for; each hash is its texts. */
+    private static final class Pairs implements Run.Batches {
+        private final List<String> texts;
+        private int tokens = 2;
+
+        Pairs(List<String> texts) {
+            this.texts = texts;
+        }
+
         @Override
         public int count() {
             return texts.size();
         }
 
         @Override
-        public int end(int from) {
-            return Math.min(from + 2, texts.size());
+        public int end(int from, int tokens) {
+            return Math.min(from + tokens, texts.size());
+        }
+
+        @Override
+        public int tokens() {
+            return tokens;
+        }
+
+        @Override
+        public void limit(int most) {
+            tokens = Math.min(tokens, most);
+        }
+
+        @Override
+        public void halve() {
+            tokens /= 2;
         }
 
         @Override
@@ -81,6 +103,61 @@ class JournalTest {
             run.finish();
         }
         return computed + " " + values;
+    }
+
+    /** Runs eight texts in a part with memory for so many at a time, until text {@code failAt}; returns what was computed. */
+    private List<String> runWithin(int room, Run.Mode mode, Shard shard, int batch, int failAt) {
+        List<String> computed = new ArrayList<>();
+        List<String> taken = new ArrayList<>();
+        Pairs batches = new Pairs(List.of("a", "b", "c", "d", "e", "f", "g", "h"));
+        batches.tokens = batch;
+        try (Run run = Run.open(folder.resolve("out"), header("m", "all"), shard, mode, true)) {
+            run.stage(
+                    "s",
+                    batches,
+                    (from, end) -> {
+                        if (from == failAt) {
+                            throw new BelayException("failed");
+                        }
+                        if (end - from > room) {
+                            throw new OutOfMemoryError("no room");
+                        }
+                        computed.add(from + "-" + end);
+                        return new IntNode(from);
+                    },
+                    (from, end, value) -> taken.add(from + "-" + end));
+        } catch (BelayException e) {
+            return computed;
+        }
+        computed.add("all " + taken);
+        return computed;
+    }
+
+    /** From where memory ran out, batches are smaller, also after the run went on where there is more memory. */
+    @Test
+    void batchesThatBecameSmallerStaySoWhenARunGoesOn() throws IOException {
+        assertEquals(List.of("0-2"), runWithin(2, Run.Mode.ANEW, Shard.WHOLE, 4, 2));
+        List<String> lines = Files.readAllLines(folder.resolve("out.progress"));
+        assertEquals(3, lines.size());
+        assertTrue(lines.get(1).contains("\"s in batches of\"") && lines.get(1).endsWith("\"value\":2}"), lines.get(1));
+        assertEquals(
+                List.of("2-4", "4-6", "6-8", "all [0-2, 2-4, 4-6, 6-8]"),
+                runWithin(8, Run.Mode.RESUME, Shard.WHOLE, 4, -1));
+        assertEquals(List.of("0-1", "1-2"), runWithin(1, Run.Mode.ANEW, Shard.WHOLE, 8, 2));
+        assertEquals("2-3", runWithin(8, Run.Mode.RESUME, Shard.WHOLE, 8, -1).getFirst());
+    }
+
+    /** Parts are cut as planned: with batches of four, the second of two has texts 4 to 7. */
+    @Test
+    void aPartWhoseBatchesBecameSmallerHasTheSameTexts() {
+        Shard second = Shard.parse("2/2");
+        assertEquals(List.of("4-6"), runWithin(2, Run.Mode.ANEW, second, 4, 6));
+        assertEquals(List.of("6-8", "all [4-6, 6-8]"), runWithin(8, Run.Mode.RESUME, second, 4, -1));
+    }
+
+    @Test
+    void withoutRoomForASingleTextTheRunFails() {
+        assertThrows(OutOfMemoryError.class, () -> runWithin(0, Run.Mode.ANEW, Shard.WHOLE, 4, -1));
     }
 
     @Test

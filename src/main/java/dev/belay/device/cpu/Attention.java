@@ -449,7 +449,8 @@ final class Attention implements ThreadTeam.Task {
                 CacheLayout cache = part == 0 ? prefix : own;
                 for (int j = 0; j < span.count; j++) {
                     long value = cache.value(kvHead, span.slot + j) + dimension;
-                    sum = Math.fma(s.scores[x * s.stride + span.index + j], Cells.get(cache.values(), value, false), sum);
+                    sum = Math.fma(
+                            s.scores[x * s.stride + span.index + j], Cells.get(cache.values(), value, false), sum);
                 }
             }
             s.outputs[x * s.width + dimension] = sum;

@@ -47,16 +47,21 @@ final class CpuBuffer extends DeviceBuffer {
         return new CpuBuffer(this, offset, count);
     }
 
-    /** Zeroed memory; closes the arena if there is none. */
+    /**
+     * Zeroed memory.
+     *
+     * @throws DeviceMemoryException if there is none; the arena stays as it is
+     */
     static MemorySegment allocate(Arena arena, String name, long bytes) {
         try {
             return bytes < HugePages.LEAST_BYTES
                     ? arena.allocate(Math.max(bytes, 64), 64)
                     : HugePages.allocate(arena, bytes);
         } catch (OutOfMemoryError e) {
-            arena.close();
             throw new DeviceMemoryException(
-                    "cannot allocate " + bytes + " bytes for '" + name + "': out of memory; lower --batch-tokens", e);
+                    "cannot allocate " + bytes + " bytes for '" + name + "': out of memory"
+                            + DeviceMemoryException.ADVICE,
+                    e);
         }
     }
 

@@ -106,6 +106,11 @@ public final class CpuDevice implements Device {
     }
 
     @Override
+    public long freeBytes() {
+        return new FreeMemory().bytes();
+    }
+
+    @Override
     public long allocations() {
         return allocations;
     }

@@ -56,9 +56,15 @@ final class MemoryPool implements AutoCloseable {
         }
     }
 
-    private static Block create(String name, long bytes) {
+    /** Memory that no pool keeps. */
+    static Block create(String name, long bytes) {
         Arena arena = Arena.ofShared();
-        return new Block(arena, CpuBuffer.allocate(arena, name, bytes));
+        try {
+            return new Block(arena, CpuBuffer.allocate(arena, name, bytes));
+        } catch (DeviceMemoryException e) {
+            arena.close();
+            throw e;
+        }
     }
 
     /** Takes a block back. */

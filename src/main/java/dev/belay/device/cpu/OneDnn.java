@@ -2,6 +2,7 @@ package dev.belay.device.cpu;
 
 import dev.belay.bindings.dnnl.Dnnl;
 import dev.belay.device.DeviceException;
+import dev.belay.device.DeviceMemoryException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -44,8 +45,10 @@ final class OneDnn implements AutoCloseable {
     /** Throws if {@code status} is not success. */
     static void check(String operation, int status) {
         if (status != Dnnl.dnnl_success()) {
-            String text = name(status);
-            throw new DeviceException(operation + " failed: oneDNN status " + text + " (" + status + ")");
+            String problem = operation + " failed: oneDNN status " + name(status) + " (" + status + ")";
+            throw status == Dnnl.dnnl_out_of_memory()
+                    ? new DeviceMemoryException(problem + DeviceMemoryException.ADVICE)
+                    : new DeviceException(problem);
         }
     }
 

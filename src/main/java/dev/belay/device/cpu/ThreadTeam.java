@@ -1,5 +1,6 @@
 package dev.belay.device.cpu;
 
+import dev.belay.device.DeviceMemoryException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
@@ -62,6 +63,9 @@ final class ThreadTeam implements AutoCloseable {
         if (broken != null) {
             failure = null;
             if (broken instanceof OutOfMemoryError memory) {
+                throw memory;
+            }
+            if (broken instanceof DeviceMemoryException memory) {
                 throw memory;
             }
             throw new IllegalStateException("a worker thread failed: " + broken, broken);

@@ -1,6 +1,5 @@
 package dev.belay.device.cpu;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /** Packed weights side by side in few large pieces of memory, so that huge pages hold them; a piece goes when its last weights do. */
@@ -12,13 +11,14 @@ final class WeightMemory {
 
     /** Memory of some weights, and how many of them live. */
     private static final class Piece {
-        private final Arena arena = Arena.ofShared();
+        private final MemoryPool.Block block;
         private final MemorySegment memory;
         private long used;
         private int lives;
 
         Piece(String name, long bytes) {
-            memory = CpuBuffer.allocate(arena, name, bytes);
+            block = MemoryPool.create(name, bytes);
+            memory = block.memory();
         }
     }
 
@@ -58,7 +58,7 @@ final class WeightMemory {
     private synchronized void release(Piece piece) {
         piece.lives--;
         if (piece.lives == 0) {
-            piece.arena.close();
+            piece.block.arena().close();
             if (piece == current) {
                 current = null;
             }

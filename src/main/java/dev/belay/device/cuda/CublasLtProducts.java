@@ -69,8 +69,7 @@ final class CublasLtProducts implements CudaProducts {
 
     /** Taken before weights and buffers, so that it is never what a run in its middle has no room for; null on a small device. */
     private static CudaMemory workspace(CudaContext context) {
-        long[] memory = CudaErrors.freeAndTotal();
-        return memory == null || memory[0] < LEAST_SHARE * WORKSPACE_BYTES
+        return CudaMemoryInfo.ofCurrent().free() < LEAST_SHARE * WORKSPACE_BYTES
                 ? null
                 : context.allocate("workspace of matrix products", WORKSPACE_BYTES);
     }
@@ -288,10 +287,10 @@ final class CublasLtProducts implements CudaProducts {
     private static DeviceException failure(int status, String call, String subject) {
         String name =
                 Cublas.cublasLtGetStatusName(status).reinterpret(Long.MAX_VALUE).getString(0);
-        String problem = call + "(" + subject + ") failed: " + name + " (" + status + "); ";
+        String problem = call + "(" + subject + ") failed: " + name + " (" + status + ")";
         return status == Cublas.CUBLAS_STATUS_ALLOC_FAILED()
-                ? new DeviceMemoryException(problem + "lower --batch-tokens")
-                : new DeviceException(problem + "-Dbelay.cublas.library=none computes without cuBLASLt");
+                ? new DeviceMemoryException(problem + DeviceMemoryException.ADVICE)
+                : new DeviceException(problem + "; -Dbelay.cublas.library=none computes without cuBLASLt");
     }
 
     /** Frees everything; the work that was launched must be done. */

@@ -18,7 +18,7 @@ public record CudaAvailability(int devices, String reason) {
         static final Automatic VALUE = automatic(
                 CudaSystem.get(),
                 KernelImage.problem(),
-                device -> CudaParts.memory(device).problem());
+                device -> CudaMemoryInfo.of(device).problem());
     }
 
     /**

@@ -134,6 +134,13 @@ public final class CudaDevice implements Device {
         return new CudaBuffer(name, elements, type, pool, queue, staging);
     }
 
+    /** What the driver says is free, and what the pool keeps for later. */
+    @Override
+    public long freeBytes() {
+        CudaMemoryInfo memory = CudaMemoryInfo.ofCurrent();
+        return memory.problem() == null ? memory.free() + pool.keptBytes() : Long.MAX_VALUE;
+    }
+
     @Override
     public long matrixBytes(long elements) {
         return elements * dtype.bytes();

@@ -1,7 +1,6 @@
 package dev.belay.device.cuda;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.belay.bindings.cuda.CudaDriver;
 import dev.belay.device.DeviceException;
@@ -44,14 +43,17 @@ final class CudaErrors {
     /** What to say where weights do not fit, which smaller batches do not mend. */
     static DeviceMemoryException noRoomForWeights(String name, long bytes, DeviceMemoryException cause) {
         return new DeviceMemoryException(
-                "no room on the GPU for the weights: " + name + " takes " + bytes + " bytes more; " + memory()
-                        + "use --dtype bf16, a GPU with more memory, or --device cpu",
+                "no room on the GPU for the weights: " + name + " takes " + bytes + " bytes more" + memory()
+                        + "; use --dtype bf16, a GPU with more memory, or --device cpu",
                 cause);
     }
 
     /** "OPERATION failed: NAME (CODE), what it means; what to do". */
     static String describe(int code, String operation) {
-        return operation + " failed: " + name(code) + " (" + code + "), " + meaning(code) + "; " + advice(code);
+        String problem = operation + " failed: " + name(code) + " (" + code + "), " + meaning(code);
+        return code == CudaDriver.CUDA_ERROR_OUT_OF_MEMORY()
+                ? problem + memory() + DeviceMemoryException.ADVICE
+                : problem + "; " + advice(code);
     }
 
     /** The driver's name of a code, for example CUDA_ERROR_OUT_OF_MEMORY. */
@@ -78,9 +80,6 @@ final class CudaErrors {
     }
 
     private static String advice(int code) {
-        if (code == CudaDriver.CUDA_ERROR_OUT_OF_MEMORY()) {
-            return memory() + "lower --batch-tokens";
-        }
         if (code == CudaDriver.CUDA_ERROR_NO_DEVICE()) {
             return "see whether nvidia-smi lists a GPU and CUDA_VISIBLE_DEVICES does not hide it, or use --device cpu";
         }
@@ -101,21 +100,11 @@ final class CudaErrors {
         return "run the command with --device cpu to go on without the GPU";
     }
 
-    /** "free 412 MB of 80000 MB; ", or nothing if the driver does not say. */
+    /** "; free 412 MB of 80000 MB", or nothing if the driver does not say. */
     private static String memory() {
-        long[] memory = freeAndTotal();
-        return memory == null ? "" : "free " + memory[0] / 1_000_000 + " MB of " + memory[1] / 1_000_000 + " MB; ";
-    }
-
-    /** Bytes of the device's memory that are free, and all; null if the driver does not say. */
-    static long[] freeAndTotal() {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment free = arena.allocate(JAVA_LONG);
-            MemorySegment total = arena.allocate(JAVA_LONG);
-            int code = CudaDriver.cuMemGetInfo_v2(free, total);
-            return code == CudaDriver.CUDA_SUCCESS()
-                    ? new long[] {free.get(JAVA_LONG, 0), total.get(JAVA_LONG, 0)}
-                    : null;
-        }
+        CudaMemoryInfo memory = CudaMemoryInfo.ofCurrent();
+        return memory.problem() != null
+                ? ""
+                : "; free " + memory.free() / 1_000_000 + " MB of " + memory.total() / 1_000_000 + " MB";
     }
 }

@@ -1,12 +1,7 @@
 package dev.belay.device.cuda;
 
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
 import dev.belay.bindings.cublas.Cublas;
-import dev.belay.bindings.cuda.CudaDriver;
 import dev.belay.device.DeviceException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -28,13 +23,6 @@ public record CudaParts(
         List<String> kernelTargets,
         String kernelsProblem) {
 
-    /**
-     * Memory of a device in bytes.
-     *
-     * @param problem why it cannot be told; null if it can
-     */
-    public record Memory(long free, long total, String problem) {}
-
     /** Looks for them; throws nothing. */
     public static CudaParts look() {
         CudaLibrary library = CudaLibrary.products();
@@ -44,19 +32,6 @@ public record CudaParts(
             return new CudaParts(library.file(), version, library.reason(), image.name(), image.targets(), null);
         } catch (DeviceException e) {
             return new CudaParts(library.file(), version, library.reason(), null, List.of(), e.getMessage());
-        }
-    }
-
-    /** Opens a device to ask how much of its memory is free; throws nothing. */
-    public static Memory memory(CudaDeviceInfo device) {
-        try (CudaContext context = CudaContext.open(device.index());
-                Arena arena = Arena.ofConfined()) {
-            MemorySegment free = arena.allocate(JAVA_LONG);
-            MemorySegment total = arena.allocate(JAVA_LONG);
-            CudaErrors.check(CudaDriver.cuMemGetInfo_v2(free, total), "cuMemGetInfo", context.name());
-            return new Memory(free.get(JAVA_LONG, 0), total.get(JAVA_LONG, 0), null);
-        } catch (DeviceException e) {
-            return new Memory(0, device.memoryBytes(), e.getMessage());
         }
     }
 

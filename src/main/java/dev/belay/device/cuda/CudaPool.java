@@ -108,6 +108,13 @@ final class CudaPool implements AutoCloseable {
         }
     }
 
+    /** Bytes that are kept to be given out again. */
+    long keptBytes() {
+        return kept.entrySet().stream()
+                .mapToLong(sizes -> sizes.getKey() * sizes.getValue().size())
+                .sum();
+    }
+
     private void release() {
         beforeFreeing.run();
         CudaErrors.check(CudaDriver.cuCtxSynchronize(), "cuCtxSynchronize");

@@ -131,11 +131,8 @@ class RotaryTest {
             device.rotate(QkvPart.QUERIES, inQueries, layout, shape, HeadTerms.NONE, rope, expected, null);
             device.rotate(QkvPart.KEYS_VALUES, inKeyValues, layout, shape, HeadTerms.NONE, rope, null, expectedCache);
             assertArrayEquals(OpData.download(expected, tokens * q), OpData.download(out, tokens * q));
-            assertArrayEquals(
-                    OpData.keys(expectedCache, POSITIONS, shape),
-                    OpData.keys(cache, POSITIONS, shape));
-            assertArrayEquals(
-                    OpData.values(expectedCache, POSITIONS, shape), OpData.values(cache, POSITIONS, shape));
+            assertArrayEquals(OpData.keys(expectedCache, POSITIONS, shape), OpData.keys(cache, POSITIONS, shape));
+            assertArrayEquals(OpData.values(expectedCache, POSITIONS, shape), OpData.values(cache, POSITIONS, shape));
         }
     }
 

@@ -50,12 +50,11 @@ class TokenProductTest {
     }
 
     private static float sum(TokenProduct.Order order, float[] w, float[] x) {
-        int chunk =
-                switch (order) {
-                    case TILES -> 32;
-                    case CHUNKS_OF_512 -> 512;
-                    default -> 1024;
-                };
+        int chunk = switch (order) {
+            case TILES -> 32;
+            case CHUNKS_OF_512 -> 512;
+            default -> 1024;
+        };
         float total = 0;
         for (int from = 0; from < x.length; from += chunk) {
             float even = 0;

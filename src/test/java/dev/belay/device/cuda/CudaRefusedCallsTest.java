@@ -41,7 +41,7 @@ class CudaRefusedCallsTest {
         /** Takes the number of float32 to allocate in the end, or 0. */
         public static void main(String[] args) {
             try (CudaContext context = CudaContext.open(0)) {
-                long free = CudaErrors.freeAndTotal()[0];
+                long free = CudaMemoryInfo.ofCurrent().free();
                 CudaDevice device = CudaDevice.open(DType.F32, "cuda:0");
                 try (CudaBuffer x = device.allocate("x", LISTS * WIDTH);
                         CudaBuffer one = device.allocate("one", WIDTH)) {
@@ -70,7 +70,7 @@ class CudaRefusedCallsTest {
                     System.out.println(e.getMessage().replaceFirst(" failed.*", " failed"));
                 }
                 context.synchronize();
-                System.out.println("lost " + (free - CudaErrors.freeAndTotal()[0]));
+                System.out.println("lost " + (free - CudaMemoryInfo.ofCurrent().free()));
             }
         }
 

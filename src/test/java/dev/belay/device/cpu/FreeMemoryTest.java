@@ -1,0 +1,73 @@
+package dev.belay.device.cpu;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What the system and control groups of both versions say is free. */
+class FreeMemoryTest {
+    @TempDir
+    private Path folder;
+
+    private void write(String name, String text) throws IOException {
+        Path file = folder.resolve(name);
+        Files.createDirectories(file.getParent());
+        Files.writeString(file, text + "\n");
+    }
+
+    private long free() {
+        return new FreeMemory(folder.resolve("proc"), folder.resolve("groups")).bytes();
+    }
+
+    @Test
+    void whatTheSystemSays() throws IOException {
+        assertEquals(Long.MAX_VALUE, free());
+        write("proc/meminfo", "MemTotal:       24684084 kB\nMemFree:        19692480 kB\nMemAvailable:   1000 kB");
+        assertEquals(1000 << 10, free());
+        write("proc/self/cgroup", "12:cpu,cpuacct:/\n4:memory:/not/there\n0::/nor/there");
+        assertEquals(1000 << 10, free());
+    }
+
+    /** The limit of a group above counts, too; files that are only cached do not count as used. */
+    @Test
+    void theLimitsOfVersionTwo() throws IOException {
+        write("proc/meminfo", "MemAvailable:   1000000 kB");
+        write("proc/self/cgroup", "0::/job/step");
+        write("groups/job/step/memory.max", "max");
+        write("groups/job/step/memory.current", "500");
+        assertEquals(1_000_000 << 10, free());
+        write("groups/job/memory.max", "5000000");
+        write("groups/job/memory.current", "3000000");
+        write("groups/job/memory.stat", "anon 900000\ninactive_file 700000\nactive_file 3");
+        assertEquals(2_700_000, free());
+        write("groups/job/step/memory.max", "600");
+        assertEquals(100, free());
+        write("groups/job/step/memory.current", "601");
+        assertEquals(0, free());
+    }
+
+    /** In a container the group has a name that only the host knows; the limit is at the root. */
+    @Test
+    void theLimitsOfVersionOne() throws IOException {
+        write("proc/meminfo", "MemAvailable:   1000000 kB");
+        write("proc/self/cgroup", "4:memory:/docker/0123\n3:cpu:/docker/0123");
+        write("groups/memory/memory.limit_in_bytes", "2000000");
+        write("groups/memory/memory.usage_in_bytes", "1500000");
+        write("groups/memory/memory.stat", "inactive_file 1\ntotal_inactive_file 1000");
+        assertEquals(501_000, free());
+        write("groups/memory/docker/0123/memory.limit_in_bytes", "9223372036854771712");
+        write("groups/memory/docker/0123/memory.usage_in_bytes", "1500000");
+        assertEquals(501_000, free());
+    }
+
+    @Test
+    void thisMachine() {
+        long free = new FreeMemory().bytes();
+        assertTrue(free > 1 << 20, free + " bytes");
+    }
+}
