@@ -259,7 +259,11 @@ final class Readers {
             check(was.thinking().equals(is.thinking()), "thinking", was.thinking(), is.thinking());
             check(was.response().equals(is.response()), "response", was.response(), is.response());
             check(Objects.equals(was.harmful(), is.harmful()), "harmful", was.harmful(), is.harmful());
-            check(was.source() == null || was.source().equals(is.source()), "source", was.source(), is.source());
+            check(
+                    was.source() == null || was.source().equals(BY_VALUE, is.source()),
+                    "source",
+                    was.source(),
+                    is.source());
             check(
                     was.meta() == null ? is.meta() == null : was.meta().equals(BY_VALUE, is.meta()),
                     "meta",
