@@ -10,25 +10,26 @@ import java.lang.foreign.MemorySegment;
  *
  * @param keys [KV, blocks, HD, lanes]
  * @param values [KV, slots, HD]
- * @param slots whole blocks of them
  */
-record CacheLayout(MemorySegment keys, MemorySegment values, int slots, int headSize) {
+record CacheLayout(MemorySegment keys, MemorySegment values, int blocks, int slots, int headSize) {
     private static final int LANES = RowTask.LANES;
 
     static CacheLayout of(KeyValues cache, AttentionShape shape) {
         CpuBuffer keys = CpuBuffer.of(cache.keys());
-        int slots = (int) (keys.elements() / shape.kvWidth() / LANES * LANES);
-        return new CacheLayout(keys.segment(), CpuBuffer.of(cache.values()).segment(), slots, shape.headSize());
+        CpuBuffer values = CpuBuffer.of(cache.values());
+        int blocks = (int) (keys.elements() / shape.kvWidth() / LANES);
+        int slots = (int) (values.elements() / shape.kvWidth());
+        return new CacheLayout(keys.segment(), values.segment(), blocks, slots, shape.headSize());
     }
 
-    /** Elements of a buffer of keys or values of {@code slots} tokens: whole blocks. */
-    static long elements(int slots, int width) {
+    /** Elements of a buffer of keys of {@code slots} tokens: whole blocks. */
+    static long keyElements(int slots, int width) {
         return (slots + LANES - 1L) / LANES * LANES * width;
     }
 
     /** Element of the first feature of the first key of a block; the next feature is a vector behind. */
     long keyBlock(int head, int block) {
-        return ((long) head * slots + (long) block * LANES) * headSize;
+        return ((long) head * blocks + block) * LANES * headSize;
     }
 
     /** Element of the first feature of the key in {@code slot}. */

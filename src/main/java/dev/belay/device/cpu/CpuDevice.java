@@ -134,10 +134,9 @@ public final class CpuDevice implements Device {
 
     @Override
     public KeyValues keyValues(String name, int slots, int width) {
-        long elements = CacheLayout.elements(slots, width);
-        CpuBuffer keys = allocate(name + ": keys", elements);
+        CpuBuffer keys = allocate(name + ": keys", CacheLayout.keyElements(slots, width));
         try {
-            return new KeyValues(keys, allocate(name + ": values", elements));
+            return new KeyValues(keys, allocate(name + ": values", (long) slots * width));
         } catch (RuntimeException | Error e) {
             keys.close();
             throw e;

@@ -49,7 +49,7 @@ public final class OpData {
         KeyValues cache = device.keyValues("cache", values.length / shape.kvWidth(), shape.kvWidth());
         CacheLayout layout = CacheLayout.of(cache, shape);
         float[] laidOutKeys = new float[(int) cache.keys().elements()];
-        float[] laidOutValues = new float[laidOutKeys.length];
+        float[] laidOutValues = new float[values.length];
         Arrays.fill(laidOutKeys, Float.NaN);
         Arrays.fill(laidOutValues, Float.NaN);
         for (int i = 0; i < keys.length; i++) {
