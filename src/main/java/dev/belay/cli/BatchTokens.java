@@ -23,6 +23,7 @@ final class BatchTokens {
     private static final double FASTER = 1.1;
 
     private final IntToLongFunction needed;
+    private final long weights;
     private final long free;
     private final long heapBytesPerToken;
 
@@ -33,6 +34,7 @@ final class BatchTokens {
      */
     BatchTokens(IntToLongFunction needed, long free, long heapBytesPerToken) {
         this.needed = needed;
+        weights = needed.applyAsLong(1);
         this.free = free;
         this.heapBytesPerToken = heapBytesPerToken;
     }
@@ -77,7 +79,6 @@ final class BatchTokens {
     }
 
     private boolean fits(int tokens) {
-        long weights = needed.applyAsLong(1);
         return needed.applyAsLong(tokens) - weights <= SHARE * (free - weights)
                 && (double) heapBytesPerToken * tokens <= SHARE * freeHeap();
     }
@@ -116,8 +117,7 @@ final class BatchTokens {
     }
 
     private BelayException nothingFits(Device device) {
-        String what = "the model and a batch of one token need " + size(needed.applyAsLong(1)) + ", " + size(free)
-                + " are free: ";
+        String what = "the model and a batch of one token need " + size(weights) + ", " + size(free) + " are free: ";
         if (!(device instanceof CpuDevice)) {
             return new BelayException(what + "use --device cpu, or a GPU with more memory");
         }
