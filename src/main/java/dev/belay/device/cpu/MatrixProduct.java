@@ -11,7 +11,6 @@ final class MatrixProduct implements ThreadTeam.Task {
     private long out;
     private boolean accumulate;
     private int tokens;
-    private final TokenProduct tokenProduct = new TokenProduct();
 
     /**
      * Multiplies.
@@ -32,10 +31,6 @@ final class MatrixProduct implements ThreadTeam.Task {
             boolean accumulate) {
         this.weights = weights;
         panels = weights.packed(team);
-        if (tokens == 1 && TokenProduct.suits(panels)) {
-            tokenProduct.run(team, a, panels, out, accumulate);
-            return;
-        }
         rows = weights.rows();
         this.a = a;
         this.aStride = aStride;

@@ -53,7 +53,9 @@ final class Panel {
             long input = a + done * aBytes;
             long output = out + done * outBytes;
             if (single(size)) {
-                multiply(worker, input, 0, source.rows() / PairLayout.ROWS, output, accumulate);
+                float[] room = products.inputs(worker);
+                TokenProduct.multiply(
+                        products.order(address), address, rows(), input, room, source.columns(), output, accumulate);
             } else {
                 products.get(size, aStride, outStride, accumulate).run(worker, input, address, output);
             }
@@ -62,19 +64,7 @@ final class Panel {
     }
 
     private boolean single(int tokens) {
-        return tokens == 1 && order() != TokenProduct.Order.OTHER;
-    }
-
-    /** The order of sums that {@link TokenProduct} can follow for one token. */
-    TokenProduct.Order order() {
-        return products.order(address);
-    }
-
-    /** out[64·blocks] (+)= panel · a for one token and blocks {@code from} to {@code to} of 64 rows, if the {@link #order} is known. */
-    void multiply(int worker, long a, int from, int to, long out, boolean accumulate) {
-        TokenProduct.Order order = products.order(address);
-        float[] room = products.inputs(worker);
-        TokenProduct.blocks(order, address, from, to, a, room, source.columns(), out, accumulate);
+        return tokens == 1 && products.order(address) != TokenProduct.Order.OTHER;
     }
 
     boolean packed() {

@@ -14,7 +14,7 @@ import jdk.incubator.vector.VectorSpecies;
  * weights. The sums are those of oneDNN's products of many tokens, bit for bit: its instructions add exact products in an order that
  * is known, so that a text gives the same numbers alone and in a batch.
  */
-final class TokenProduct implements ThreadTeam.Task {
+final class TokenProduct {
     /** In which order oneDNN adds the products of a row. */
     enum Order {
         /** As TDPBF16PS does: for each 16 pairs of columns the even and the odd columns by themselves, then both sums. */
@@ -36,60 +36,11 @@ final class TokenProduct implements ThreadTeam.Task {
     private static final int UPPER = 0xFFFF0000;
     private static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
 
-    private Panel[] panels;
-    private long a;
-    private long out;
-    private boolean accumulate;
-    private int items;
-    private int blocks;
+    private TokenProduct() {}
+
     /** Whether vectors are as wide as the loops here take them. */
     static boolean available() {
         return RowTask.SPECIES == FLOATS;
-    }
-
-    /** Whether all of {@code panels} are in an order that is known. */
-    static boolean suits(Panel[] panels) {
-        for (Panel panel : panels) {
-            if (panel.order() == Order.OTHER) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    /**
-     * Multiplies with panels that {@linkplain #suits suit}.
-     *
-     * @param a address of the inputs, bfloat16
-     * @param out address of the outputs, float32
-     */
-    void run(ThreadTeam team, long a, Panel[] panels, long out, boolean accumulate) {
-        this.panels = panels;
-        this.a = a;
-        this.out = out;
-        this.accumulate = accumulate;
-        blocks = 0;
-        for (Panel panel : panels) {
-            blocks += panel.rows() / ROWS;
-        }
-        items = Math.min(team.size(), blocks);
-        team.run(this, items);
-    }
-
-    @Override
-    public void run(int item, int worker) {
-        int from = (int) ((long) blocks * item / items);
-        int to = (int) ((long) blocks * (item + 1) / items);
-        int first = 0;
-        for (Panel panel : panels) {
-            int count = panel.rows() / ROWS;
-            int start = Math.max(0, from - first);
-            int end = Math.min(count, to - first);
-            if (start < end) {
-                panel.multiply(worker, a, start, end, out + (long) first * ROWS * Float.BYTES, accumulate);
-            }
-            first += count;
-        }
     }
 
     /**
@@ -141,17 +92,19 @@ final class TokenProduct implements ThreadTeam.Task {
     }
 
     /**
-     * Multiplies with blocks {@code from} to {@code to} of packed weights.
+     * Multiplies.
      *
-     * @param x room for the inputs as float32
-     * @param out address of the first block's output
+     * @param weights address of packed weights [N, K]
+     * @param a address of the inputs, bfloat16
+     * @param x room for them as float32
+     * @param out address of the outputs, float32
      */
-    static void blocks(
-            Order order, long weights, int from, int to, long a, float[] x, int columns, long out, boolean accumulate) {
+    static void multiply(
+            Order order, long weights, int rows, long a, float[] x, int columns, long out, boolean accumulate) {
         widen(a, columns, x);
-        for (int b = from; b < to; b++) {
-            long block = (long) b * ROWS;
-            block(order, weights + block * columns * Short.BYTES, x, columns, out + block * Float.BYTES, accumulate);
+        for (int r = 0; r < rows; r += ROWS) {
+            long block = weights + (long) r * columns * Short.BYTES;
+            block(order, block, x, columns, out + (long) r * Float.BYTES, accumulate);
         }
     }
 
