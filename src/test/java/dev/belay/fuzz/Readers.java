@@ -359,7 +359,7 @@ final class Readers {
         RecordedRun run = RecordedRun.read(file.getParent());
         String text = Files.readString(file);
         Matcher page = Pattern.compile(
-                        "^<.*?<script type=\"application/json\" id=\"manifest\">(.*?)</script>", Pattern.DOTALL)
+                        "^(?=<).*?<script type=\"application/json\" id=\"manifest\">(.*?)</script>", Pattern.DOTALL)
                 .matcher(text);
         JsonNode manifest = JSON.readTree(page.find() ? page.group(1) : text);
         check(JSON.valueToTree(run.arguments()).equals(manifest.get("arguments")), "arguments", run.arguments());
