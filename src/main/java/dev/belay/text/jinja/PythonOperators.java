@@ -107,6 +107,44 @@ final class PythonOperators {
         }
     };
 
+    /** {@code a ** b} of two numbers; of whole ones it must fit into 64 bits. */
+    static final AstBinary.Operator POWER = new AstBinary.SimpleOperator() {
+        @Override
+        protected Object apply(TypeConverter converter, Object left, Object right) {
+            if (!(left instanceof Number base) || !(right instanceof Number exponent)) {
+                throw new TemplateFailure("cannot raise " + type(left) + " to the power of " + type(right));
+            }
+            boolean whole = isWhole(base) && isWhole(exponent) && exponent.longValue() >= 0;
+            return whole
+                    ? (Number) power(base.longValue(), exponent.longValue())
+                    : (Number) Math.pow(base.doubleValue(), exponent.doubleValue());
+        }
+
+        @Override
+        public String toString() {
+            return "**";
+        }
+    };
+
+    private static long power(long base, long exponent) {
+        long result = 1;
+        long square = base;
+        try {
+            for (long left = exponent; left > 0; left /= 2) {
+                result = left % 2 == 1 ? Math.multiplyExact(result, square) : result;
+                square = left > 1 ? Math.multiplyExact(square, square) : square;
+            }
+        } catch (ArithmeticException e) {
+            throw new TemplateFailure("the power " + base + "**" + exponent + " is too large");
+        }
+        return result;
+    }
+
+    /** Whether a number is one of whole numbers. */
+    static boolean isWhole(Object value) {
+        return value instanceof Long || value instanceof Integer || value instanceof Short;
+    }
+
     /** A literal in parentheses with a comma. */
     static final AstUnary.Operator TUPLE = new AstUnary.SimpleOperator() {
         @Override
