@@ -175,7 +175,9 @@ class HeadBakeTest {
         String name = "model.language_model.layers.1.self_attn.o_proj";
         assertEquals("[\"self_attn.o_proj\"]", json.get("target_modules").toString());
         assertEquals("[1]", json.get("layers_to_transform").toString());
-        assertEquals("{\"" + name + "\":" + config.headSize() + "}", json.get("rank_pattern").toString());
+        assertEquals(
+                "{\"" + name + "\":" + config.headSize() + "}",
+                json.get("rank_pattern").toString());
         assertEquals(json.get("rank_pattern"), json.get("alpha_pattern"));
         try (SafetensorsFile adapter = SafetensorsFile.open(folder.resolve("adapter/adapter_model.safetensors"))) {
             String tensor = "base_model.model." + name + ".lora_";

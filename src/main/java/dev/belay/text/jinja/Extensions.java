@@ -151,13 +151,12 @@ final class Extensions {
     private static List<Object> unique(Object value, Object[] arguments, Map<String, Object> named) {
         boolean exactly = PythonOperators.truth(argument("case_sensitive", 0, arguments, named));
         Object attribute = argument("attribute", 1, arguments, named);
-        Collection<?> items =
-                switch (value) {
-                    case String text -> text.codePoints().mapToObj(Character::toString).toList();
-                    case Map<?, ?> map -> map.keySet();
-                    case Collection<?> list -> list;
-                    case null, default -> throw new TemplateFailure("unique needs a list, a mapping or a string");
-                };
+        Collection<?> items = switch (value) {
+            case String text -> text.codePoints().mapToObj(Character::toString).toList();
+            case Map<?, ?> map -> map.keySet();
+            case Collection<?> list -> list;
+            case null, default -> throw new TemplateFailure("unique needs a list, a mapping or a string");
+        };
         Set<Object> seen = new HashSet<>();
         List<Object> first = new ArrayList<>();
         for (Object item : items) {
@@ -188,8 +187,7 @@ final class Extensions {
         return switch (value) {
             case Number number -> number.doubleValue() + 0.0;
             case Boolean truth -> truth ? 1.0 : 0.0;
-            case PythonTuple tuple ->
-                tuple.stream().map(Extensions::hashable).toList();
+            case PythonTuple tuple -> tuple.stream().map(Extensions::hashable).toList();
             case Collection<?> _ -> throw new TemplateFailure("unique cannot compare lists");
             case Map<?, ?> _ -> throw new TemplateFailure("unique cannot compare mappings");
             case null -> Optional.empty();
@@ -238,7 +236,7 @@ final class Extensions {
             }
             map.put(named.getName(), named.getValue());
         }
-        return map;
+        return Budget.nested(map);
     }
 
     private static String toJson(Object value, Object[] arguments, Map<String, Object> named) {

@@ -10,6 +10,8 @@ import static jinjava.de.odysseus.el.tree.impl.Scanner.Symbol.NOT;
 import static jinjava.de.odysseus.el.tree.impl.Scanner.Symbol.RBRACK;
 
 import com.hubspot.jinjava.el.ext.AdditionOperator;
+import com.hubspot.jinjava.el.ext.AstDict;
+import com.hubspot.jinjava.el.ext.AstList;
 import com.hubspot.jinjava.el.ext.AstTuple;
 import com.hubspot.jinjava.el.ext.ExtendedParser;
 import com.hubspot.jinjava.el.ext.NamedParameterOperator;
@@ -185,6 +187,8 @@ final class JinjaParser extends ExtendedParser {
         AstNode value = nonliteral();
         if (value == null) {
             value = literal();
+            boolean counted = value instanceof AstList || value instanceof AstDict;
+            value = counted ? createAstUnary(value, PythonOperators.LITERAL) : value;
         }
         while (value != null) {
             switch (getToken().getSymbol()) {

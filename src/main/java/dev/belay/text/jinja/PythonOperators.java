@@ -42,7 +42,7 @@ final class PythonOperators {
                 Budget.list((long) a.size() + b.size());
                 List<Object> both = new ArrayList<>(a);
                 both.addAll(b);
-                return both;
+                return Budget.nested(both);
             }
             if (left instanceof Number && right instanceof Number) {
                 return NumberOperations.add(converter, left, right);
@@ -74,7 +74,7 @@ final class PythonOperators {
                 for (int i = 0; i < times && !list.isEmpty(); i++) {
                     all.addAll(list);
                 }
-                return all;
+                return Budget.nested(all);
             }
             if (left instanceof Number && right instanceof Number) {
                 return NumberOperations.mul(converter, left, right);
@@ -145,11 +145,24 @@ final class PythonOperators {
         return value instanceof Long || value instanceof Integer || value instanceof Short;
     }
 
+    /** A list or mapping between brackets. */
+    static final AstUnary.Operator LITERAL = new AstUnary.SimpleOperator() {
+        @Override
+        protected Object apply(TypeConverter converter, Object value) {
+            return Budget.nested(value);
+        }
+
+        @Override
+        public String toString() {
+            return "";
+        }
+    };
+
     /** A literal in parentheses with a comma. */
     static final AstUnary.Operator TUPLE = new AstUnary.SimpleOperator() {
         @Override
         protected Object apply(TypeConverter converter, Object items) {
-            return items instanceof List<?> list ? new PythonTuple(list) : items;
+            return items instanceof List<?> list ? Budget.nested(new PythonTuple(list)) : items;
         }
 
         @Override
