@@ -203,6 +203,19 @@ final class Readers {
         }
     }
 
+    /** All bytes are tokens, so that nothing of a text is lost; a template of Mistral's renders. */
+    static void tekken(Path file) {
+        try (Tokenizer tokenizer = Tokenizer.load(file.getParent())) {
+            checkTokenizer(tokenizer);
+            for (String text : TEXTS) {
+                int[] ids = tokenizer.encode(text);
+                String again = tokenizer.decode(ids, 0, ids.length, false);
+                check(again.equals(text.replace('\ud83d', '\ufffd')) || again.equals(text), "decoded", text, again);
+            }
+        }
+        template(file);
+    }
+
     private static void checkTokenizer(Tokenizer tokenizer) {
         int size = tokenizer.vocabSize();
         check(size >= 0 && size <= MOST_TOKENS, "vocabulary", size);
