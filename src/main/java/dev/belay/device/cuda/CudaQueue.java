@@ -54,6 +54,7 @@ final class CudaQueue implements AutoCloseable {
     private long launchesBefore;
     private long graphLaunches;
     private long waits;
+    private long eventWaits;
     private long bytesToHost;
     private boolean holding;
     private boolean pending;
@@ -87,6 +88,11 @@ final class CudaQueue implements AutoCloseable {
     /** Times that the host waited for all that the device had to do. */
     long waits() {
         return waits;
+    }
+
+    /** Times that the host waited for an event, behind which the device may have had more to do. */
+    long eventWaits() {
+        return eventWaits;
     }
 
     /** Bytes copied from the device. */
@@ -327,6 +333,7 @@ final class CudaQueue implements AutoCloseable {
 
     /** Waits until an event is passed that was set in this stream before; what is behind it may still run. */
     void await(CudaEvent event) {
+        eventWaits++;
         check(event.synchronize(), "cuEventSynchronize");
     }
 
