@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -182,6 +183,14 @@ class GpuCheckTest {
                         "python3 hf_bench.py model ids pytorch-bench-llama3-8b.json --device cuda --random",
                         "python3 hf_sweep.py model ids pytorch-sweep-llama3-8b.json --device cuda --limit-heads 27 --random"),
                 calls.subList(6, 9));
+        for (String call : calls.subList(7, 9)) {
+            String[] words = call.split(" ");
+            String peer = Files.readString(Path.of("tools/peers", words[1]));
+            Stream.of(words)
+                    .filter(word -> word.startsWith("--"))
+                    .forEach(option -> assertTrue(
+                            peer.contains("add_argument(\"" + option + "\""), words[1] + " has no " + option));
+        }
     }
 
     @Test

@@ -29,8 +29,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * One GPU. All work goes to one stream and runs late; only reading and sampling wait for it. With {@link DType#BF16}, weights, inputs
- * of products, keys and values are bfloat16; the residual stream, sums, norms and logits are float32.
+ * One GPU. All work goes to one stream and runs late; only sampling, and who awaits a read, wait for it. With {@link DType#BF16},
+ * weights, inputs of products, keys and values are bfloat16; the residual stream, sums, norms and logits are float32.
  */
 public final class CudaDevice implements Device {
     private static final int MIRRORS = 4;
