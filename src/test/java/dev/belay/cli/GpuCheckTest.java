@@ -167,7 +167,8 @@ class GpuCheckTest {
         Ended ended = run("compute-sanitizer:" + NO_FINDING, "pytorch-sweep-llama3-8b:sleep 100");
         assertEquals(0, ended.code(), ended.report());
         assertTrue(ended.report().contains("\nNot finished: pytorch sweep llama3-8b\n"), ended.report());
-        for (String step : List.of("pytorch bench smollm2-135m", "pytorch sweep qwen3-0.6b", "pytorch bench llama3-8b")) {
+        for (String step :
+                List.of("pytorch bench smollm2-135m", "pytorch sweep qwen3-0.6b", "pytorch bench llama3-8b")) {
             assertTrue(ended.line(step).contains("done"), ended.line(step));
         }
         List<String> calls = Files.readAllLines(folder.resolve("plan.calls")).stream()
@@ -176,7 +177,9 @@ class GpuCheckTest {
                 .toList();
         assertEquals(9, calls.size(), calls.toString());
         assertEquals("random-model qwen3-0.6b model", calls.get(3));
-        assertEquals("python3 hf_sweep.py model ids pytorch-sweep-qwen3-0.6b.json --device cuda --limit-heads 27", calls.get(5));
+        assertEquals(
+                "python3 hf_sweep.py model ids pytorch-sweep-qwen3-0.6b.json --device cuda --limit-heads 27",
+                calls.get(5));
         assertEquals(
                 List.of(
                         "random-model llama3-8b model --config-only",

@@ -305,7 +305,8 @@ class CudaDeviceTest {
             device.dot(normed, vectors, tokens, width, count, expected).await();
             long launches = device.queue().launches();
             float[] actual = new float[tokens * count];
-            device.normedDot(x, norm, 1e-5f, normed, vectors, tokens, width, count, actual).await();
+            device.normedDot(x, norm, 1e-5f, normed, vectors, tokens, width, count, actual)
+                    .await();
             assertEquals(launches + 1, device.queue().launches());
             assertArrayEquals(expected, actual);
         }
