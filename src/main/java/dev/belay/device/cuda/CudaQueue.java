@@ -57,6 +57,7 @@ final class CudaQueue implements AutoCloseable {
     private long eventWaits;
     private long bytesToHost;
     private boolean holding;
+    private boolean capturing;
     private boolean pending;
     private boolean toldOfRefusal;
     private boolean closed;
@@ -163,9 +164,11 @@ final class CudaQueue implements AutoCloseable {
 
     private CudaGraph capture() {
         long before = launches;
+        capturing = true;
         try {
             return CudaGraph.capture(stream, () -> held.run(this::command));
         } finally {
+            capturing = false;
             launches = before;
         }
     }
@@ -235,10 +238,22 @@ final class CudaQueue implements AutoCloseable {
     }
 
     private void start(CudaKernel kernel, LaunchShape shape) {
-        note(kernel, shape);
         pending = true;
-        kernel.launch(shape, stream);
+        try {
+            kernel.launch(shape, stream);
+        } catch (DeviceException e) {
+            throw reason(e);
+        }
+        note(kernel, shape);
         block();
+    }
+
+    /** Why a launch failed: throws what the work before it failed with, if it did, else returns what the launch failed with. */
+    private DeviceException reason(DeviceException e) {
+        if (!capturing) {
+            check(CudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
+        }
+        return e;
     }
 
     private void block() {
@@ -262,9 +277,13 @@ final class CudaQueue implements AutoCloseable {
     }
 
     private void start(CudaProducts.Plan plan, long a, long weights, long bias, long out) {
-        note(null, null);
         pending = true;
-        plan.launch(a, weights, bias, out, stream);
+        try {
+            plan.launch(a, weights, bias, out, stream);
+        } catch (DeviceException e) {
+            throw reason(e);
+        }
+        note(null, null);
         block();
     }
 
