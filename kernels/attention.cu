@@ -40,8 +40,8 @@ struct Arguments {
     const int2* tiles;
     int heads, kvHeads, window;
     float scale;
-    const int* setOfToken;
-    const float* factors;
+    HeadScales scales;
+    int* counters;
     float* zFloat;
     bf16* zBf16;
 };
@@ -316,7 +316,7 @@ __device__ __forceinline__ void kernel(const Arguments& a) {
     for (int row = 0; row < 2; row++) {
         const float inverse = 1.0f / rowSum(softmax.sum[row]);
         const int token = w.firstToken + min(w.tokens - 1, firstQuery + lane / 4 + row * 8);
-        const float factor = headFactor(a.setOfToken, a.factors, token, blockIdx.y, a.heads);
+        const float factor = headFactor(a.scales, token, blockIdx.y);
 #pragma unroll
         for (int n = 0; n < HD / 8; n++) {
             z[n][2 * row] = timesFactor(z[n][2 * row] * inverse, factor);
@@ -329,6 +329,11 @@ __device__ __forceinline__ void kernel(const Arguments& a) {
     if (a.zBf16 != nullptr) {
         storeBf16<HD>(a, w, firstQuery, z, shared);
     }
+    if (a.scales.renormalize != nullptr && finishesTile(a.scales, w.firstToken, w.tokens, a.counters + blockIdx.x)) {
+        // As many vectors as cost no registers: few blocks of larger heads fit into the shared memory.
+        constexpr int KEPT = HD > 32 ? 16 : 8;
+        keepNorms<8, KEPT>(a.scales, w.firstToken, w.tokens, HD, a.zBf16);
+    }
 }
 
 }  // namespace attention
@@ -337,9 +342,27 @@ __device__ __forceinline__ void kernel(const Arguments& a) {
     extern "C" __global__ void __launch_bounds__(attention::THREADS) belay_attention_hd##HD##_bf16(                                       \
         const bf16* q, const bf16* prefixKeys, const bf16* prefixValues, const bf16* ownKeys, const bf16* ownValues, const int* rowStart, \
         const int* positions, const int* prefixStart, const int* prefixLength, const int* ownStart, const int2* tiles, int heads,         \
-        int kvHeads, int window, float scale, const int* setOfToken, const float* factors, float* zFloat, bf16* zBf16) {                  \
-        attention::kernel<HD>({q, prefixKeys, prefixValues, ownKeys, ownValues, rowStart, positions, prefixStart, prefixLength, ownStart, \
-                               tiles, heads, kvHeads, window, scale, setOfToken, factors, zFloat, zBf16});                                \
+        int kvHeads, int window, float scale, const int* setOfToken, const float* factors, const int* renormalize, int* counters,         \
+        float* zFloat, bf16* zBf16) {                                                                                                     \
+        attention::kernel<HD>({q,                                                                                                         \
+                               prefixKeys,                                                                                                \
+                               prefixValues,                                                                                              \
+                               ownKeys,                                                                                                   \
+                               ownValues,                                                                                                 \
+                               rowStart,                                                                                                  \
+                               positions,                                                                                                 \
+                               prefixStart,                                                                                               \
+                               prefixLength,                                                                                              \
+                               ownStart,                                                                                                  \
+                               tiles,                                                                                                     \
+                               heads,                                                                                                     \
+                               kvHeads,                                                                                                   \
+                               window,                                                                                                    \
+                               scale,                                                                                                     \
+                               {setOfToken, factors, renormalize, heads},                                                                 \
+                               counters,                                                                                                  \
+                               zFloat,                                                                                                    \
+                               zBf16});                                                                                                   \
     }
 
 ATTENTION(32)

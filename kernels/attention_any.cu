@@ -35,8 +35,8 @@ struct Arguments {
     const int2* tiles;
     int heads, kvHeads, headSize, window;
     float scale;
-    const int* setOfToken;
-    const float* factors;
+    attention::HeadScales scales;
+    int* counters;
     float* zFloat;
     bf16* zBf16;
 };
@@ -320,14 +320,14 @@ __device__ __forceinline__ void tile(const Arguments<T>& a, float* shared) {
                 continue;
             }
             const int token = firstToken + query + 4 * i;
-            const float factor = headFactor(a.setOfToken, a.factors, token, head, a.heads);
+            const float factor = attention::headFactor(a.scales, token, head);
             const size_t start = (static_cast<size_t>(token) * a.heads + head) * a.headSize;
 #pragma unroll
             for (int c = 0; c < 4 * PARTS; c++) {
                 float(&v)[4] = z[c / 4][c / 2 % 2][i][c % 2];
 #pragma unroll
                 for (int n = 0; n < 4; n++) {
-                    v[n] = timesFactor(v[n] * inverse, factor);
+                    v[n] = attention::timesFactor(v[n] * inverse, factor);
                 }
                 const int d = c * 32 + lane % 8 * 4;
                 if (a.zFloat != nullptr) {
@@ -358,19 +358,48 @@ __device__ __forceinline__ void kernel(const Arguments<T>& a) {
     } else {
         tile<1, 2>(a, shared);
     }
+    if (a.scales.renormalize != nullptr) {
+        const int2 rowAndToken = a.tiles[blockIdx.x];
+        const int tokens = min(QUERIES, a.rowStart[rowAndToken.x + 1] - rowAndToken.y);
+        if (attention::finishesTile(a.scales, rowAndToken.y, tokens, a.counters + blockIdx.x)) {
+            if constexpr (sizeof(T) == sizeof(float)) {
+                attention::keepNorms(a.scales, rowAndToken.y, tokens, a.headSize, a.zFloat);
+            } else {
+                attention::keepNorms(a.scales, rowAndToken.y, tokens, a.headSize, a.zBf16);
+            }
+        }
+    }
 }
 
 }  // namespace attention_any
 
 // BLOCKS: what a multiprocessor should hold, which bounds the registers.
-#define ATTENTION_ANY(SUFFIX, T, BLOCKS)                                                                                               \
-    extern "C" __global__ void __launch_bounds__(attention_any::THREADS, BLOCKS) belay_attention_any_##SUFFIX(                         \
-        const T* q, const T* prefixKeys, const T* prefixValues, const T* ownKeys, const T* ownValues, const int* rowStart,             \
-        const int* positions, const int* prefixStart, const int* prefixLength, const int* ownStart, const int2* tiles, int heads,      \
-        int kvHeads, int headSize, int window, float scale, const int* setOfToken, const float* factors, float* zFloat, bf16* zBf16) { \
-        attention_any::kernel<T>({q,           prefixKeys,   prefixValues, ownKeys, ownValues, rowStart, positions,                    \
-                                  prefixStart, prefixLength, ownStart,     tiles,   heads,     kvHeads,  headSize,                     \
-                                  window,      scale,        setOfToken,   factors, zFloat,    zBf16});                                \
+#define ATTENTION_ANY(SUFFIX, T, BLOCKS)                                                                                          \
+    extern "C" __global__ void __launch_bounds__(attention_any::THREADS, BLOCKS) belay_attention_any_##SUFFIX(                    \
+        const T* q, const T* prefixKeys, const T* prefixValues, const T* ownKeys, const T* ownValues, const int* rowStart,        \
+        const int* positions, const int* prefixStart, const int* prefixLength, const int* ownStart, const int2* tiles, int heads, \
+        int kvHeads, int headSize, int window, float scale, const int* setOfToken, const float* factors, const int* renormalize,  \
+        int* counters, float* zFloat, bf16* zBf16) {                                                                              \
+        attention_any::kernel<T>({q,                                                                                              \
+                                  prefixKeys,                                                                                     \
+                                  prefixValues,                                                                                   \
+                                  ownKeys,                                                                                        \
+                                  ownValues,                                                                                      \
+                                  rowStart,                                                                                       \
+                                  positions,                                                                                      \
+                                  prefixStart,                                                                                    \
+                                  prefixLength,                                                                                   \
+                                  ownStart,                                                                                       \
+                                  tiles,                                                                                          \
+                                  heads,                                                                                          \
+                                  kvHeads,                                                                                        \
+                                  headSize,                                                                                       \
+                                  window,                                                                                         \
+                                  scale,                                                                                          \
+                                  {setOfToken, factors, renormalize, heads},                                                      \
+                                  counters,                                                                                       \
+                                  zFloat,                                                                                         \
+                                  zBf16});                                                                                        \
     }
 
 ATTENTION_ANY(f32, float, 2)
