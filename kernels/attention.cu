@@ -7,14 +7,21 @@
 //             token): the up to 64 tokens of a row that a block computes. zFloat f32 and zBf16 bf16 [T, H, HD]: either may be null.
 //             HD of 32, 64, 80, 96, 128 or 256, by entry point; all bf16 start at multiples of 16 bytes, zFloat of 8. window 0 = all.
 //             setOfToken int [T] and factors f32 [sets, H], or both null: factor = factors[setOfToken[t], h], or 1 for a set of -1.
+//             renormalize int [sets] (0 or 1), null where no set keeps norms: where it is 1, all of z[t] is multiplied by what
+//             scale_heads.cu multiplies it by, too, and z is zBf16 alone. counters int [tiles], zero before and after; null without.
 // Numbers     Products of bf16 summed in float32 by the tensor core; softmax online in float32, base 2, with ex2.approx (relative error
 //             2^-22, far below that of the weights, which round to bf16 before they multiply the values; the sum that divides is of the
 //             unrounded ones). z rounds once from float32, after the factor; a factor of 0 gives exactly +0, one of 1 changes no bit. The
-//             other tokens of a batch do not change a bit of a token's z, as long as their keys and values are finite. scale > 0.
-// Geometry    grid (tiles, H), 128 threads: each warp holds 16 tokens of one head. The host orders tiles by work, the longest first.
+//             other tokens of a batch do not change a bit of a token's z, as long as their keys and values are finite. scale > 0. Where a
+//             norm is kept, z rounds without its factor, and again after factor and norm, as in scale_heads.cu.
+// Geometry    grid (tiles, H), 128 threads: each warp holds 16 tokens of one head. The host orders tiles by work, the longest first. Of a
+//             tile with tokens whose norms are kept, the block that is done last scales these, all heads, a warp a token: which block
+//             that is changes no bit, as it sums from memory. Other tiles count nothing.
 // Memory      Dynamic shared memory: the queries, and two tiles of keys and of values, so that one is fetched with cp.async while the
 //             other multiplies; see attention::Tile. Rows are padded by 16 bytes: an odd number of 16-byte units, so that the eight rows
-//             of an ldmatrix and the eight of a store of z lie in different banks. Keys and values are read once a block.
+//             of an ldmatrix and the eight of a store of z lie in different banks. Keys and values are read once a block. z of the tokens
+//             whose norms are kept is read and written again, from the L2 cache: 16 vectors of 16 bytes a lane stay in registers (8
+//             with heads of 32), those beyond are read twice.
 #include "attention.cuh"
 #include "common.cuh"
 #include "mma.cuh"

@@ -3,13 +3,15 @@
 //
 // Shapes      As in attention.cu, with the same tiles of up to 64 queries; q, keys and values f32 or bf16, zFloat f32 and zBf16 bf16
 //             [T, H, HD]: either may be null. HD 1 to 256, any addresses. setOfToken int [T] and factors f32 [sets, H], or both null:
-//             factor = factors[setOfToken[t], h], or 1 where the token's set is -1. window 0 = all. scale > 0.
+//             factor = factors[setOfToken[t], h], or 1 where the token's set is -1. renormalize and counters as in attention.cu; where
+//             norms are kept, z is of q's type alone. window 0 = all. scale > 0.
 // Numbers     All float32. A score is summed over HD with fma, one number after the other; softmax is online over tiles of 32 keys, base
 //             2, with exp2f (2 ulp); values are summed with fma within a tile, from zero, and the tiles' sums are added up, so that the
 //             error grows with K / 32 + 32 for K keys. z rounds once to bf16, after the factor; a factor of 0 gives exactly +0, one of 1
 //             changes no bit. The other tokens of a batch do not change a bit of a token's z, as long as their keys and values are finite.
 // Geometry    grid (tiles, H), 128 threads: a warp holds 16 queries of one head, or 8 with heads beyond 128, where a block takes its
-//             tile in two halves. Of each four queries and of the 32 keys of a tile a lane has the scores of 4 x 4 (or 2 x 4).
+//             tile in two halves. Of each four queries and of the 32 keys of a tile a lane has the scores of 4 x 4 (or 2 x 4). The last
+//             block of a tile keeps norms, as in attention.cu.
 // Memory      48 KB of shared memory: the queries, and 32 keys or values of 128 dimensions, as float32. Dimensions lie in units of 4,
 //             unit u of row r at place u ^ (r % 8): the four queries and the eight keys that a warp loads at a time lie in different
 //             banks. Keys and values are read once a block and half, in 16-byte accesses where HD and addresses allow, else number by
