@@ -182,7 +182,10 @@ class CudaAttentionDecodeTest {
             AttentionRun.assertScaled(text, plain, run(text, Kind.F32, 0, Scaling.FACTORS, 640));
             AttentionCase rounded = new AttentionCase(rows(), shape(4, 2, headSize), 0, Kind.BF16);
             float[] exact = run(rounded, Kind.F32, 0, Scaling.FACTORS, 640);
-            assertArrayEquals(OpData.rounded(exact), run(rounded, Kind.BF16, 0, Scaling.FACTORS, 640), "bfloat16 rounds once");
+            assertArrayEquals(
+                    OpData.rounded(exact),
+                    run(rounded, Kind.BF16, 0, Scaling.FACTORS, 640),
+                    "bfloat16 rounds once");
         }
     }
 
@@ -191,7 +194,15 @@ class CudaAttentionDecodeTest {
      * an odd start; (32, 8, 128) is all that a lane keeps in bfloat16, and in float32 twice that; (20, 20, 16) has 20 blocks for each range.
      */
     @ParameterizedTest
-    @CsvSource({"1, 1, 1, 0", "2, 1, 33, 0", "4, 2, 64, 0", "4, 2, 64, 1", "20, 20, 16, 0", "9, 1, 96, 0", "32, 8, 128, 0"})
+    @CsvSource({
+        "1, 1, 1, 0",
+        "2, 1, 33, 0",
+        "4, 2, 64, 0",
+        "4, 2, 64, 1",
+        "20, 20, 16, 0",
+        "9, 1, 96, 0",
+        "32, 8, 128, 0"
+    })
     void normsOfTokens(int heads, int kvHeads, int headSize, int skip) {
         for (Kind kind : Kind.values()) {
             AttentionCase text = new AttentionCase(rows(), shape(heads, kvHeads, headSize), 0, kind);
