@@ -21,7 +21,7 @@
 //             other multiplies; see attention::Tile. Rows are padded by 16 bytes: an odd number of 16-byte units, so that the eight rows
 //             of an ldmatrix and the eight of a store of z lie in different banks. Keys and values are read once a block. z of the tokens
 //             whose norms are kept is read and written again, from the L2 cache: 16 vectors of 16 bytes a lane stay in registers (8
-//             with heads of 32), those beyond are read twice.
+//             with heads of up to 80), those beyond are read twice.
 #include "attention.cuh"
 #include "common.cuh"
 #include "mma.cuh"
@@ -338,7 +338,7 @@ __device__ __forceinline__ void kernel(const Arguments& a) {
     }
     if (a.scales.renormalize != nullptr && finishesTile(a.scales, w.firstToken, w.tokens, a.counters + blockIdx.x)) {
         // As many vectors as cost no registers: few blocks of larger heads fit into the shared memory.
-        constexpr int KEPT = HD > 32 ? 16 : 8;
+        constexpr int KEPT = HD > 80 ? 16 : 8;
         keepNorms<8, KEPT>(a.scales, w.firstToken, w.tokens, HD, a.zBf16);
     }
 }
