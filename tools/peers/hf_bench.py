@@ -5,16 +5,19 @@ prefill: all prompts as one batch, padded on the left, scaled dot product attent
   counted are those of the prompts, not the padding.
 decode:  generate() with its cache, 64 new tokens after B texts of 128 tokens, without the time of the first.
 
-usage: hf_bench.py MODEL_DIR IDS.json OUT.json [--dtype bfloat16] [--threads N] [--only prefill,decode] [--device cpu|cuda]
+usage: hf_bench.py MODEL_DIR IDS.json OUT.json [--dtype bfloat16] [--threads N] [--only prefill,decode] [--device cpu|cuda] [--random]
+  --random  MODEL_DIR has a config.json only: weights are made on the device, as transformers begins a training
   OUT.json  {"prefill_tokens_s": r, "decode_tokens_s": {"1": r, "8": r}, "versions": ...}
 """
 import argparse, json, statistics, time, torch, transformers
-from transformers import AutoModelForCausalLM, StoppingCriteria, StoppingCriteriaList
+from transformers import AutoConfig, AutoModelForCausalLM, StoppingCriteria, StoppingCriteriaList
 a = argparse.ArgumentParser(); a.add_argument("model"); a.add_argument("ids"); a.add_argument("out")
-a.add_argument("--dtype", default="bfloat16"); a.add_argument("--threads", type=int, default=0); a.add_argument("--only", default="prefill,decode"); a.add_argument("--device", default="cpu")
+a.add_argument("--dtype", default="bfloat16"); a.add_argument("--threads", type=int, default=0); a.add_argument("--only", default="prefill,decode"); a.add_argument("--device", default="cpu"); a.add_argument("--random", action="store_true")
 a = a.parse_args()
 if a.threads: torch.set_num_threads(a.threads)
-m = AutoModelForCausalLM.from_pretrained(a.model, dtype=getattr(torch, a.dtype), attn_implementation="sdpa").eval().to(a.device)
+if a.random:
+    with torch.device(a.device): m = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(a.model), dtype=getattr(torch, a.dtype), attn_implementation="sdpa").eval()
+else: m = AutoModelForCausalLM.from_pretrained(a.model, dtype=getattr(torch, a.dtype), attn_implementation="sdpa").eval().to(a.device)
 out = {"dtype": a.dtype, "threads": torch.get_num_threads(), "versions": f"torch {torch.__version__} transformers {transformers.__version__}"}
 def now():
     if a.device != "cpu": torch.cuda.synchronize()

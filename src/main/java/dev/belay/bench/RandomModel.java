@@ -22,7 +22,7 @@ public final class RandomModel {
     static final double DEVIATION = 0.02;
     private static final int CHUNK_BYTES = 1 << 26;
     private static final long LINE_EVERY = 5_000_000_000L;
-    private static final String USAGE = "usage: tools/random-model SHAPE FOLDER [--seed N], where SHAPE is one of "
+    private static final String USAGE = "usage: tools/random-model SHAPE FOLDER [--seed N | --config-only], where SHAPE is one of "
             + ModelShape.NAMED.stream().map(ModelShape::name).collect(Collectors.joining(", "));
 
     private RandomModel() {}
@@ -36,8 +36,7 @@ public final class RandomModel {
      * @throws BelayException if there is something in the folder already, or it cannot be written
      */
     public static long write(ModelShape shape, Path folder, long seed, LongConsumer progress) {
-        claim(folder);
-        OutputFile.writeText(folder.resolve("config.json"), shape.config());
+        writeConfig(shape, folder);
         SequencedMap<String, long[]> tensors = shape.tensors();
         SafetensorsWriter.Declaration file = SafetensorsWriter.to(folder.resolve("model.safetensors"));
         file.metadata(Map.of("format", "pt"));
@@ -64,6 +63,16 @@ public final class RandomModel {
         return written;
     }
 
+    /**
+     * Writes {@code config.json} alone, for programs that make the weights themselves.
+     *
+     * @throws BelayException as {@link #write}
+     */
+    static void writeConfig(ModelShape shape, Path folder) {
+        claim(folder);
+        OutputFile.writeText(folder.resolve("config.json"), shape.config());
+    }
+
     private static void claim(Path folder) {
         try {
             if (Files.isDirectory(folder)) {
@@ -79,7 +88,7 @@ public final class RandomModel {
         }
     }
 
-    /** {@code tools/random-model SHAPE FOLDER [--seed N]}. */
+    /** {@code tools/random-model SHAPE FOLDER [--seed N | --config-only]}. */
     public static void main(String[] args) {
         System.exit(run(args));
     }
@@ -87,11 +96,16 @@ public final class RandomModel {
     /** Writes the model that the arguments name; returns the exit code. */
     static int run(String... args) {
         boolean seeded = args.length == 4 && args[2].equals("--seed");
-        if ((args.length != 2 && !seeded) || args[0].startsWith("-") || args[1].startsWith("-")) {
+        boolean configOnly = args.length == 3 && args[2].equals("--config-only");
+        if ((args.length != 2 && !seeded && !configOnly) || args[0].startsWith("-") || args[1].startsWith("-")) {
             System.err.println(USAGE);
             return 2;
         }
         try {
+            if (configOnly) {
+                writeConfig(ModelShape.of(args[0]), Path.of(args[1]));
+                return 0;
+            }
             long seed = seeded ? Long.parseLong(args[3]) : 0;
             long[] next = {System.nanoTime() + LINE_EVERY};
             long bytes = write(ModelShape.of(args[0]), Path.of(args[1]), seed, written -> {

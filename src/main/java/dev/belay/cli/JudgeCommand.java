@@ -220,6 +220,7 @@ final class JudgeCommand implements Callable<Integer> {
                 run = runs.open(session, output);
             }
             verdicts = new Guard(session).judge(transcripts, run);
+            reports.ranOn(session);
             result.put("guard", session.fingerprint());
         }
         for (int i = 0; i < verdicts.size(); i++) {

@@ -67,6 +67,16 @@ final class ReportOptions {
         }
     }
 
+    /** Records the device and the batches of a session, which may end before the page is written. */
+    void ranOn(Session session) {
+        if (wanted()) {
+            manifest.device(session.device().description());
+            if (spec.findOption("--batch-tokens").getValue() == null) {
+                manifest.chosen("--batch-tokens", session.batchTokens());
+            }
+        }
+    }
+
     /**
      * Fills and writes the page, if there is to be one, when the output is there.
      *
@@ -87,10 +97,7 @@ final class ReportOptions {
         }
         manifest.timings().end();
         if (session != null) {
-            manifest.device(session.device().description());
-            if (spec.findOption("--batch-tokens").getValue() == null) {
-                manifest.chosen("--batch-tokens", session.batchTokens());
-            }
+            ranOn(session);
         }
         if (output != null && Files.isRegularFile(output)) {
             manifest.artifact(output);

@@ -2,6 +2,7 @@ package dev.belay.cliff;
 
 import dev.belay.device.Device;
 import dev.belay.device.DeviceBuffer;
+import dev.belay.device.PendingRead;
 import dev.belay.device.TokenLayout;
 import dev.belay.forward.ForwardPass;
 import dev.belay.forward.TextRunner;
@@ -86,6 +87,7 @@ public final class HeadAttribution implements AutoCloseable {
         private List<TextRunner.Text> texts = List.of();
         private List<Integer> textOfRow = List.of();
         private DeviceBuffer last;
+        private PendingRead latest = PendingRead.DONE;
 
         Capture(Model model, LinearProbe probe, int layers) {
             device = model.device();
@@ -132,7 +134,7 @@ public final class HeadAttribution implements AutoCloseable {
             device.gather(values, ends, count, width, last);
             int l = point.index();
             products[l] = new float[count * config.heads()];
-            device.headDots(last, directions.get(l), count, config.heads(), config.headSize(), products[l]);
+            latest = device.headDots(last, directions.get(l), count, config.heads(), config.headSize(), products[l]);
             return count;
         }
 
@@ -142,6 +144,7 @@ public final class HeadAttribution implements AutoCloseable {
 
         /** Adds the products of the batch just run. */
         void addTo(double[][] sums) {
+            latest.await();
             for (int l = 0; l < products.length; l++) {
                 for (int i = 0; i < products[l].length; i++) {
                     sums[l][i % config.heads()] += products[l][i];

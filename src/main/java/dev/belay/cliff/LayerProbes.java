@@ -3,6 +3,7 @@ package dev.belay.cliff;
 import dev.belay.BelayException;
 import dev.belay.device.Device;
 import dev.belay.device.DeviceBuffer;
+import dev.belay.device.PendingRead;
 import dev.belay.forward.ForwardPass;
 import dev.belay.probe.LinearProbe;
 import java.util.List;
@@ -15,6 +16,7 @@ final class LayerProbes implements AutoCloseable {
     private final DeviceBuffer weights;
     private final float[] biases;
     private float[] products = new float[0];
+    private PendingRead pending = PendingRead.DONE;
 
     /**
      * Puts probes on the device.
@@ -44,24 +46,14 @@ final class LayerProbes implements AutoCloseable {
         return biases.length;
     }
 
-    /**
-     * Scores σ(w·h + b) of the first {@code tokens} rows of {@code states} [T, D] by each probe, [T, N].
-     *
-     * @throws BelayException if one is not a number
-     */
-    void score(DeviceBuffer states, int tokens, double[] scores) {
-        device.dot(states, weights, tokens, width, biases.length, room(tokens));
-        finish(tokens, scores);
+    /** Begins to score the first {@code tokens} rows of {@code states} [T, D] by each probe. */
+    void begin(DeviceBuffer states, int tokens) {
+        pending = device.dot(states, weights, tokens, width, biases.length, room(tokens));
     }
 
-    /**
-     * The same of the first tokens of the residual stream, as it is after the layer; states after the final norm are kept nowhere.
-     *
-     * @throws BelayException if one is not a number
-     */
-    void score(ForwardPass forward, int tokens, double[] scores) {
-        forward.dot(layer, weights, tokens, biases.length, room(tokens));
-        finish(tokens, scores);
+    /** The same of the first tokens of the residual stream, as it is after the layer; states after the final norm are kept nowhere. */
+    void begin(ForwardPass forward, int tokens) {
+        pending = forward.dot(layer, weights, tokens, biases.length, room(tokens));
     }
 
     private float[] room(int tokens) {
@@ -71,7 +63,13 @@ final class LayerProbes implements AutoCloseable {
         return products;
     }
 
-    private void finish(int tokens, double[] scores) {
+    /**
+     * The scores σ(w·h + b) that were begun last, [T, N].
+     *
+     * @throws BelayException if one is not a number
+     */
+    void finish(int tokens, double[] scores) {
+        pending.await();
         int count = biases.length;
         for (int i = 0; i < tokens * count; i++) {
             scores[i] = LinearProbe.sigmoid((double) products[i] + biases[i % count]);

@@ -58,7 +58,8 @@ public final class ProbeScorer implements AutoCloseable {
      * @throws BelayException if one is not a number
      */
     public void score(int tokens, double[] scores) {
-        probe.score(forward, tokens, scores);
+        probe.begin(forward, tokens);
+        probe.finish(tokens, scores);
     }
 
     /** The refusal traces of transcripts. */

@@ -1,5 +1,6 @@
 package dev.belay.cliff;
 
+import dev.belay.device.PendingRead;
 import dev.belay.forward.ForwardPass;
 import dev.belay.forward.TextRunner;
 import dev.belay.text.ProbeText;
@@ -18,6 +19,7 @@ public final class ProbeStates {
     public static float[][] last(ForwardPass forward, List<ProbeText> probes, int layer, IntConsumer progress) {
         int width = forward.model().config().hidden();
         float[][] states = new float[probes.size()][width];
+        PendingRead[] latest = {PendingRead.DONE};
         new TextRunner(forward)
                 .run(
                         ProbeScorer.texts(probes),
@@ -27,10 +29,11 @@ public final class ProbeStates {
                         true,
                         (batch, buffer) -> {
                             for (int i = 0; i < batch.size(); i++) {
-                                buffer.read((long) i * width, states[batch.get(i)], 0, width);
+                                latest[0] = buffer.beginRead((long) i * width, states[batch.get(i)], 0, width);
                             }
                         },
                         progress);
+        latest[0].await();
         return states;
     }
 }

@@ -8,7 +8,6 @@ import dev.belay.hooks.ActivationCapture;
 import dev.belay.hooks.HookPoint;
 import dev.belay.text.ProbeText;
 import java.util.List;
-import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 
 /** One forward pass over transcripts that scores every token, or the last of each, with every probe, at whichever layers they are. */
@@ -18,7 +17,6 @@ final class TracePass implements ActivationCapture {
     private final double[][][] scores;
     private final int[] firstOfGroup;
     private final boolean lastOnly;
-    private List<Integer> batch = List.of();
 
     private TracePass(List<LayerProbes> groups, List<ProbeText> texts, boolean lastOnly) {
         this.lastOnly = lastOnly;
@@ -53,15 +51,14 @@ final class TracePass implements ActivationCapture {
                         null,
                         top == 0 ? null : pass,
                         lastOnly,
-                        (batch, tokens) ->
-                                pass.score(top, batch, scores -> groups.get(top).score(forward, tokens, scores)),
+                        (batch, tokens) -> {
+                            groups.get(top).begin(forward, tokens);
+                            for (int g = 0; g <= top; g++) {
+                                pass.finish(g, batch);
+                            }
+                        },
                         progress);
         return pass.scores;
-    }
-
-    @Override
-    public void nextBatch(List<Integer> textOfRow) {
-        batch = textOfRow;
     }
 
     @Override
@@ -71,8 +68,7 @@ final class TracePass implements ActivationCapture {
 
     @Override
     public int take(HookPoint point, DeviceBuffer values, int width, TokenLayout layout) {
-        int group = group(point);
-        score(group, batch, scores -> groups.get(group).score(values, layout.tokens(), scores));
+        groups.get(group(point)).begin(values, layout.tokens());
         return layout.tokens();
     }
 
@@ -86,15 +82,15 @@ final class TracePass implements ActivationCapture {
         return g;
     }
 
-    /** Spreads the scores of a batch, [T, N] as {@code scorer} gives them, over its texts. */
-    private void score(int group, List<Integer> batch, Consumer<double[]> scorer) {
+    /** Spreads the scores of a group, [T, N], over the texts of a batch. */
+    private void finish(int group, List<Integer> batch) {
         int count = groups.get(group).count();
         boolean last = lastOnly && group == groups.size() - 1;
         int tokens = batch.stream()
                 .mapToInt(i -> last ? 1 : texts.get(i).ids().length)
                 .sum();
         double[] all = new double[tokens * count];
-        scorer.accept(all);
+        groups.get(group).finish(tokens, all);
         int row = 0;
         for (int i : batch) {
             int length = last ? 1 : texts.get(i).ids().length;

@@ -2,6 +2,7 @@ package dev.belay.device;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 
 /** A device that stands before another one and knows what each operation costs; what becomes of the operation, a subclass says. */
 abstract class CostedDevice implements Device {
@@ -21,6 +22,13 @@ abstract class CostedDevice implements Device {
      * @param operation does it on the device behind
      */
     abstract void run(String name, DeviceMatrix weights, int rows, OperationCost cost, Runnable operation);
+
+    /** Takes an operation whose results the host gets. */
+    private PendingRead read(String name, int rows, OperationCost cost, Supplier<PendingRead> operation) {
+        PendingRead[] read = {PendingRead.DONE};
+        run(name, rows, cost, () -> read[0] = operation.get());
+        return read[0];
+    }
 
     private void run(String name, int rows, OperationCost cost, Runnable operation) {
         run(name, null, rows, cost, operation);
@@ -271,8 +279,9 @@ abstract class CostedDevice implements Device {
     }
 
     @Override
-    public void logitScores(DeviceBuffer logits, int rows, int vocabulary, int[] first, int[] tokens, float[] out) {
-        run(
+    public PendingRead logitScores(
+            DeviceBuffer logits, int rows, int vocabulary, int[] first, int[] tokens, float[] out) {
+        return read(
                 "logitScores",
                 rows,
                 OperationCost.logitScores(rows, vocabulary),
@@ -280,19 +289,19 @@ abstract class CostedDevice implements Device {
     }
 
     @Override
-    public void headDots(DeviceBuffer z, DeviceBuffer u, int tokens, int heads, int headSize, float[] out) {
+    public PendingRead headDots(DeviceBuffer z, DeviceBuffer u, int tokens, int heads, int headSize, float[] out) {
         OperationCost cost = OperationCost.dot(z, tokens, heads * headSize, 1);
-        run("headDots", tokens, cost, () -> device.headDots(z, u, tokens, heads, headSize, out));
+        return read("headDots", tokens, cost, () -> device.headDots(z, u, tokens, heads, headSize, out));
     }
 
     @Override
-    public void dot(DeviceBuffer x, DeviceBuffer vectors, int tokens, int width, int count, float[] out) {
+    public PendingRead dot(DeviceBuffer x, DeviceBuffer vectors, int tokens, int width, int count, float[] out) {
         OperationCost cost = OperationCost.dot(x, tokens, width, count);
-        run("dot", tokens, cost, () -> device.dot(x, vectors, tokens, width, count, out));
+        return read("dot", tokens, cost, () -> device.dot(x, vectors, tokens, width, count, out));
     }
 
     @Override
-    public void normedDot(
+    public PendingRead normedDot(
             DeviceBuffer x,
             DeviceBuffer norm,
             float eps,
@@ -304,7 +313,7 @@ abstract class CostedDevice implements Device {
             float[] out) {
         OperationCost cost =
                 OperationCost.rmsNorm(tokens, width, normed).plus(OperationCost.dot(normed, tokens, width, count));
-        run(
+        return read(
                 "normedDot",
                 tokens,
                 cost,

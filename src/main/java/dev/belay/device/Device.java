@@ -280,9 +280,9 @@ public interface Device extends AutoCloseable {
      *
      * @param logits [rows, vocabulary]
      * @param first which tokens are a row's, [rows + 1], from 0 on and rising
-     * @param out receives as many numbers as there are tokens
+     * @param out receives as many numbers as there are tokens, when the result has been awaited
      */
-    void logitScores(DeviceBuffer logits, int rows, int vocabulary, int[] first, int[] tokens, float[] out);
+    PendingRead logitScores(DeviceBuffer logits, int rows, int vocabulary, int[] first, int[] tokens, float[] out);
 
     /**
      * Runs operations that are likely to be run again with the same shapes and buffers, a decode step for example. A device may hold
@@ -292,11 +292,14 @@ public interface Device extends AutoCloseable {
         operations.run();
     }
 
-    /** out[t, h] = z[t, h, :] · u[h, :] for T rows of H heads, accumulated in float64. */
-    void headDots(DeviceBuffer z, DeviceBuffer u, int tokens, int heads, int headSize, float[] out);
+    /** out[t, h] = z[t, h, :] · u[h, :] for T rows of H heads, accumulated in float64; it is there when the result has been awaited. */
+    PendingRead headDots(DeviceBuffer z, DeviceBuffer u, int tokens, int heads, int headSize, float[] out);
 
-    /** out[t, n] = x[t, :] · vectors[n, :] for T rows and {@code count} vectors, accumulated in float64. */
-    void dot(DeviceBuffer x, DeviceBuffer vectors, int tokens, int width, int count, float[] out);
+    /**
+     * out[t, n] = x[t, :] · vectors[n, :] for T rows and {@code count} vectors, accumulated in float64; it is there when the result has
+     * been awaited.
+     */
+    PendingRead dot(DeviceBuffer x, DeviceBuffer vectors, int tokens, int width, int count, float[] out);
 
     /**
      * out[t, n] = y[t, :] · vectors[n, :] of the RMS norm y of x: {@link #rmsNorm} and {@link #dot}.
@@ -305,9 +308,9 @@ public interface Device extends AutoCloseable {
      * @param norm weight of the norm [D]
      * @param normed room for y [T, D], which holds it afterwards or not
      * @param vectors [N, D]
-     * @param out receives [T, N]
+     * @param out receives [T, N], when the result has been awaited
      */
-    default void normedDot(
+    default PendingRead normedDot(
             DeviceBuffer x,
             DeviceBuffer norm,
             float eps,
@@ -318,7 +321,7 @@ public interface Device extends AutoCloseable {
             int count,
             float[] out) {
         rmsNorm(x, norm, eps, tokens, width, normed);
-        dot(normed, vectors, tokens, width, count, out);
+        return dot(normed, vectors, tokens, width, count, out);
     }
 
     /** A clock for this device's operations. This one is for devices whose operations have ended when their call returns. */

@@ -38,6 +38,15 @@ public abstract class DeviceBuffer implements AutoCloseable {
         copyOut(offset, target, to, count);
     }
 
+    /**
+     * Begins to copy {@code count} elements of this buffer from {@code offset} into {@code target}, as they are after the pending work;
+     * they are there when the result has been awaited.
+     */
+    public final PendingRead beginRead(long offset, float[] target, int to, int count) {
+        check("read", offset, count);
+        return beginCopyOut(offset, target, to, count);
+    }
+
     /** Throws if {@code count} elements from {@code offset} are not all inside this buffer. */
     public final void check(String operation, long offset, long count) {
         check(operation, "", offset, count);
@@ -65,6 +74,12 @@ public abstract class DeviceBuffer implements AutoCloseable {
     protected abstract void copyIn(long offset, float[] source, int from, int count);
 
     protected abstract void copyOut(long offset, float[] target, int to, int count);
+
+    /** This one is for memory whose numbers are there when the call returns. */
+    protected PendingRead beginCopyOut(long offset, float[] target, int to, int count) {
+        copyOut(offset, target, to, count);
+        return PendingRead.DONE;
+    }
 
     @Override
     public abstract void close();

@@ -118,7 +118,9 @@ public record DevicePeaks(double bytesPerSecond, double flopsPerSecond) {
             for (int r = 0; r < count; r++) {
                 from.write((long) r * READ_WIDTH, values, 0, READ_WIDTH);
             }
-            return best(device, () -> device.dot(from, vector, count, READ_WIDTH, 1, out));
+            return best(
+                    device,
+                    () -> device.dot(from, vector, count, READ_WIDTH, 1, out).await());
         }
     }
 

@@ -7,6 +7,7 @@ import dev.belay.device.DeviceMatrix;
 import dev.belay.device.DeviceMemoryException;
 import dev.belay.device.HeadScaleTable;
 import dev.belay.device.KeyValues;
+import dev.belay.device.PendingRead;
 import dev.belay.device.QkvPart;
 import dev.belay.device.Sampling;
 import dev.belay.device.TokenLayout;
@@ -395,23 +396,22 @@ public final class ForwardPass implements AutoCloseable {
      * the last layer with the final norm, whose states are kept nowhere.
      *
      * @param vectors [N, D]
-     * @param out receives [T, N]
+     * @param out receives [T, N], when the result has been awaited
      */
-    public void dot(int layer, DeviceBuffer vectors, int tokens, int count, float[] out) {
+    public PendingRead dot(int layer, DeviceBuffer vectors, int tokens, int count, float[] out) {
         if (layer < config.layers()) {
-            device.dot(work.residual(), vectors, tokens, config.hidden(), count, out);
-        } else {
-            device.normedDot(
-                    work.residual(),
-                    weights.finalNorm(),
-                    config.normEps(),
-                    work.states(),
-                    vectors,
-                    tokens,
-                    config.hidden(),
-                    count,
-                    out);
+            return device.dot(work.residual(), vectors, tokens, config.hidden(), count, out);
         }
+        return device.normedDot(
+                work.residual(),
+                weights.finalNorm(),
+                config.normEps(),
+                work.states(),
+                vectors,
+                tokens,
+                config.hidden(),
+                count,
+                out);
     }
 
     private static void capture(Hooks hooks, HookPoint point, DeviceBuffer values, int width, TokenLayout layout) {

@@ -1,7 +1,9 @@
 package dev.belay.forward;
 
 import dev.belay.BelayException;
+import dev.belay.device.Device;
 import dev.belay.device.DeviceMemoryException;
+import dev.belay.device.PendingRead;
 import dev.belay.hooks.ActivationCapture;
 import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.HeadScales;
@@ -187,6 +189,9 @@ public final class LogLikelihoods {
     private void count() {
         int width = config.vocabulary();
         int most = Math.max(1, MAX_LOGITS / width);
+        Device device = forward.model().device();
+        List<float[]> all = new ArrayList<>();
+        PendingRead pending = PendingRead.DONE;
         int next = 0;
         for (int from = 0; from < batch.readCount(); from += most) {
             int to = Math.min(from + most, batch.readCount());
@@ -201,7 +206,13 @@ public final class LogLikelihoods {
             int[] tokens =
                     targets.subList(next, end).stream().mapToInt(Target::token).toArray();
             float[] scores = new float[tokens.length];
-            forward.model().device().logitScores(forward.logits(from, to), to - from, width, first, tokens, scores);
+            pending = device.logitScores(forward.logits(from, to), to - from, width, first, tokens, scores);
+            all.add(scores);
+            next = end;
+        }
+        pending.await();
+        next = 0;
+        for (float[] scores : all) {
             for (float score : scores) {
                 Target t = targets.get(next++);
                 if (Float.isNaN(score)) {

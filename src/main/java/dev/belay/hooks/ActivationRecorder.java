@@ -1,14 +1,15 @@
 package dev.belay.hooks;
 
 import dev.belay.device.DeviceBuffer;
+import dev.belay.device.PendingRead;
 import dev.belay.device.TokenLayout;
-import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** Copies the activations at chosen points and positions to the host, by text. */
+/** Copies the activations at chosen points and positions to the host, by text, while the device goes on. */
 public final class ActivationRecorder implements ActivationCapture {
     /** Chooses positions of a text. */
     public interface Selection {
@@ -18,15 +19,13 @@ public final class ActivationRecorder implements ActivationCapture {
 
     private record Key(HookPoint point, int text) {}
 
-    private static final class Rows {
-        private float[] values = new float[0];
-        private int used;
-    }
-
     private final Set<HookPoint> points;
     private final Selection selection;
-    private final Map<Key, Rows> recorded = new HashMap<>();
+    /** The parts of each record, in order. */
+    private final Map<Key, List<float[]>> recorded = new HashMap<>();
+
     private List<Integer> textOfRow = List.of();
+    private PendingRead latest = PendingRead.DONE;
 
     public ActivationRecorder(Set<HookPoint> points, Selection selection) {
         this.points = points;
@@ -69,18 +68,21 @@ public final class ActivationRecorder implements ActivationCapture {
     }
 
     private void copy(Key key, DeviceBuffer values, int token, int tokens, int width) {
-        Rows rows = recorded.computeIfAbsent(key, k -> new Rows());
-        int needed = rows.used + tokens * width;
-        if (needed > rows.values.length) {
-            rows.values = Arrays.copyOf(rows.values, Math.max(needed, 2 * rows.values.length));
-        }
-        values.read((long) token * width, rows.values, rows.used, tokens * width);
-        rows.used = needed;
+        float[] part = new float[tokens * width];
+        recorded.computeIfAbsent(key, k -> new ArrayList<>()).add(part);
+        latest = values.beginRead((long) token * width, part, 0, part.length);
     }
 
-    /** What was recorded at a point for a text: [positions taken, width], row-major; empty if nothing. */
+    /** What was recorded at a point for a text: [positions taken, width], row-major; empty if nothing. Waits until it has arrived. */
     public float[] get(HookPoint point, int text) {
-        Rows rows = recorded.get(new Key(point, text));
-        return rows == null ? new float[0] : Arrays.copyOf(rows.values, rows.used);
+        latest.await();
+        List<float[]> parts = recorded.getOrDefault(new Key(point, text), List.of());
+        float[] all = new float[parts.stream().mapToInt(part -> part.length).sum()];
+        int used = 0;
+        for (float[] part : parts) {
+            System.arraycopy(part, 0, all, used, part.length);
+            used += part.length;
+        }
+        return all;
     }
 }

@@ -1,12 +1,15 @@
 package dev.belay.text;
 
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
 import dev.belay.io.OutputFile;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -17,7 +20,10 @@ import java.util.stream.Collectors;
 
 /** The added tokens of a tokenizer.json: what its tokenizer finds in a text before anything else. */
 final class AddedTokens {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = TokenizerCheck.mapper();
+    /** Where tokenizer.json has them. */
+    private static final String LIST = "added_tokens";
+
     /** Names that look like markup are control tokens even if the file does not call them special, {@code <think>} for example. */
     private static final Pattern MARKUP = Pattern.compile("(?s)\\s*[<\\[◁].*[>\\]▷]\\s*");
 
@@ -30,7 +36,7 @@ final class AddedTokens {
 
     /** Reads the tokens of a file. */
     AddedTokens(TokenizerFile file) {
-        for (JsonNode token : read(file).path("added_tokens")) {
+        for (JsonNode token : read(file)) {
             String name = token.path("content").asText();
             int id = token.path("id").asInt(-1);
             names.put(id, name);
@@ -48,12 +54,28 @@ final class AddedTokens {
         anyName = alternatives.isEmpty() ? NOTHING : Pattern.compile(alternatives);
     }
 
-    private static ObjectNode read(TokenizerFile file) {
-        try (InputStream in = file.open()) {
-            return JSON.readValue(in, ObjectNode.class);
+    private static JsonNode read(TokenizerFile file) {
+        try (JsonParser json = open(file)) {
+            JsonNode tokens = MissingNode.getInstance();
+            while (json.nextFieldName() != null) {
+                json.nextToken();
+                if (json.currentName().equals(LIST)) {
+                    tokens = json.readValueAsTree();
+                } else {
+                    json.skipChildren();
+                }
+            }
+            return tokens;
         } catch (IOException e) {
             throw new BelayException("cannot read the added tokens of " + file.path() + ": " + OutputFile.reason(e), e);
         }
+    }
+
+    /** A parser inside of the file's object; its fields come next. */
+    private static JsonParser open(TokenizerFile file) throws IOException {
+        JsonParser json = JSON.createParser(file.open());
+        json.nextToken();
+        return json;
     }
 
     /** Whether an id is that of an added token. */
@@ -88,15 +110,29 @@ final class AddedTokens {
 
     /** The file's tokenizer with {@code sentinel} for its only added token, as JSON. */
     static byte[] withOnly(TokenizerFile file, String sentinel) {
-        ObjectNode tokenizer = read(file);
-        ObjectNode token = tokenizer.putArray("added_tokens").addObject();
-        token.put("id", 0).put("content", sentinel).put("special", true).put("normalized", false);
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        ObjectNode token = JSON.createObjectNode().put("id", 0).put("content", sentinel);
+        token.put("special", true).put("normalized", false);
         token.put("single_word", false).put("lstrip", false).put("rstrip", false);
-        try {
-            return JSON.writeValueAsBytes(tokenizer);
+        try (JsonParser json = open(file);
+                JsonGenerator out = JSON.createGenerator(bytes)) {
+            out.writeStartObject();
+            while (json.nextFieldName() != null) {
+                json.nextToken();
+                if (json.currentName().equals(LIST)) {
+                    json.skipChildren();
+                } else {
+                    out.writeFieldName(json.currentName());
+                    out.copyCurrentStructure(json);
+                }
+            }
+            out.writeFieldName(LIST);
+            out.writeTree(JSON.createArrayNode().add(token));
+            out.writeEndObject();
         } catch (IOException e) {
             throw new BelayException(
                     "cannot write " + file.path() + " for the tokenizer library: " + e.getMessage(), e);
         }
+        return bytes.toByteArray();
     }
 }

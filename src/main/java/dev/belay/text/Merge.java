@@ -45,10 +45,12 @@ public record Merge(String left, String right, int token) {
             String token = tokens.get(i);
             List<Cut> cuts = new ArrayList<>();
             for (int at = 1; at < token.length(); at++) {
-                Integer left = places.get(token.substring(0, at));
-                Integer right = places.get(token.substring(at));
-                if (left != null && right != null) {
-                    cuts.add(new Cut(new Merge(token.substring(0, at), token.substring(at), i), left, right));
+                String first = token.substring(0, at);
+                Integer left = places.get(first);
+                String second = left == null ? null : token.substring(at);
+                Integer right = left == null ? null : places.get(second);
+                if (right != null) {
+                    cuts.add(new Cut(new Merge(first, second, i), left, right));
                 }
             }
             cuts.sort(Comparator.comparingInt(Cut::left).thenComparingInt(Cut::right));

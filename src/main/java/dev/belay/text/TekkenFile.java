@@ -104,7 +104,7 @@ final class TekkenFile {
                             throw bad("its vocab is no list");
                         }
                         while (json.nextToken() != JsonToken.END_ARRAY) {
-                            tokens.add(token(json.readValueAsTree()));
+                            tokens.add(token(json));
                         }
                     }
                     default -> json.skipChildren();
@@ -114,27 +114,43 @@ final class TekkenFile {
     }
 
     /** A token's bytes as the characters that tokenizer.json has for them. */
-    private String token(JsonNode token) {
-        int rank = tokens.size();
+    private String token(JsonParser json) throws IOException {
+        int place = tokens.size();
+        String rank = "";
+        String text = "";
+        if (json.currentToken() != JsonToken.START_OBJECT) {
+            throw bad("the token at place " + place + " of its vocab is no JSON object");
+        }
+        for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
+            json.nextToken();
+            switch (name) {
+                case "rank" -> rank = json.getText();
+                case "token_bytes" -> text = json.getValueAsString("");
+                default -> {}
+            }
+            json.skipChildren();
+        }
         byte[] bytes;
         try {
-            bytes = Base64.getDecoder().decode(token.path("token_bytes").asText());
+            bytes = Base64.getDecoder().decode(text);
         } catch (IllegalArgumentException e) {
             throw new BelayException(
-                    bad("the token_bytes of " + token + " are no Base64").getMessage(), e);
+                    bad("the token_bytes '" + text + "' at place " + place + " of its vocab are no Base64")
+                            .getMessage(),
+                    e);
         }
-        if (token.path("rank").asLong(-1) != rank || bytes.length == 0) {
-            throw bad("the token at place " + rank + " of its vocab has the rank " + token.path("rank") + " and "
-                    + bytes.length + " bytes");
+        if (!rank.equals(Integer.toString(place)) || bytes.length == 0) {
+            throw bad("the token at place " + place + " of its vocab has the rank " + rank + " and " + bytes.length
+                    + " bytes");
         }
-        if (rank < BYTES && (bytes.length != 1 || bytes[0] != (byte) rank)) {
-            throw bad("its first tokens are not the bytes 0 to 255 (place " + rank + ")");
+        if (place < BYTES && (bytes.length != 1 || bytes[0] != (byte) place)) {
+            throw bad("its first tokens are not the bytes 0 to 255 (place " + place + ")");
         }
-        StringBuilder text = new StringBuilder();
-        for (byte b : bytes) {
-            text.append(letter(b & 0xFF));
+        char[] letters = new char[bytes.length];
+        for (int i = 0; i < letters.length; i++) {
+            letters[i] = letter(bytes[i] & 0xFF);
         }
-        return text.toString();
+        return new String(letters);
     }
 
     /** Visible characters of Latin-1 stand for themselves, the other bytes for the characters from U+0100 on, in turn. */

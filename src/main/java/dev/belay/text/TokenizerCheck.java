@@ -90,9 +90,11 @@ final class TokenizerCheck {
         return check.largestId + 1;
     }
 
-    /** Reads JSON that is neither deep nor has long texts. */
+    /** Reads JSON that is neither deep nor has long texts. A vocabulary's names are many, and each comes once: none are remembered. */
     static ObjectMapper mapper() {
         JsonFactory factory = JsonFactory.builder()
+                .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+                .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
                 .streamReadConstraints(StreamReadConstraints.builder()
                         .maxNestingDepth(DEEPEST)
                         .maxStringLength(LONGEST_TEXT)
@@ -174,7 +176,13 @@ final class TokenizerCheck {
         } else if (json.currentToken() == JsonToken.START_OBJECT) {
             while (json.nextToken() != JsonToken.END_OBJECT) {
                 tokens++;
-                id(json.nextToken() == JsonToken.VALUE_NUMBER_INT ? json.readValueAsTree() : null);
+                boolean whole = json.nextToken() == JsonToken.VALUE_NUMBER_INT
+                        && json.getNumberType() == JsonParser.NumberType.INT
+                        && json.getIntValue() >= 0;
+                if (!whole) {
+                    throw badId(json.currentToken().isScalarValue() ? json.getText() : "of several values");
+                }
+                id(json.getIntValue());
             }
         } else {
             throw bad("its vocabulary is neither an object nor a list");
@@ -186,9 +194,13 @@ final class TokenizerCheck {
 
     private void id(JsonNode number) {
         if (number == null || !number.canConvertToInt() || number.intValue() < 0) {
-            throw bad("a token has the id " + number + "; ids are whole numbers from 0 to " + LARGEST_ID);
+            throw badId(String.valueOf(number));
         }
         id(number.intValue());
+    }
+
+    private BelayException badId(String id) {
+        return bad("a token has the id " + id + "; ids are whole numbers from 0 to " + LARGEST_ID);
     }
 
     private void id(int id) {

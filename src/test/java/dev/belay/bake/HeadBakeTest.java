@@ -18,6 +18,7 @@ import dev.belay.hooks.PositionScope;
 import dev.belay.hooks.TextSpan;
 import dev.belay.model.Model;
 import dev.belay.model.ModelConfig;
+import dev.belay.model.ModelFolder;
 import dev.belay.weights.SafetensorsFile;
 import dev.belay.weights.SafetensorsModel;
 import dev.belay.weights.TensorInfo;
@@ -155,6 +156,34 @@ class HeadBakeTest {
                 }
                 assertArrayEquals(baked.floats(name + ".weight"), sum, 1e-7f);
             }
+        }
+    }
+
+    /**
+     * However the file calls the tensors, transformers 5 has the modules {@code model.language_model.layers…}: PEFT 0.21 was seen to find
+     * these names and no others, and to leave the o_proj of the layers that see images as they are.
+     */
+    @ParameterizedTest
+    @CsvSource({"language_model.model.,language_model.,''", "model.language_model.,'',model."})
+    void anAdapterOfAModelThatSeesImagesIsForItsText(String body, String head, String images) throws IOException {
+        Path model = Files.createDirectory(folder.resolve("model"));
+        ModelFolder.copy("mistral", model).toMistral3(body, head, images);
+        ModelConfig config = ModelConfig.read(model);
+        new HeadBake(model, config, new TreeMap<>(Map.of(1, List.of(0))), 0).adapter(folder.resolve("adapter"));
+        JsonNode json = new ObjectMapper()
+                .readTree(folder.resolve("adapter/adapter_config.json").toFile());
+        String name = "model.language_model.layers.1.self_attn.o_proj";
+        assertEquals("[\"self_attn.o_proj\"]", json.get("target_modules").toString());
+        assertEquals("[1]", json.get("layers_to_transform").toString());
+        assertEquals(
+                "{\"" + name + "\":" + config.headSize() + "}",
+                json.get("rank_pattern").toString());
+        assertEquals(json.get("rank_pattern"), json.get("alpha_pattern"));
+        try (SafetensorsFile adapter = SafetensorsFile.open(folder.resolve("adapter/adapter_model.safetensors"))) {
+            String tensor = "base_model.model." + name + ".lora_";
+            assertEquals(
+                    List.of(tensor + "A.weight", tensor + "B.weight"),
+                    adapter.names().stream().sorted().toList());
         }
     }
 }

@@ -156,6 +156,9 @@ class RandomModelTest {
         }
         assertEquals(1, RandomModel.run("smollm2-135m", model.toString()));
         assertEquals(1, RandomModel.run("smollm3", folder.resolve("new").toString()));
+        assertEquals(0, RandomModel.run("llama3-8b", folder.resolve("config").toString(), "--config-only"));
+        assertEquals(4096, ModelConfig.read(folder.resolve("config")).hidden());
+        assertFalse(Files.exists(folder.resolve("config/model.safetensors")));
         assertEquals(2, RandomModel.run("smollm2-135m"));
         assertEquals(2, RandomModel.run("smollm2-135m", folder.resolve("new").toString(), "--seed", "x"));
         assertFalse(Files.exists(folder.resolve("new")));

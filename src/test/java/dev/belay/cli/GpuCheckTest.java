@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -89,6 +90,7 @@ class GpuCheckTest {
         program(
                 bundle.resolve("belay"),
                 program.replace("while IFS", "[ \"$*\" != 'doctor --json' ] || . " + doctor + "\nwhile IFS"));
+        program(bundle.resolve("tools/random-model"), program);
         program(programs.resolve("compute-sanitizer"), program);
         program(programs.resolve("nvidia-smi"), program);
         program(programs.resolve("python3"), "#!/bin/sh\nexit 1\n");
@@ -154,6 +156,44 @@ class GpuCheckTest {
         assertFalse(calls.contains("TrafficTest"), calls);
         // Of the first GPU that can be used, not of the one with the most.
         assertTrue(ended.line("bench llama3-8b").contains("there are 12345 and"), ended.line("bench llama3-8b"));
+        assertTrue(ended.line("pytorch llama3-8b").contains("there are 12345 MB"), ended.line("pytorch llama3-8b"));
+    }
+
+    /** A Python that has all, and a GPU with room: the largest model comes last, without files of its weights, and may be cut off. */
+    @Test
+    void theLoopsOfPyTorchComeLast() throws Exception {
+        program(programs.resolve("python3"), PROGRAM.replace("PLAN", plan.toString()));
+        Cli.write(folder.resolve("doctor"), DOCTOR.replace("12345000000", "22000000000"));
+        Ended ended = run("compute-sanitizer:" + NO_FINDING, "pytorch-sweep-llama3-8b:sleep 100");
+        assertEquals(0, ended.code(), ended.report());
+        assertTrue(ended.report().contains("\nNot finished: pytorch sweep llama3-8b\n"), ended.report());
+        for (String step :
+                List.of("pytorch bench smollm2-135m", "pytorch sweep qwen3-0.6b", "pytorch bench llama3-8b")) {
+            assertTrue(ended.line(step).contains("done"), ended.line(step));
+        }
+        List<String> calls = Files.readAllLines(folder.resolve("plan.calls")).stream()
+                .filter(call -> call.contains("random-model ") || call.contains("/hf_"))
+                .map(call -> call.replaceAll("\\S*/", ""))
+                .toList();
+        assertEquals(9, calls.size(), calls.toString());
+        assertEquals("random-model qwen3-0.6b model", calls.get(3));
+        assertEquals(
+                "python3 hf_sweep.py model ids pytorch-sweep-qwen3-0.6b.json --device cuda --limit-heads 27",
+                calls.get(5));
+        assertEquals(
+                List.of(
+                        "random-model llama3-8b model --config-only",
+                        "python3 hf_bench.py model ids pytorch-bench-llama3-8b.json --device cuda --random",
+                        "python3 hf_sweep.py model ids pytorch-sweep-llama3-8b.json --device cuda --limit-heads 27 --random"),
+                calls.subList(6, 9));
+        for (String call : calls.subList(7, 9)) {
+            String[] words = call.split(" ");
+            String peer = Files.readString(Path.of("tools/peers", words[1]));
+            Stream.of(words)
+                    .filter(word -> word.startsWith("--"))
+                    .forEach(option -> assertTrue(
+                            peer.contains("add_argument(\"" + option + "\""), words[1] + " has no " + option));
+        }
     }
 
     @Test

@@ -1,9 +1,11 @@
 package dev.belay.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.belay.report.RunManifest;
 import dev.belay.text.ChatTemplate;
 import dev.belay.text.GuardPrompt;
 import dev.belay.text.TextFormat;
@@ -69,6 +71,24 @@ class GuardTest {
         for (int i = 0; i < 5; i++) {
             assertEquals(lines.get(i), json.get("items").get(i).toString());
         }
+    }
+
+    /** The page tells the batches that were chosen, so that a repetition has the same. */
+    @Test
+    void itsPageCanBeRunAgain() throws IOException {
+        Path page = folder.resolve("v.html");
+        Cli.run(
+                        "judge ? --guard ? -o ? --report ? --dtype f32",
+                        responses,
+                        guard(GuardModel.TEMPLATE),
+                        folder.resolve("v.jsonl"),
+                        page)
+                .ok();
+        JsonNode manifest = Cli.parse(RunManifest.inPage(Cli.text(page)));
+        assertTrue(manifest.get("arguments").toString().endsWith("\"--batch-tokens\",\"2048\"]"), manifest.toString());
+        assertFalse(manifest.get("device").asText().isEmpty(), manifest.toString());
+        JsonNode again = Cli.run("rerun ? --json", page).json();
+        assertTrue(again.get("same").booleanValue(), again.toString());
     }
 
     /** The guard decides a and b: one label agrees, one does not. */

@@ -150,7 +150,7 @@ class LogitScoresTest {
         try (DeviceBuffer in = device.allocate("logits", logits.length)) {
             in.write(0, logits, 0, logits.length);
             float[] out = new float[first[rows]];
-            device.logitScores(in, rows, vocabulary, first, tokens, out);
+            device.logitScores(in, rows, vocabulary, first, tokens, out).await();
             return out;
         }
     }

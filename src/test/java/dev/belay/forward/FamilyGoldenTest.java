@@ -3,7 +3,6 @@ package dev.belay.forward;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.device.DType;
 import dev.belay.device.Device;
 import dev.belay.device.DeviceBuffer;
@@ -110,29 +109,7 @@ class FamilyGoldenTest {
     @ParameterizedTest
     @CsvSource({"language_model.model.,language_model.,", "model.language_model.,'',model."})
     void theLanguageModelOfMistral3(String body, String head, String images, @TempDir Path folder) {
-        String vision = images == null ? "" : images;
-        ModelFolder.copy("mistral", folder)
-                .edit("config.json", json -> {
-                    ObjectNode text = json.deepCopy();
-                    text.remove(List.of("architectures", "torch_dtype", "eos_token_id"));
-                    text.put("tie_word_embeddings", true);
-                    json.retain("torch_dtype", "eos_token_id", "tie_word_embeddings");
-                    json.putArray("architectures").add("Mistral3ForConditionalGeneration");
-                    json.put("model_type", "mistral3").put("projector_hidden_act", "gelu");
-                    json.putObject("vision_config").put("hidden_act", "gelu").put("hidden_size", 8);
-                    json.set("text_config", text);
-                })
-                .weights(tensors -> {
-                    for (String name : List.copyOf(tensors.keySet())) {
-                        ModelFolder.Values values = tensors.remove(name);
-                        tensors.put(
-                                name.startsWith("lm_head.") ? head + name : body + name.substring("model.".length()),
-                                values);
-                    }
-                    ModelFolder.Values patch = new ModelFolder.Values(new long[] {2}, new float[2]);
-                    tensors.put(vision + "vision_tower.patch_conv.weight", patch);
-                    tensors.put(vision + "multi_modal_projector.norm.weight", patch);
-                });
+        ModelFolder.copy("mistral", folder).toMistral3(body, head, images == null ? "" : images);
         assertGolden(folder, "mistral");
         with(folder, "mistral", (model, golden, forward) -> {
             assertEquals(List.of(), model.weights().unused());

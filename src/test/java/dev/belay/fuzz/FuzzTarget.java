@@ -28,6 +28,7 @@ enum FuzzTarget {
     GGUF("model.gguf", Form.GGUF, Readers::gguf),
     CONFIG("config.json", Form.JSON, Readers::config),
     TOKENIZER("tokenizer.json", Form.JSON, Readers::tokenizer),
+    TEKKEN("tekken.json", Form.JSON, Readers::tekken),
     TEMPLATE("chat_template.jinja", Form.BYTES, Readers::template),
     TRANSCRIPTS("transcripts.jsonl", Form.LINES, Readers::transcripts),
     LABELS("labels.jsonl", Form.LINES, Readers::labels),

@@ -203,6 +203,19 @@ final class Readers {
         }
     }
 
+    /** All bytes are tokens, so that nothing of a text is lost; a template of Mistral's renders. */
+    static void tekken(Path file) {
+        try (Tokenizer tokenizer = Tokenizer.load(file.getParent())) {
+            checkTokenizer(tokenizer);
+            for (String text : TEXTS) {
+                int[] ids = tokenizer.encode(text);
+                String again = tokenizer.decode(ids, 0, ids.length, false);
+                check(again.equals(text.replace('\ud83d', '\ufffd')) || again.equals(text), "decoded", text, again);
+            }
+        }
+        template(file);
+    }
+
     private static void checkTokenizer(Tokenizer tokenizer) {
         int size = tokenizer.vocabSize();
         check(size >= 0 && size <= MOST_TOKENS, "vocabulary", size);
@@ -359,7 +372,7 @@ final class Readers {
         RecordedRun run = RecordedRun.read(file.getParent());
         String text = Files.readString(file);
         Matcher page = Pattern.compile(
-                        "^<.*?<script type=\"application/json\" id=\"manifest\">(.*?)</script>", Pattern.DOTALL)
+                        "^(?=<).*?<script type=\"application/json\" id=\"manifest\">(.*?)</script>", Pattern.DOTALL)
                 .matcher(text);
         JsonNode manifest = JSON.readTree(page.find() ? page.group(1) : text);
         check(JSON.valueToTree(run.arguments()).equals(manifest.get("arguments")), "arguments", run.arguments());

@@ -12,6 +12,7 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.SequencedMap;
 import java.util.function.Consumer;
 
@@ -75,6 +76,36 @@ public record ModelFolder(Path path) {
             tensors.forEach((name, values) -> out.write(name, values.numbers()));
         }
         return this;
+    }
+
+    /**
+     * Makes a Mistral model the language model of one that also sees images.
+     *
+     * @param body what stands before {@code layers}
+     * @param head what stands before {@code lm_head}
+     * @param images what stands before {@code vision_tower}
+     */
+    public ModelFolder toMistral3(String body, String head, String images) {
+        edit("config.json", json -> {
+            ObjectNode text = json.deepCopy();
+            text.remove(List.of("architectures", "torch_dtype", "eos_token_id"));
+            text.put("tie_word_embeddings", true);
+            json.retain("torch_dtype", "eos_token_id", "tie_word_embeddings");
+            json.putArray("architectures").add("Mistral3ForConditionalGeneration");
+            json.put("model_type", "mistral3").put("projector_hidden_act", "gelu");
+            json.putObject("vision_config").put("hidden_act", "gelu").put("hidden_size", 8);
+            json.set("text_config", text);
+        });
+        return weights(tensors -> {
+            for (String name : List.copyOf(tensors.keySet())) {
+                Values values = tensors.remove(name);
+                tensors.put(
+                        name.startsWith("lm_head.") ? head + name : body + name.substring("model.".length()), values);
+            }
+            Values patch = new Values(new long[] {2}, new float[2]);
+            tensors.put(images + "vision_tower.patch_conv.weight", patch);
+            tensors.put(images + "multi_modal_projector.norm.weight", patch);
+        });
     }
 
     /** Removes a file. */

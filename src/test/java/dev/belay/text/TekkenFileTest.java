@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -168,6 +169,29 @@ class TekkenFileTest {
         }
     }
 
+    /** The first 1,100 tokens of Mistral's tekken_240911.json, and what mistral-common 1.12.0 (Apache License 2.0) makes of texts and ids with them. */
+    @Test
+    void idsAndTextsAreThoseOfMistralCommon() throws IOException {
+        Path published = Path.of("src/test/resources/tekken");
+        try (Tokenizer tokenizer = Tokenizer.load(published)) {
+            assertEquals(2000, tokenizer.vocabSize());
+            for (String line : Files.readAllLines(published.resolve("expected.jsonl"))) {
+                JsonNode expected = JSON.readTree(line);
+                String text = expected.get("text").asText();
+                int[] ids = JSON.treeToValue(expected.get("ids"), int[].class);
+                // Mistral turns no name of a control token inside a text into that token.
+                assertArrayEquals(ids, tokenizer.encodeLiterally(text, false).ids(), text);
+                assertEquals(text, tokenizer.decode(ids, 0, ids.length, true));
+            }
+            for (String line : Files.readAllLines(published.resolve("decoded.jsonl"))) {
+                JsonNode expected = JSON.readTree(line);
+                int[] ids = JSON.treeToValue(expected.get("ids"), int[].class);
+                assertEquals(expected.get("text").asText(), tokenizer.decode(ids, 0, ids.length, true));
+                assertEquals(expected.get("kept").asText(), tokenizer.decode(ids, 0, ids.length, false));
+            }
+        }
+    }
+
     @Test
     void specialTokensAreThoseOfTheFileAndFiller() throws IOException {
         write(withSpecial());
@@ -238,6 +262,7 @@ class TekkenFileTest {
     void aDamagedFileIsRefused() throws IOException {
         assertRefused("no pattern", json -> json.withObject("config").remove("pattern"));
         assertRefused("no list", json -> json.put("vocab", "x"));
+        assertRefused("place 1 of its vocab is no JSON object", json -> ((ArrayNode) json.get("vocab")).set(1, "x"));
         assertRefused("no Base64", json -> entry(json, "vocab", 300).put("token_bytes", "?"));
         assertRefused("place 300", json -> entry(json, "vocab", 300).put("rank", 3));
         assertRefused("0 bytes", json -> entry(json, "vocab", 300).put("token_bytes", ""));

@@ -14,6 +14,7 @@ import dev.belay.device.HostMatrix;
 import dev.belay.device.KeyValues;
 import dev.belay.device.Mixture;
 import dev.belay.device.MixtureSpace;
+import dev.belay.device.PendingRead;
 import dev.belay.device.ProjectionSpace;
 import dev.belay.device.QkvPart;
 import dev.belay.device.Sampler;
@@ -391,23 +392,27 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public void logitScores(DeviceBuffer logits, int rows, int vocabulary, int[] first, int[] tokens, float[] out) {
+    public PendingRead logitScores(
+            DeviceBuffer logits, int rows, int vocabulary, int[] first, int[] tokens, float[] out) {
         Bounds.logitScores(logits, rows, vocabulary, first, tokens);
         logitScores.run(team, CpuBuffer.of(logits), rows, vocabulary, first, tokens, out);
+        return PendingRead.DONE;
     }
 
     @Override
-    public void headDots(DeviceBuffer z, DeviceBuffer u, int tokens, int heads, int headSize, float[] out) {
+    public PendingRead headDots(DeviceBuffer z, DeviceBuffer u, int tokens, int heads, int headSize, float[] out) {
         z.check("headDots", 0, (long) tokens * heads * headSize);
         u.check("headDots directions", 0, (long) heads * headSize);
         headDots.run(team, CpuBuffer.of(z), CpuBuffer.of(u), tokens, heads, headSize, false, out);
+        return PendingRead.DONE;
     }
 
     @Override
-    public void dot(DeviceBuffer x, DeviceBuffer vectors, int tokens, int width, int count, float[] out) {
+    public PendingRead dot(DeviceBuffer x, DeviceBuffer vectors, int tokens, int width, int count, float[] out) {
         x.check("dot", 0, (long) tokens * width);
         vectors.check("dot vectors", 0, (long) count * width);
         headDots.run(team, CpuBuffer.of(x), CpuBuffer.of(vectors), tokens, count, width, true, out);
+        return PendingRead.DONE;
     }
 
     @Override

@@ -33,7 +33,7 @@ final class Panel {
     void prepare(int tokens, int aStride, int outStride, boolean accumulate) {
         for (int done = 0; done < tokens; done += Products.cut(tokens - done)) {
             int size = Products.cut(tokens - done);
-            if (!single(size)) {
+            if (size > 1 || products.tokenProduct(address) == null) {
                 products.prepare(size, aStride, outStride, accumulate);
             }
         }
@@ -52,19 +52,14 @@ final class Panel {
             int size = Products.cut(tokens - done);
             long input = a + done * aBytes;
             long output = out + done * outBytes;
-            if (single(size)) {
-                float[] room = products.inputs(worker);
-                TokenProduct.multiply(
-                        products.order(address), address, rows(), input, room, source.columns(), output, accumulate);
+            TokenProduct single = size == 1 ? products.tokenProduct(address) : null;
+            if (single != null) {
+                single.multiply(address, rows(), input, products.inputs(worker), output, accumulate);
             } else {
                 products.get(size, aStride, outStride, accumulate).run(worker, input, address, output);
             }
             done += size;
         }
-    }
-
-    private boolean single(int tokens) {
-        return tokens == 1 && products.order(address) != TokenProduct.Order.OTHER;
     }
 
     boolean packed() {
@@ -99,22 +94,39 @@ final class Panel {
 
     /** Packs a block that the file has as products multiply it: ourselves where oneDNN's layout is the one we know, as it takes long. */
     private void packPlain(Products.Cache cache, int worker, MemorySegment packed) {
-        boolean pairs = cache.bfloat16() && PairLayout.fits(source) && products.bytes() == PairLayout.bytes(source);
-        if (pairs && products.pairLayout() == Products.Known.YES) {
-            PairLayout.pack(source, packed);
+        PairLayout pairs = cache.bfloat16() ? products.pairLayout() : null;
+        if (pairs != null && suits(pairs)) {
+            pairs.pack(source, packed);
             return;
         }
         HostMatrix matrix = source.matrix();
         long first = ((long) source.row() * matrix.columns() + source.column())
                 * matrix.type().bytes();
         reorder(cache, worker, matrix.data().address() + first, matrix.columns(), packed.address());
-        if (pairs && products.pairLayout() == Products.Known.NOT_YET) {
-            try (Arena temporary = Arena.ofConfined()) {
-                MemorySegment ours = CpuBuffer.allocate(temporary, matrix.name(), products.bytes());
-                PairLayout.pack(source, ours);
-                products.pairLayout(ours.mismatch(packed) < 0);
+        if (cache.bfloat16() && !products.pairLayoutKnown()) {
+            products.pairLayout(find(packed));
+        }
+    }
+
+    private boolean suits(PairLayout pairs) {
+        return pairs.fits(source) && products.bytes() == PairLayout.bytes(source);
+    }
+
+    /** The layout of {@code packed}, null if it is none that we know. */
+    private PairLayout find(MemorySegment packed) {
+        for (PairLayout pairs : PairLayout.ALL) {
+            if (suits(pairs)) {
+                try (Arena temporary = Arena.ofConfined()) {
+                    MemorySegment ours =
+                            CpuBuffer.allocate(temporary, source.matrix().name(), products.bytes());
+                    pairs.pack(source, ours);
+                    if (ours.mismatch(packed) < 0) {
+                        return pairs;
+                    }
+                }
             }
         }
+        return null;
     }
 
     /** The block [rows, columns] as products multiply it. */

@@ -27,16 +27,11 @@ final class Products implements AutoCloseable {
     private final MemorySegment layout;
     private final long bytes;
     private final List<Strides> tables = new ArrayList<>();
-    private volatile Known pairLayout = Known.NOT_YET;
-    private TokenProduct.Order order;
+    private volatile PairLayout pairLayout;
+    private volatile boolean pairLayoutKnown;
+    private TokenProduct tokenProduct;
+    private boolean tokenProductKnown;
     private final float[][] inputs;
-
-    /** Whether something is so. */
-    enum Known {
-        NOT_YET,
-        YES,
-        NO
-    }
 
     /** The primitives for one pair of strides, by kind of output and number of tokens. */
     private record Strides(int a, int out, Product[] products) {}
@@ -122,26 +117,33 @@ final class Products implements AutoCloseable {
         return bfloat16 ? Short.BYTES : Float.BYTES;
     }
 
-    /** Whether the layout is {@link PairLayout}'s. */
-    Known pairLayout() {
+    /** The layout of weights, null if it is another or not known yet. */
+    PairLayout pairLayout() {
         return pairLayout;
     }
 
-    void pairLayout(boolean is) {
-        pairLayout = is ? Known.YES : Known.NO;
+    boolean pairLayoutKnown() {
+        return pairLayoutKnown;
     }
 
-    /** The order of sums of products of several tokens, which packed weights at {@code weights} serve to find out. */
-    TokenProduct.Order order(long weights) {
-        if (order == null) {
-            order = pairLayout == Known.YES ? findOrder(weights) : TokenProduct.Order.OTHER;
+    /** Notes the layout, null for one that we do not know. */
+    void pairLayout(PairLayout is) {
+        pairLayout = is;
+        pairLayoutKnown = true;
+    }
+
+    /** Our own product of one token, null if oneDNN does it; the packed weights at {@code weights} serve to find that out. */
+    TokenProduct tokenProduct(long weights) {
+        if (!tokenProductKnown) {
+            tokenProduct = pairLayout == null ? null : findTokenProduct(weights);
+            tokenProductKnown = true;
         }
-        return order;
+        return tokenProduct;
     }
 
-    private TokenProduct.Order findOrder(long weights) {
+    private TokenProduct findTokenProduct(long weights) {
         prepare(STEP, columns, rows, false);
-        return TokenProduct.order(get(STEP, columns, rows, false), STEP, rows, columns, weights);
+        return TokenProduct.find(get(STEP, columns, rows, false), STEP, pairLayout, columns, weights, rows);
     }
 
     /** Room of {@code worker} for the inputs of a token. */

@@ -1,6 +1,7 @@
 package dev.belay.device.cpu;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Random;
@@ -10,11 +11,13 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * out[N] (+)= weights[N, K] · a[K] of bfloat16 numbers for one token and weights in {@link PairLayout}, as fast as memory gives the
+ * out[N] (+)= weights[N, K] · a[K] of bfloat16 numbers for one token and weights in a {@link PairLayout}, as fast as memory gives the
  * weights. The sums are those of oneDNN's products of many tokens, bit for bit: its instructions add exact products in an order that
  * is known, so that a text gives the same numbers alone and in a batch.
+ *
+ * @param columns K
  */
-final class TokenProduct {
+record TokenProduct(Order order, PairLayout layout, int columns) {
     /** In which order oneDNN adds the products of a row. */
     enum Order {
         /** As TDPBF16PS does: for each 16 pairs of columns the even and the odd columns by themselves, then both sums. */
@@ -22,21 +25,29 @@ final class TokenProduct {
         /** As VDPBF16PS does: odd before even column, 512 columns by themselves. */
         CHUNKS_OF_512,
         /** The same with 1,024 columns. */
-        CHUNKS_OF_1024,
-        /** In none of these. */
-        OTHER
+        CHUNKS_OF_1024
     }
 
     private static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_512;
     private static final VectorSpecies<Integer> WORDS = IntVector.SPECIES_512;
+    private static final ValueLayout.OfInt WORD = ValueLayout.JAVA_INT_UNALIGNED;
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
     private static final int LANES = 16;
-    private static final int ROWS = PairLayout.ROWS;
+    /** Rows that are computed together, as two times 32. */
+    private static final int ROWS = 64;
+
+    private static final int HALF = ROWS / 2;
     private static final int TILE_PAIRS = 16;
     private static final int UPPER = 0xFFFF0000;
     private static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+    /**
+     * How many bytes ahead of where it multiplies a loop touches the weights, so that they are on their way: a processor asks for memory in
+     * order, and the work between two loads keeps it from seeing far enough.
+     */
+    private static final int AHEAD = 1536;
 
-    private TokenProduct() {}
+    /** What was touched, so that the compiler does not leave it out; of no meaning. */
+    private static int touched;
 
     /** Whether vectors are as wide as the loops here take them. */
     static boolean available() {
@@ -44,15 +55,15 @@ final class TokenProduct {
     }
 
     /**
-     * The order of {@code product}'s sums, found by comparing what it gives for two tokens and the first 64 rows: sums in another order
-     * differ in most of them.
+     * The product that gives what {@code product} does, found by comparing what both give for two tokens and the first rows: sums in another
+     * order differ in most of them. Null if there is none.
      *
      * @param tokens how many tokens the product multiplies, at least two
      * @param weights address of packed weights [N, K] that are not all the same
      */
-    static Order order(Product product, int tokens, int rows, int columns, long weights) {
+    static TokenProduct find(Product product, int tokens, PairLayout layout, int columns, long weights, int rows) {
         if (!available()) {
-            return Order.OTHER;
+            return null;
         }
         try (MemoryPool memory = new MemoryPool();
                 CpuBuffer in = new CpuBuffer(memory, "inputs of a trial", (long) tokens * columns, true);
@@ -66,24 +77,24 @@ final class TokenProduct {
             in.write(0, values, 0, values.length);
             product.run(0, in.address(), weights, expected.address());
             for (Order order : Order.values()) {
-                if (order == Order.OTHER || same(order, in, weights, rows, columns, expected, actual)) {
-                    return order;
+                TokenProduct candidate = new TokenProduct(order, layout, columns);
+                if (candidate.same(in, weights, rows, expected, actual)) {
+                    return candidate;
                 }
             }
         }
-        return Order.OTHER;
+        return null;
     }
 
-    private static boolean same(
-            Order order, CpuBuffer in, long weights, int rows, int columns, CpuBuffer expected, CpuBuffer out) {
+    private boolean same(CpuBuffer in, long weights, int rows, CpuBuffer expected, CpuBuffer out) {
+        int compared = Math.min(rows, ROWS);
         float[] x = new float[columns];
-        float[] ours = new float[ROWS];
-        float[] theirs = new float[ROWS];
+        float[] ours = new float[compared];
+        float[] theirs = new float[compared];
         for (int t = 0; t < 2; t++) {
-            widen(in.address() + (long) t * columns * Short.BYTES, columns, x);
-            block(order, weights, x, columns, out.address(), false);
-            out.read(0, ours, 0, ROWS);
-            expected.read((long) t * rows, theirs, 0, ROWS);
+            multiply(weights, compared, in.address() + (long) t * columns * Short.BYTES, x, out.address(), false);
+            out.read(0, ours, 0, compared);
+            expected.read((long) t * rows, theirs, 0, compared);
             if (!Arrays.equals(ours, theirs)) {
                 return false;
             }
@@ -95,17 +106,27 @@ final class TokenProduct {
      * Multiplies.
      *
      * @param weights address of packed weights [N, K]
+     * @param rows N, a multiple of the layout's
      * @param a address of the inputs, bfloat16
      * @param x room for them as float32
      * @param out address of the outputs, float32
      */
-    static void multiply(
-            Order order, long weights, int rows, long a, float[] x, int columns, long out, boolean accumulate) {
+    void multiply(long weights, int rows, long a, float[] x, long out, boolean accumulate) {
         widen(a, columns, x);
+        int sum = 0;
         for (int r = 0; r < rows; r += ROWS) {
-            long block = weights + (long) r * columns * Short.BYTES;
-            block(order, block, x, columns, out + (long) r * Float.BYTES, accumulate);
+            long ahead = r + ROWS < rows ? AHEAD : 0;
+            // Of 32 rows that are left, the same are computed twice.
+            boolean whole = rows - r >= ROWS;
+            sum += rows(
+                    weights + (long) r * columns * Short.BYTES,
+                    whole,
+                    ahead,
+                    x,
+                    out + (long) r * Float.BYTES,
+                    accumulate);
         }
+        touched = sum;
     }
 
     private static void widen(long a, int columns, float[] x) {
@@ -114,16 +135,34 @@ final class TokenProduct {
         }
     }
 
-    /** The sums of 64 rows, in {@code order}; {@code weights} and {@code out} are addresses. */
-    static void block(Order order, long weights, float[] x, int columns, long out, boolean accumulate) {
-        if (order == Order.TILES) {
-            tiles(weights, x, columns / 2, out, accumulate);
-        } else {
-            chunks(order == Order.CHUNKS_OF_512 ? 256 : 512, weights, x, columns / 2, out, accumulate);
-        }
+    private int rows(long weights, boolean whole, long ahead, float[] x, long out, boolean accumulate) {
+        long step = (long) layout.rows() * Integer.BYTES;
+        long half = layout.rows() == HALF ? (long) HALF * columns * Short.BYTES : HALF * Integer.BYTES;
+        long second = whole ? half : 0;
+        long secondOut = out + (whole ? HALF * Float.BYTES : 0);
+        int pairs = columns / 2;
+        return switch (order) {
+            case TILES -> tiles(weights, step, second, ahead, x, pairs, out, secondOut, accumulate);
+            case CHUNKS_OF_512 -> chunks(256, weights, step, second, ahead, x, pairs, out, secondOut, accumulate);
+            case CHUNKS_OF_1024 -> chunks(512, weights, step, second, ahead, x, pairs, out, secondOut, accumulate);
+        };
     }
 
-    private static void tiles(long weights, float[] x, int pairs, long out, boolean accumulate) {
+    // Both loops compute 32 rows whose pairs lie at weights, and 32 that lie as many bytes behind as second says; the
+    // next pair of columns
+    // lies step bytes behind. They touch the weights as many bytes ahead, and return what came of it.
+
+    private static int tiles(
+            long weights,
+            long step,
+            long second,
+            long ahead,
+            float[] x,
+            int pairs,
+            long out,
+            long secondOut,
+            boolean accumulate) {
+        int sum = 0;
         FloatVector s0 = FloatVector.zero(FLOATS);
         FloatVector s1 = s0;
         FloatVector s2 = s0;
@@ -138,7 +177,12 @@ final class TokenProduct {
             FloatVector o2 = e0;
             FloatVector o3 = e0;
             for (int p = tile; p < tile + TILE_PAIRS; p++) {
-                long at = weights + (long) p * ROWS * Integer.BYTES;
+                long at = weights + p * step;
+                long behind = at + second;
+                sum += MEMORY.get(WORD, at + ahead)
+                        + MEMORY.get(WORD, at + ahead + 64)
+                        + MEMORY.get(WORD, behind + ahead)
+                        + MEMORY.get(WORD, behind + ahead + 64);
                 FloatVector even = FloatVector.broadcast(FLOATS, x[2 * p]);
                 FloatVector odd = FloatVector.broadcast(FLOATS, x[2 * p + 1]);
                 IntVector w0 = IntVector.fromMemorySegment(WORDS, MEMORY, at, ORDER);
@@ -147,10 +191,10 @@ final class TokenProduct {
                 IntVector w1 = IntVector.fromMemorySegment(WORDS, MEMORY, at + 64, ORDER);
                 e1 = even(w1).fma(even, e1);
                 o1 = odd(w1).fma(odd, o1);
-                IntVector w2 = IntVector.fromMemorySegment(WORDS, MEMORY, at + 128, ORDER);
+                IntVector w2 = IntVector.fromMemorySegment(WORDS, MEMORY, behind, ORDER);
                 e2 = even(w2).fma(even, e2);
                 o2 = odd(w2).fma(odd, o2);
-                IntVector w3 = IntVector.fromMemorySegment(WORDS, MEMORY, at + 192, ORDER);
+                IntVector w3 = IntVector.fromMemorySegment(WORDS, MEMORY, behind + 64, ORDER);
                 e3 = even(w3).fma(even, e3);
                 o3 = odd(w3).fma(odd, o3);
             }
@@ -159,13 +203,33 @@ final class TokenProduct {
             s2 = s2.add(e2.add(o2));
             s3 = s3.add(e3.add(o3));
         }
-        store(s0, out, accumulate);
-        store(s1, out + 64, accumulate);
-        store(s2, out + 128, accumulate);
-        store(s3, out + 192, accumulate);
+        // Not in a method of its own: this one is too long for the compiler to inline one more, and without that all
+        // vectors are objects.
+        if (accumulate) {
+            s0 = s0.add(FloatVector.fromMemorySegment(FLOATS, MEMORY, out, ORDER));
+            s1 = s1.add(FloatVector.fromMemorySegment(FLOATS, MEMORY, out + 64, ORDER));
+            s2 = s2.add(FloatVector.fromMemorySegment(FLOATS, MEMORY, secondOut, ORDER));
+            s3 = s3.add(FloatVector.fromMemorySegment(FLOATS, MEMORY, secondOut + 64, ORDER));
+        }
+        s0.intoMemorySegment(MEMORY, out, ORDER);
+        s1.intoMemorySegment(MEMORY, out + 64, ORDER);
+        s2.intoMemorySegment(MEMORY, secondOut, ORDER);
+        s3.intoMemorySegment(MEMORY, secondOut + 64, ORDER);
+        return sum;
     }
 
-    private static void chunks(int chunk, long weights, float[] x, int pairs, long out, boolean accumulate) {
+    private static int chunks(
+            int chunk,
+            long weights,
+            long step,
+            long second,
+            long ahead,
+            float[] x,
+            int pairs,
+            long out,
+            long secondOut,
+            boolean accumulate) {
+        int sum = 0;
         FloatVector s0 = FloatVector.zero(FLOATS);
         FloatVector s1 = s0;
         FloatVector s2 = s0;
@@ -177,16 +241,21 @@ final class TokenProduct {
             FloatVector c3 = c0;
             int to = Math.min(pairs, from + chunk);
             for (int p = from; p < to; p++) {
-                long at = weights + (long) p * ROWS * Integer.BYTES;
+                long at = weights + p * step;
+                long behind = at + second;
+                sum += MEMORY.get(WORD, at + ahead)
+                        + MEMORY.get(WORD, at + ahead + 64)
+                        + MEMORY.get(WORD, behind + ahead)
+                        + MEMORY.get(WORD, behind + ahead + 64);
                 FloatVector even = FloatVector.broadcast(FLOATS, x[2 * p]);
                 FloatVector odd = FloatVector.broadcast(FLOATS, x[2 * p + 1]);
                 IntVector w0 = IntVector.fromMemorySegment(WORDS, MEMORY, at, ORDER);
                 c0 = even(w0).fma(even, odd(w0).fma(odd, c0));
                 IntVector w1 = IntVector.fromMemorySegment(WORDS, MEMORY, at + 64, ORDER);
                 c1 = even(w1).fma(even, odd(w1).fma(odd, c1));
-                IntVector w2 = IntVector.fromMemorySegment(WORDS, MEMORY, at + 128, ORDER);
+                IntVector w2 = IntVector.fromMemorySegment(WORDS, MEMORY, behind, ORDER);
                 c2 = even(w2).fma(even, odd(w2).fma(odd, c2));
-                IntVector w3 = IntVector.fromMemorySegment(WORDS, MEMORY, at + 192, ORDER);
+                IntVector w3 = IntVector.fromMemorySegment(WORDS, MEMORY, behind + 64, ORDER);
                 c3 = even(w3).fma(even, odd(w3).fma(odd, c3));
             }
             s0 = s0.add(c0);
@@ -194,10 +263,19 @@ final class TokenProduct {
             s2 = s2.add(c2);
             s3 = s3.add(c3);
         }
-        store(s0, out, accumulate);
-        store(s1, out + 64, accumulate);
-        store(s2, out + 128, accumulate);
-        store(s3, out + 192, accumulate);
+        // Not in a method of its own: this one is too long for the compiler to inline one more, and without that all
+        // vectors are objects.
+        if (accumulate) {
+            s0 = s0.add(FloatVector.fromMemorySegment(FLOATS, MEMORY, out, ORDER));
+            s1 = s1.add(FloatVector.fromMemorySegment(FLOATS, MEMORY, out + 64, ORDER));
+            s2 = s2.add(FloatVector.fromMemorySegment(FLOATS, MEMORY, secondOut, ORDER));
+            s3 = s3.add(FloatVector.fromMemorySegment(FLOATS, MEMORY, secondOut + 64, ORDER));
+        }
+        s0.intoMemorySegment(MEMORY, out, ORDER);
+        s1.intoMemorySegment(MEMORY, out + 64, ORDER);
+        s2.intoMemorySegment(MEMORY, secondOut, ORDER);
+        s3.intoMemorySegment(MEMORY, secondOut + 64, ORDER);
+        return sum;
     }
 
     private static FloatVector even(IntVector pairs) {
@@ -206,10 +284,5 @@ final class TokenProduct {
 
     private static FloatVector odd(IntVector pairs) {
         return pairs.and(UPPER).reinterpretAsFloats();
-    }
-
-    private static void store(FloatVector sums, long out, boolean accumulate) {
-        FloatVector result = accumulate ? sums.add(FloatVector.fromMemorySegment(FLOATS, MEMORY, out, ORDER)) : sums;
-        result.intoMemorySegment(MEMORY, out, ORDER);
     }
 }

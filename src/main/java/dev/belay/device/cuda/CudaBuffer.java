@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import dev.belay.device.DType;
 import dev.belay.device.DeviceBuffer;
+import dev.belay.device.PendingRead;
 import dev.belay.weights.TensorValues;
 import java.lang.foreign.MemorySegment;
 
@@ -20,12 +21,21 @@ final class CudaBuffer extends DeviceBuffer {
     private final DType type;
     private final CudaQueue queue;
     private final CudaStaging staging;
+    private final CudaReadback readback;
 
-    CudaBuffer(String name, long elements, DType type, CudaPool pool, CudaQueue queue, CudaStaging staging) {
+    CudaBuffer(
+            String name,
+            long elements,
+            DType type,
+            CudaPool pool,
+            CudaQueue queue,
+            CudaStaging staging,
+            CudaReadback readback) {
         super(name, elements);
         this.type = type;
         this.queue = queue;
         this.staging = staging;
+        this.readback = readback;
         block = pool.allocate(name, elements * type.bytes());
         start = 0;
         owner = true;
@@ -36,6 +46,7 @@ final class CudaBuffer extends DeviceBuffer {
         type = whole.type;
         queue = whole.queue;
         staging = whole.staging;
+        readback = whole.readback;
         block = whole.block;
         start = whole.start + offset * type.bytes();
         owner = false;
@@ -86,19 +97,12 @@ final class CudaBuffer extends DeviceBuffer {
 
     @Override
     protected void copyOut(long offset, float[] target, int to, int count) {
-        int step = COPY_BYTES / type.bytes();
-        for (int done = 0; done < count; done += step) {
-            int part = Math.min(step, count - done);
-            long source = address() + (offset + done) * type.bytes();
-            MemorySegment host = staging.fetch(source, (long) part * type.bytes());
-            if (type == DType.F32) {
-                MemorySegment.copy(host, JAVA_FLOAT, 0, target, to + done, part);
-            } else {
-                for (int i = 0; i < part; i++) {
-                    target[to + done + i] = TensorValues.bfloat16ToFloat(host.getAtIndex(JAVA_SHORT, i));
-                }
-            }
-        }
+        beginCopyOut(offset, target, to, count).await();
+    }
+
+    @Override
+    protected PendingRead beginCopyOut(long offset, float[] target, int to, int count) {
+        return readback.read(address() + offset * type.bytes(), type, target, to, count);
     }
 
     @Override

@@ -18,6 +18,7 @@ import dev.belay.device.HostMatrix;
 import dev.belay.device.KeyValues;
 import dev.belay.device.Mixture;
 import dev.belay.device.MixtureSpace;
+import dev.belay.device.PendingRead;
 import dev.belay.device.QkvPart;
 import dev.belay.device.Sampling;
 import dev.belay.device.TokenLayout;
@@ -28,8 +29,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * One GPU. All work goes to one stream and runs late; only reading and sampling wait for it. With {@link DType#BF16}, weights, inputs
- * of products, keys and values are bfloat16; the residual stream, sums, norms and logits are float32.
+ * One GPU. All work goes to one stream and runs late; only sampling, and who awaits a read, wait for it. With {@link DType#BF16},
+ * weights, inputs of products, keys and values are bfloat16; the residual stream, sums, norms and logits are float32.
  */
 public final class CudaDevice implements Device {
     private static final int MIRRORS = 4;
@@ -43,6 +44,7 @@ public final class CudaDevice implements Device {
     private final CudaPool pool;
     private final CudaQueue queue;
     private final CudaStaging staging;
+    private final CudaReadback readback;
     private final CudaUploader uploader;
     private final CudaProducts products;
     private final Map<KernelSignature, CudaKernel> kernels = new HashMap<>();
@@ -65,6 +67,7 @@ public final class CudaDevice implements Device {
             queue = owned.own(new CudaQueue());
             pool.beforeFreeing(queue::dropGraphs);
             staging = owned.own(new CudaStaging(pool, queue));
+            readback = owned.own(new CudaReadback(queue));
             uploader = owned.own(new CudaUploader(queue));
             products = owned.own(CudaProducts.open(context, module));
             for (int i = 0; i < MIRRORS; i++) {
@@ -131,7 +134,7 @@ public final class CudaDevice implements Device {
 
     private CudaBuffer allocate(String name, long elements, DType type) {
         allocations++;
-        return new CudaBuffer(name, elements, type, pool, queue, staging);
+        return new CudaBuffer(name, elements, type, pool, queue, staging, readback);
     }
 
     /** What the driver says is free, and what the pool keeps for later. */
@@ -729,11 +732,12 @@ public final class CudaDevice implements Device {
     }
 
     @Override
-    public void logitScores(DeviceBuffer logits, int rows, int vocabulary, int[] first, int[] tokens, float[] out) {
+    public PendingRead logitScores(
+            DeviceBuffer logits, int rows, int vocabulary, int[] first, int[] tokens, float[] out) {
         Bounds.logitScores(logits, rows, vocabulary, first, tokens);
         int count = first[rows];
         if (count == 0) {
-            return;
+            return PendingRead.DONE;
         }
         long bytes = (long) count * Float.BYTES;
         long scores = scratch("log-likelihoods", bytes, false);
@@ -745,7 +749,7 @@ public final class CudaDevice implements Device {
                 .pointer(staging.ints(tokens, count))
                 .pointer(scores);
         queue.launch(kernel, KernelCatalog.sampleShape(rows));
-        MemorySegment.copy(staging.fetch(scores, bytes), JAVA_FLOAT, 0, out, 0, count);
+        return readback.read(scores, DType.F32, out, 0, count);
     }
 
     @Override
@@ -767,11 +771,11 @@ public final class CudaDevice implements Device {
     }
 
     @Override
-    public void headDots(DeviceBuffer z, DeviceBuffer u, int tokens, int heads, int headSize, float[] out) {
+    public PendingRead headDots(DeviceBuffer z, DeviceBuffer u, int tokens, int heads, int headSize, float[] out) {
         z.check("headDots", 0, (long) tokens * heads * headSize);
         u.check("headDots directions", 0, (long) heads * headSize);
         if (tokens == 0) {
-            return;
+            return PendingRead.DONE;
         }
         long bytes = (long) tokens * heads * Float.BYTES;
         long sums = scratch("products with the directions of heads", bytes, false);
@@ -784,17 +788,17 @@ public final class CudaDevice implements Device {
                 .i32(headSize)
                 .pointer(sums);
         queue.launch(kernel, KernelCatalog.attributionShape(tokens, heads, headSize));
-        MemorySegment.copy(staging.fetch(sums, bytes), JAVA_FLOAT, 0, out, 0, tokens * heads);
+        return readback.read(sums, DType.F32, out, 0, tokens * heads);
     }
 
     @Override
-    public void dot(DeviceBuffer x, DeviceBuffer vectors, int tokens, int width, int count, float[] out) {
-        probe(x, 0, 0, vectors, tokens, width, count, out);
+    public PendingRead dot(DeviceBuffer x, DeviceBuffer vectors, int tokens, int width, int count, float[] out) {
+        return probe(x, 0, 0, vectors, tokens, width, count, out);
     }
 
     /** One kernel, which stores no states: {@code normed} stays as it is. */
     @Override
-    public void normedDot(
+    public PendingRead normedDot(
             DeviceBuffer x,
             DeviceBuffer norm,
             float eps,
@@ -805,15 +809,15 @@ public final class CudaDevice implements Device {
             int count,
             float[] out) {
         norm.check("dot norm", 0, width);
-        probe(x, CudaBuffer.of(norm).address(), eps, vectors, tokens, width, count, out);
+        return probe(x, CudaBuffer.of(norm).address(), eps, vectors, tokens, width, count, out);
     }
 
-    private void probe(
+    private PendingRead probe(
             DeviceBuffer x, long norm, float eps, DeviceBuffer vectors, int tokens, int width, int count, float[] out) {
         x.check("dot", 0, (long) tokens * width);
         vectors.check("dot vectors", 0, (long) count * width);
         if (tokens == 0) {
-            return;
+            return PendingRead.DONE;
         }
         long bytes = (long) tokens * count * Float.BYTES;
         long sums = scratch("products with the probe", bytes, false);
@@ -826,7 +830,7 @@ public final class CudaDevice implements Device {
                 .i32(width)
                 .pointer(sums);
         queue.launch(kernel, KernelCatalog.probeShape(tokens, width));
-        MemorySegment.copy(staging.fetch(sums, bytes), JAVA_FLOAT, 0, out, 0, tokens * count);
+        return readback.read(sums, DType.F32, out, 0, tokens * count);
     }
 
     @Override

@@ -54,8 +54,10 @@ final class CudaQueue implements AutoCloseable {
     private long launchesBefore;
     private long graphLaunches;
     private long waits;
+    private long eventWaits;
     private long bytesToHost;
     private boolean holding;
+    private boolean capturing;
     private boolean pending;
     private boolean toldOfRefusal;
     private boolean closed;
@@ -87,6 +89,11 @@ final class CudaQueue implements AutoCloseable {
     /** Times that the host waited for all that the device had to do. */
     long waits() {
         return waits;
+    }
+
+    /** Times that the host waited for an event, behind which the device may have had more to do. */
+    long eventWaits() {
+        return eventWaits;
     }
 
     /** Bytes copied from the device. */
@@ -157,9 +164,11 @@ final class CudaQueue implements AutoCloseable {
 
     private CudaGraph capture() {
         long before = launches;
+        capturing = true;
         try {
             return CudaGraph.capture(stream, () -> held.run(this::command));
         } finally {
+            capturing = false;
             launches = before;
         }
     }
@@ -229,10 +238,22 @@ final class CudaQueue implements AutoCloseable {
     }
 
     private void start(CudaKernel kernel, LaunchShape shape) {
-        note(kernel, shape);
         pending = true;
-        kernel.launch(shape, stream);
+        try {
+            kernel.launch(shape, stream);
+        } catch (DeviceException e) {
+            throw reason(e);
+        }
+        note(kernel, shape);
         block();
+    }
+
+    /** Why a launch failed: throws what the work before it failed with, if it did, else returns what the launch failed with. */
+    private DeviceException reason(DeviceException e) {
+        if (!capturing) {
+            check(CudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
+        }
+        return e;
     }
 
     private void block() {
@@ -256,9 +277,13 @@ final class CudaQueue implements AutoCloseable {
     }
 
     private void start(CudaProducts.Plan plan, long a, long weights, long bias, long out) {
-        note(null, null);
         pending = true;
-        plan.launch(a, weights, bias, out, stream);
+        try {
+            plan.launch(a, weights, bias, out, stream);
+        } catch (DeviceException e) {
+            throw reason(e);
+        }
+        note(null, null);
         block();
     }
 
@@ -327,6 +352,7 @@ final class CudaQueue implements AutoCloseable {
 
     /** Waits until an event is passed that was set in this stream before; what is behind it may still run. */
     void await(CudaEvent event) {
+        eventWaits++;
         check(event.synchronize(), "cuEventSynchronize");
     }
 

@@ -1,6 +1,8 @@
 package dev.belay.text.jinja;
 
 import java.util.Collection;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -69,6 +71,30 @@ final class Budget {
             throw new TemplateFailure("it makes a list of more than " + LIST + " elements");
         }
         CURRENT.get().add(elements);
+    }
+
+    /**
+     * Counts a list or mapping that was made of others, with all that is inside them as often as it is: what is twice in a list that is
+     * twice in a list, and so on, would take whatever compares or prints it for ever.
+     */
+    static <T> T nested(T value) {
+        list(count(value, 0) - 1);
+        return value;
+    }
+
+    private static long count(Object value, long before) {
+        long count = before + 1;
+        Collection<?> inside = switch (value) {
+            case Collection<?> items -> items;
+            case Map<?, ?> map -> map.values();
+            case null, default -> List.of();
+        };
+        if (before <= LIST) {
+            for (Object item : inside) {
+                count = count(item, count);
+            }
+        }
+        return count;
     }
 
     /** Counts a value that was made. */

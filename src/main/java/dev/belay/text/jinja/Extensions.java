@@ -12,11 +12,15 @@ import com.hubspot.jinjava.tree.Node;
 import com.hubspot.jinjava.tree.TagNode;
 import java.time.ZonedDateTime;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 
 /** What transformers adds to Jinja2, and the filters whose Jinjava version differs from Jinja2's. */
 final class Extensions {
@@ -53,6 +57,7 @@ final class Extensions {
                         (value, arguments, _) -> PythonStrings.call(PythonOperators.text(value), "replace", arguments)),
                 new NamedFilter("max", (value, _, _) -> extreme(value, 1)),
                 new NamedFilter("min", (value, _, _) -> extreme(value, -1)),
+                new NamedFilter("unique", Extensions::unique),
                 new NamedFilter("string", (value, _, _) -> PythonOperators.text(value)),
                 new NamedFilter("items", (value, _, _) -> value instanceof Map<?, ?> map ? items(map) : List.of()));
     }
@@ -142,6 +147,86 @@ final class Extensions {
         throw new TemplateFailure("cannot compare " + PythonOperators.type(a) + " and " + PythonOperators.type(b));
     }
 
+    /** The items that are the first of their kind; strings are alike whatever their case, unless it is asked for. */
+    private static List<Object> unique(Object value, Object[] arguments, Map<String, Object> named) {
+        boolean exactly = PythonOperators.truth(argument("case_sensitive", 0, arguments, named));
+        Object attribute = argument("attribute", 1, arguments, named);
+        Collection<?> items = switch (value) {
+            case String text -> text.codePoints().mapToObj(Character::toString).toList();
+            case Map<?, ?> map -> map.keySet();
+            case Collection<?> list -> list;
+            case null, default -> throw new TemplateFailure("unique needs a list, a mapping or a string");
+        };
+        Set<Object> seen = new HashSet<>();
+        List<Object> first = new ArrayList<>();
+        for (Object item : items) {
+            Object key = hashable(attribute == null ? item : attribute(item, attribute));
+            if (seen.add(!exactly && key instanceof String text ? text.toLowerCase(Locale.ROOT) : key)) {
+                first.add(item);
+            }
+        }
+        return first;
+    }
+
+    /** An attribute by its name, or path of names with dots; undefined if there is none. */
+    private static Object attribute(Object item, Object path) {
+        Object value = item;
+        for (String name : PythonOperators.text(path).split("\\.")) {
+            value = value instanceof Map<?, ?> map
+                    ? map.get(name)
+                    : value instanceof List<?> list && name.matches("\\d{1,9}") && Integer.parseInt(name) < list.size()
+                            ? list.get(Integer.parseInt(name))
+                            : null;
+        }
+        return value;
+    }
+
+    /** A value of which equal ones in Python are equal in Java. Lists and mappings can be no keys, in tuples each element is counted. */
+    private static Object hashable(Object value) {
+        Budget.step();
+        return switch (value) {
+            case Number number -> number.doubleValue() + 0.0;
+            case Boolean truth -> truth ? 1.0 : 0.0;
+            case PythonTuple tuple -> tuple.stream().map(Extensions::hashable).toList();
+            case Collection<?> _ -> throw new TemplateFailure("unique cannot compare lists");
+            case Map<?, ?> _ -> throw new TemplateFailure("unique cannot compare mappings");
+            case null -> Optional.empty();
+            default -> value;
+        };
+    }
+
+    /** {@code range(stop)}, {@code range(start, stop)} or {@code range(start, stop, step)}. */
+    static Object range(Object... arguments) {
+        if (arguments.length < 1 || arguments.length > 3) {
+            throw new TemplateFailure("range() takes one to three numbers");
+        }
+        long[] numbers = Arrays.stream(arguments).mapToLong(Extensions::whole).toArray();
+        long start = numbers.length == 1 ? 0 : numbers[0];
+        long stop = numbers.length == 1 ? numbers[0] : numbers[1];
+        long step = numbers.length == 3 ? numbers[2] : 1;
+        if (step == 0) {
+            throw new TemplateFailure("the step of range() is 0");
+        }
+        long count = Math.max(0, Math.ceilDiv(stop - start, step));
+        Budget.list(count);
+        List<Object> range = new ArrayList<>((int) count);
+        for (long i = 0; i < count; i++) {
+            range.add(start + i * step);
+        }
+        return range;
+    }
+
+    /** A whole number of a size that cannot overflow. */
+    private static long whole(Object value) {
+        if (value instanceof Boolean truth) {
+            return truth ? 1 : 0;
+        }
+        if (!PythonOperators.isWhole(value) || Math.abs(((Number) value).doubleValue()) > 1L << 60) {
+            throw new TemplateFailure("range() takes whole numbers below 2^60, not " + PythonOperators.type(value));
+        }
+        return ((Number) value).longValue();
+    }
+
     /** {@code dict(name=value, ...)}. */
     static Object dict(Object... arguments) {
         Map<String, Object> map = new LinkedHashMap<>();
@@ -151,7 +236,7 @@ final class Extensions {
             }
             map.put(named.getName(), named.getValue());
         }
-        return map;
+        return Budget.nested(map);
     }
 
     private static String toJson(Object value, Object[] arguments, Map<String, Object> named) {

@@ -5,13 +5,17 @@ import static jinjava.de.odysseus.el.tree.impl.Scanner.Symbol.COLON;
 import static jinjava.de.odysseus.el.tree.impl.Scanner.Symbol.COMMA;
 import static jinjava.de.odysseus.el.tree.impl.Scanner.Symbol.IDENTIFIER;
 import static jinjava.de.odysseus.el.tree.impl.Scanner.Symbol.LPAREN;
+import static jinjava.de.odysseus.el.tree.impl.Scanner.Symbol.MINUS;
 import static jinjava.de.odysseus.el.tree.impl.Scanner.Symbol.NOT;
 import static jinjava.de.odysseus.el.tree.impl.Scanner.Symbol.RBRACK;
 
 import com.hubspot.jinjava.el.ext.AdditionOperator;
+import com.hubspot.jinjava.el.ext.AstDict;
+import com.hubspot.jinjava.el.ext.AstList;
 import com.hubspot.jinjava.el.ext.AstTuple;
 import com.hubspot.jinjava.el.ext.ExtendedParser;
 import com.hubspot.jinjava.el.ext.NamedParameterOperator;
+import com.hubspot.jinjava.el.ext.PowerOfOperator;
 import com.hubspot.jinjava.el.ext.StringConcatOperator;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,7 +34,7 @@ import jinjava.de.odysseus.el.tree.impl.ast.AstUnary;
 /**
  * Jinjava's expressions with Python's grammar where it differs: {@code not} binds weaker than a comparison, {@code and}
  * returns an operand, what stands before a dot must be defined, {@code [start:stop:step]} slices, tests may follow filters,
- * and {@code else f(x)} is no namespace.
+ * {@code **} binds tighter than {@code *}, and {@code else f(x)} is no namespace.
  */
 final class JinjaParser extends ExtendedParser {
     /** The name under which {@link PythonResolver} takes a slice: (start, stop, step), each of them may be null. */
@@ -96,6 +100,34 @@ final class JinjaParser extends ExtendedParser {
         return createAstUnary(not(true), AstUnary.NOT);
     }
 
+    /** A power, which binds tighter than a product; several are taken from the left, and a sign belongs to its number, as in Jinja2. */
+    @Override
+    protected AstNode unary(boolean required) throws Scanner.ScanException, Parser.ParseException {
+        AstNode value = signed(required);
+        while (value != null && getToken() == PowerOfOperator.TOKEN) {
+            consumeToken();
+            value = createAstBinary(value, signed(true), PythonOperators.POWER);
+        }
+        return value;
+    }
+
+    private AstNode signed(boolean required) throws Scanner.ScanException, Parser.ParseException {
+        if (getToken().getSymbol() != MINUS) {
+            return super.unary(required);
+        }
+        return filtered(negated());
+    }
+
+    /** What stands behind a sign takes no filters and tests: they are those of the negative number. */
+    private AstNode negated() throws Scanner.ScanException, Parser.ParseException {
+        consumeToken(MINUS);
+        AstNode value = getToken().getSymbol() == MINUS ? negated() : postfix();
+        if (value == null) {
+            fail("a value");
+        }
+        return createAstUnary(value, AstUnary.NEG);
+    }
+
     @Override
     protected AstNode nonliteral() throws Scanner.ScanException, Parser.ParseException {
         if (getToken().getSymbol() != IDENTIFIER) {
@@ -132,7 +164,11 @@ final class JinjaParser extends ExtendedParser {
 
     @Override
     protected AstNode value() throws Scanner.ScanException, Parser.ParseException {
-        AstNode value = postfix();
+        return filtered(postfix());
+    }
+
+    private AstNode filtered(AstNode unfiltered) throws Scanner.ScanException, Parser.ParseException {
+        AstNode value = unfiltered;
         while (value != null) {
             String image = getToken().getImage();
             if ("|".equals(image) && lookahead(0).getSymbol() == IDENTIFIER) {
@@ -151,6 +187,8 @@ final class JinjaParser extends ExtendedParser {
         AstNode value = nonliteral();
         if (value == null) {
             value = literal();
+            boolean counted = value instanceof AstList || value instanceof AstDict;
+            value = counted ? createAstUnary(value, PythonOperators.LITERAL) : value;
         }
         while (value != null) {
             switch (getToken().getSymbol()) {

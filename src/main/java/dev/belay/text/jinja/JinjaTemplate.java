@@ -169,7 +169,6 @@ public final class JinjaTemplate {
                 .withMaxStringLength(Budget.STRING)
                 .withMaxListSize(Budget.LIST)
                 .withMaxMapSize(Budget.LIST)
-                .withRangeLimit(Budget.LIST)
                 .withInterperterFactory(new Interpreters())
                 .withLegacyOverrides(LegacyOverrides.newBuilder()
                         .withEvaluateMapKeys(true)
@@ -198,6 +197,7 @@ public final class JinjaTemplate {
             Extensions.filters().forEach(this::registerFilter);
             registerFunction(
                     new ELFunctionDefinition("", "raise_exception", Extensions.class, "raiseException", Object.class));
+            registerFunction(new ELFunctionDefinition("", "range", Extensions.class, "range", Object[].class));
             registerFunction(new ELFunctionDefinition("", "dict", Extensions.class, "dict", Object[].class));
             registerFunction(
                     new ELFunctionDefinition("", "strftime_now", Extensions.class, "strftimeNow", String.class));

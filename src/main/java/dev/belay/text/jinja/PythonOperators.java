@@ -42,7 +42,7 @@ final class PythonOperators {
                 Budget.list((long) a.size() + b.size());
                 List<Object> both = new ArrayList<>(a);
                 both.addAll(b);
-                return both;
+                return Budget.nested(both);
             }
             if (left instanceof Number && right instanceof Number) {
                 return NumberOperations.add(converter, left, right);
@@ -74,7 +74,7 @@ final class PythonOperators {
                 for (int i = 0; i < times && !list.isEmpty(); i++) {
                     all.addAll(list);
                 }
-                return all;
+                return Budget.nested(all);
             }
             if (left instanceof Number && right instanceof Number) {
                 return NumberOperations.mul(converter, left, right);
@@ -107,11 +107,62 @@ final class PythonOperators {
         }
     };
 
+    /** {@code a ** b} of two numbers; of whole ones it must fit into 64 bits. */
+    static final AstBinary.Operator POWER = new AstBinary.SimpleOperator() {
+        @Override
+        protected Object apply(TypeConverter converter, Object left, Object right) {
+            if (!(left instanceof Number base) || !(right instanceof Number exponent)) {
+                throw new TemplateFailure("cannot raise " + type(left) + " to the power of " + type(right));
+            }
+            boolean whole = isWhole(base) && isWhole(exponent) && exponent.longValue() >= 0;
+            return whole
+                    ? (Number) power(base.longValue(), exponent.longValue())
+                    : (Number) Math.pow(base.doubleValue(), exponent.doubleValue());
+        }
+
+        @Override
+        public String toString() {
+            return "**";
+        }
+    };
+
+    private static long power(long base, long exponent) {
+        long result = 1;
+        long square = base;
+        try {
+            for (long left = exponent; left > 0; left /= 2) {
+                result = left % 2 == 1 ? Math.multiplyExact(result, square) : result;
+                square = left > 1 ? Math.multiplyExact(square, square) : square;
+            }
+        } catch (ArithmeticException e) {
+            throw new TemplateFailure("the power " + base + "**" + exponent + " is too large");
+        }
+        return result;
+    }
+
+    /** Whether a number is one of whole numbers. */
+    static boolean isWhole(Object value) {
+        return value instanceof Long || value instanceof Integer || value instanceof Short;
+    }
+
+    /** A list or mapping between brackets. */
+    static final AstUnary.Operator LITERAL = new AstUnary.SimpleOperator() {
+        @Override
+        protected Object apply(TypeConverter converter, Object value) {
+            return Budget.nested(value);
+        }
+
+        @Override
+        public String toString() {
+            return "";
+        }
+    };
+
     /** A literal in parentheses with a comma. */
     static final AstUnary.Operator TUPLE = new AstUnary.SimpleOperator() {
         @Override
         protected Object apply(TypeConverter converter, Object items) {
-            return items instanceof List<?> list ? new PythonTuple(list) : items;
+            return items instanceof List<?> list ? Budget.nested(new PythonTuple(list)) : items;
         }
 
         @Override

@@ -220,7 +220,7 @@ class RowOpsTest {
                 float[] actual = new float[tokens * count];
                 try (CpuBuffer in = OpData.upload(device, "x", x);
                         CpuBuffer v = OpData.upload(device, "vectors", vectors)) {
-                    device.dot(in, v, tokens, width, count, actual);
+                    device.dot(in, v, tokens, width, count, actual).await();
                 }
                 String what = "dot of " + tokens + " with " + count;
                 Closeness.assertClose(Expected.of(expected.values()), actual, 0, UNIT, count, what);

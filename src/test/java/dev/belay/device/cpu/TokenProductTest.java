@@ -15,37 +15,47 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.params.provider.EnumSource.Mode;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Products of one token: sums in each order, and the same bits as in a product of more tokens, whatever the processor's instructions. */
 class TokenProductTest {
-    private static final int ROWS = 64;
-
     @ParameterizedTest
-    @EnumSource(mode = Mode.EXCLUDE, names = "OTHER")
+    @EnumSource
     void sumsInTheOrderOfTheInstructions(TokenProduct.Order order) {
         assumeTrue(TokenProduct.available(), "vectors of 512 bits");
         for (int columns : new int[] {32, 512, 544, 1024, 2080}) {
-            float[] w = OpData.rounded(OpData.outliers(1, ROWS, columns));
-            float[] x = OpData.rounded(OpData.outliers(2, 1, columns));
-            float[] before = OpData.normal(3, ROWS);
-            float[] sums = new float[ROWS];
-            float[] added = new float[ROWS];
-            for (int r = 0; r < ROWS; r++) {
-                float[] row = Arrays.copyOfRange(w, r * columns, (r + 1) * columns);
-                sums[r] = sum(order, row, x);
-                added[r] = sums[r] + before[r];
+            for (PairLayout layout : PairLayout.ALL) {
+                for (int rows : new int[] {layout.rows(), 2 * layout.rows(), 3 * layout.rows()}) {
+                    sums(new TokenProduct(order, layout, columns), rows);
+                }
             }
-            try (Arena arena = Arena.ofConfined()) {
-                MemorySegment packed = packed(arena, w, ROWS, columns);
-                MemorySegment out = arena.allocate(ROWS * Float.BYTES, 64);
-                TokenProduct.block(order, packed.address(), x, columns, out.address(), false);
-                assertArrayEquals(sums, out.toArray(ValueLayout.JAVA_FLOAT), order + " of " + columns);
-                out.copyFrom(MemorySegment.ofArray(before));
-                TokenProduct.block(order, packed.address(), x, columns, out.address(), true);
-                assertArrayEquals(added, out.toArray(ValueLayout.JAVA_FLOAT), order + " of " + columns + ", added");
-            }
+        }
+    }
+
+    private static void sums(TokenProduct product, int rows) {
+        int columns = product.columns();
+        float[] w = OpData.rounded(OpData.outliers(1, rows, columns));
+        float[] x = OpData.rounded(OpData.outliers(2, 1, columns));
+        float[] before = OpData.normal(3, rows);
+        float[] sums = new float[rows];
+        float[] added = new float[rows];
+        for (int r = 0; r < rows; r++) {
+            float[] row = Arrays.copyOfRange(w, r * columns, (r + 1) * columns);
+            sums[r] = sum(product.order(), row, x);
+            added[r] = sums[r] + before[r];
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            HostMatrix matrix = matrix(arena, w, rows, columns);
+            MemorySegment packed = arena.allocate(matrix.data().byteSize(), 64);
+            product.layout().pack(new Panel.Source(matrix, 0, rows, 0, columns), packed);
+            long inputs = matrix(arena, x, 1, columns).data().address();
+            float[] room = new float[columns];
+            MemorySegment out = arena.allocate((long) rows * Float.BYTES, 64);
+            product.multiply(packed.address(), rows, inputs, room, out.address(), false);
+            assertArrayEquals(sums, out.toArray(ValueLayout.JAVA_FLOAT), product.toString());
+            out.copyFrom(MemorySegment.ofArray(before));
+            product.multiply(packed.address(), rows, inputs, room, out.address(), true);
+            assertArrayEquals(added, out.toArray(ValueLayout.JAVA_FLOAT), product + ", added");
         }
     }
 
@@ -69,13 +79,6 @@ class TokenProductTest {
             total += order == TokenProduct.Order.TILES ? even + odd : both;
         }
         return total;
-    }
-
-    private static MemorySegment packed(Arena arena, float[] w, int rows, int columns) {
-        HostMatrix matrix = matrix(arena, w, rows, columns);
-        MemorySegment packed = arena.allocate(matrix.data().byteSize(), 64);
-        PairLayout.pack(new Panel.Source(matrix, 0, rows, 0, columns), packed);
-        return packed;
     }
 
     private static HostMatrix matrix(Arena arena, float[] w, int rows, int columns) {

@@ -335,10 +335,11 @@ class CudaDeviceTest {
             vectors.write(0, OpData.normal(3, count * width), 0, count * width);
             float[] expected = new float[tokens * count];
             device.rmsNorm(x, norm, 1e-5f, tokens, width, normed);
-            device.dot(normed, vectors, tokens, width, count, expected);
+            device.dot(normed, vectors, tokens, width, count, expected).await();
             long launches = device.queue().launches();
             float[] actual = new float[tokens * count];
-            device.normedDot(x, norm, 1e-5f, normed, vectors, tokens, width, count, actual);
+            device.normedDot(x, norm, 1e-5f, normed, vectors, tokens, width, count, actual)
+                    .await();
             assertEquals(launches + 1, device.queue().launches());
             assertArrayEquals(expected, actual);
         }

@@ -10,6 +10,7 @@ import dev.belay.device.DeviceMemoryException;
 import dev.belay.device.DevicePeaks;
 import dev.belay.device.Devices;
 import dev.belay.device.cuda.KernelWorkload.Prepared;
+import dev.belay.weights.TensorType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,7 +24,7 @@ import java.util.stream.IntStream;
  * How long each kernel takes on this device, next to the device's own peaks. Launches are a graph between two events, behind one that
  * already runs, so that no launch waits for the host; they go round copies of the memory, so that inputs do not come from the L2 cache,
  * as far as {@link #MOST_COPIES} and {@link #MOST_BYTES} allow. The caches keep what is smaller: such a kernel may beat the memory's
- * peak.
+ * peak. Then how fast weights are uploaded.
  */
 final class KernelTimes {
     /** More than any L2 cache holds, of what a launch has to read and write. */
@@ -32,6 +33,10 @@ final class KernelTimes {
     /** Most memory of all copies. */
     private static final long MOST_BYTES = 1L << 33;
 
+    /** Bytes of weights that are uploaded: many pinned buffers of them, or on softcuda part of one. */
+    private static final long MOST_UPLOAD = 1L << 30;
+
+    private static final long LEAST_UPLOAD = 1L << 20;
     private static final int MOST_COPIES = 64;
     private static final int LAUNCHES = 64;
     private static final int LEAST_ROUNDS = 3;
@@ -97,6 +102,11 @@ final class KernelTimes {
                 Time time = measure(workload, context, module, queue, seconds / workloads.size());
                 tell(time, workload.onTensorCores() ? halves : floats, kernels.addObject());
             }
+            ArrayNode uploads = json.putArray("uploads");
+            for (TensorType from : List.of(TensorType.BF16, TensorType.F32)) {
+                long bytes = seconds == 0 ? LEAST_UPLOAD : MOST_UPLOAD;
+                tell(UploadRate.measure(context, queue, from, DType.BF16, bytes), uploads.addObject());
+            }
         }
         Files.writeString(file, json.toPrettyString());
     }
@@ -129,6 +139,20 @@ final class KernelTimes {
                 .put("launches", time.launches())
                 .put("copies", time.copies())
                 .put("rounds", time.rounds());
+    }
+
+    private static void tell(UploadRate rate, ObjectNode json) {
+        System.out.printf(
+                Locale.ROOT,
+                "weights in %s of a mapped file to %s on the device: %.2f GB/s%n",
+                rate.from(),
+                rate.to(),
+                rate.bytesPerSecond() / 1e9);
+        json.put("from", rate.from().toString())
+                .put("to", rate.to().toString())
+                .put("bytes", rate.bytes())
+                .put("seconds", rate.seconds())
+                .put("bytes_per_second", rate.bytesPerSecond());
     }
 
     /** The time of a kernel, measured for some seconds; with 0 of one launch. */

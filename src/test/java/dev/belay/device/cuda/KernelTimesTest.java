@@ -3,7 +3,11 @@ package dev.belay.device.cuda;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.belay.device.DType;
 import dev.belay.device.DevicePeaks;
+import dev.belay.weights.TensorType;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 
 /** How kernels are timed; on softcuda, whose time says nothing, one launch alone. */
@@ -24,6 +28,25 @@ class KernelTimesTest {
             assertTrue(time.microseconds() > 0 && time.microseconds() < 60e6, time.toString());
             assertEquals(1, time.launches());
             assertEquals(1, time.copies());
+        }
+    }
+
+    /** The rate is that of the file's bytes, which are twice those on the device, and nothing is left in the folder for temporary files. */
+    @Test
+    void anUploadIsTimed() throws Exception {
+        try (TestKernels kernels = TestKernels.open();
+                CudaQueue queue = new CudaQueue()) {
+            long before = queue.waits();
+            UploadRate rate = UploadRate.measure(kernels.context(), queue, TensorType.F32, DType.BF16, 1 << 20);
+            assertEquals(before + 4, queue.waits());
+            assertTrue(rate.seconds() > 0 && rate.seconds() < 60, rate.toString());
+            assertEquals((1 << 20) / rate.seconds(), rate.bytesPerSecond(), 1);
+        }
+        try (var files = Files.list(Path.of(System.getProperty("java.io.tmpdir")))) {
+            assertEquals(
+                    0,
+                    files.filter(file -> file.getFileName().toString().startsWith("belay-upload-"))
+                            .count());
         }
     }
 

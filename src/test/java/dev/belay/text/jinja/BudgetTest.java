@@ -21,8 +21,19 @@ class BudgetTest {
     private static final String NESTED = "{% set ns = namespace(x=[1], y=[1]) %}{% for i in range(60) %}"
             + "{% set ns.x = [ns.x, ns.x] %}{% set ns.y = [ns.y, ns.y] %}{% endfor %}";
 
+    /** A value that is made of two of itself, again and again. */
+    private static String doubled(String expression) {
+        return "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = " + expression + " %}{% endfor %}";
+    }
+
     static final List<Arguments> HOSTILE = List.of(
-            Arguments.of("{% for i in range(10**9) %}x{% endfor %}", "steps"),
+            Arguments.of("{% for i in range(10**6) %}x{% endfor %}", "steps"),
+            Arguments.of("{% for i in range(2**20 + 1) %}x{% endfor %}", "list of more than"),
+            Arguments.of("{{ range(10**15)|length }}", "list of more than"),
+            Arguments.of("{{ range(0, 9, 0) }}", "step of range() is 0"),
+            Arguments.of("{{ 2**64 }}", "too large"),
+            Arguments.of("{{ range(1.5) }}", "whole numbers"),
+            Arguments.of("{{ range() }}", "one to three numbers"),
             Arguments.of("{% for i in range(2000) %}{% for j in range(2000) %}{% endfor %}{% endfor %}", "steps"),
             Arguments.of("{% macro m(n) %}{{ m(n + 1) }}{{ m(n + 1) }}{% endmacro %}{{ m(0) }}", "recurs"),
             Arguments.of(
@@ -41,10 +52,17 @@ class BudgetTest {
             Arguments.of("{{ 'x'|center(10**9) }}", "list of more than"),
             Arguments.of("{{ [1]|batch(10**9, 'x')|list }}", "list of more than"),
             Arguments.of("{{ [1]|tojson(indent=10**9) }}", "list of more than"),
-            Arguments.of(NESTED + "{{ ns.x }}", "more than"),
-            Arguments.of(NESTED + "{{ ns.x|tojson }}", "string of more than"),
-            Arguments.of(NESTED + "{{ ns.x == ns.y }}", "steps"),
-            Arguments.of(NESTED + "{{ [ns.x].index(ns.y) }}", "steps"),
+            Arguments.of(NESTED + "{{ ns.x }}", "list of more than"),
+            Arguments.of(NESTED + "{{ ns.x is eq ns.y }}", "list of more than"),
+            Arguments.of(doubled("{'a': ns.x, 'b': ns.x}"), "list of more than"),
+            Arguments.of(doubled("(ns.x, ns.x)"), "list of more than"),
+            Arguments.of(doubled("dict(a=ns.x, b=ns.x)"), "list of more than"),
+            Arguments.of(doubled("[ns.x] * 2"), "list of more than"),
+            Arguments.of(doubled("[ns.x] + [ns.x]"), "list of more than"),
+            Arguments.of(NESTED.replace("range(60)", "range(18)") + "{{ ns.x == ns.y }}", "steps"),
+            Arguments.of(NESTED.replace("range(60)", "range(18)") + "{{ [ns.x].index(ns.y) }}", "steps"),
+            Arguments.of("{{ [[1], [2]]|unique|list }}", "cannot compare lists"),
+            Arguments.of("{{ [{'k': [1]}]|unique(attribute='k')|list }}", "cannot compare lists"),
             Arguments.of("{{ " + "(".repeat(20000) + "1" + ")".repeat(20000) + " }}", "nested too deeply"),
             Arguments.of("{{ " + "-".repeat(20000) + "1 }}", "nested too deeply"),
             Arguments.of("{{ 1" + "+1".repeat(20000) + " }}", "rror parsing"),
@@ -78,9 +96,8 @@ class BudgetTest {
         assertEquals(2000 * 5000, text.length());
     }
 
-    /** Jinjava stops ranges at 1000 by itself, without a word. */
     @ParameterizedTest
-    @ValueSource(ints = {1000, 1001, 5000})
+    @ValueSource(ints = {0, 1000, 1001, 5000, 1 << 20})
     void rangesHaveAllTheirNumbers(int size) {
         assertEquals(
                 String.valueOf(size),
