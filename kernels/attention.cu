@@ -7,14 +7,21 @@
 //             token): the up to 64 tokens of a row that a block computes. zFloat f32 and zBf16 bf16 [T, H, HD]: either may be null.
 //             HD of 32, 64, 80, 96, 128 or 256, by entry point; all bf16 start at multiples of 16 bytes, zFloat of 8. window 0 = all.
 //             setOfToken int [T] and factors f32 [sets, H], or both null: factor = factors[setOfToken[t], h], or 1 for a set of -1.
+//             renormalize int [sets] (0 or 1), null where no set keeps norms: where it is 1, all of z[t] is multiplied by what
+//             scale_heads.cu multiplies it by, too, and z is zBf16 alone. counters int [tiles], zero before and after; null without.
 // Numbers     Products of bf16 summed in float32 by the tensor core; softmax online in float32, base 2, with ex2.approx (relative error
 //             2^-22, far below that of the weights, which round to bf16 before they multiply the values; the sum that divides is of the
 //             unrounded ones). z rounds once from float32, after the factor; a factor of 0 gives exactly +0, one of 1 changes no bit. The
-//             other tokens of a batch do not change a bit of a token's z, as long as their keys and values are finite. scale > 0.
-// Geometry    grid (tiles, H), 128 threads: each warp holds 16 tokens of one head. The host orders tiles by work, the longest first.
+//             other tokens of a batch do not change a bit of a token's z, as long as their keys and values are finite. scale > 0. Where a
+//             norm is kept, z rounds without its factor, and again after factor and norm, as in scale_heads.cu.
+// Geometry    grid (tiles, H), 128 threads: each warp holds 16 tokens of one head. The host orders tiles by work, the longest first. Of a
+//             tile with tokens whose norms are kept, the block that is done last scales these, all heads, a warp a token: which block
+//             that is changes no bit, as it sums from memory. Other tiles count nothing.
 // Memory      Dynamic shared memory: the queries, and two tiles of keys and of values, so that one is fetched with cp.async while the
 //             other multiplies; see attention::Tile. Rows are padded by 16 bytes: an odd number of 16-byte units, so that the eight rows
-//             of an ldmatrix and the eight of a store of z lie in different banks. Keys and values are read once a block.
+//             of an ldmatrix and the eight of a store of z lie in different banks. Keys and values are read once a block. z of the tokens
+//             whose norms are kept is read and written again, from the L2 cache: 16 vectors of 16 bytes a lane stay in registers (8
+//             with heads of up to 80), those beyond are read twice.
 #include "attention.cuh"
 #include "common.cuh"
 #include "mma.cuh"
@@ -40,8 +47,8 @@ struct Arguments {
     const int2* tiles;
     int heads, kvHeads, window;
     float scale;
-    const int* setOfToken;
-    const float* factors;
+    HeadScales scales;
+    int* counters;
     float* zFloat;
     bf16* zBf16;
 };
@@ -316,7 +323,7 @@ __device__ __forceinline__ void kernel(const Arguments& a) {
     for (int row = 0; row < 2; row++) {
         const float inverse = 1.0f / rowSum(softmax.sum[row]);
         const int token = w.firstToken + min(w.tokens - 1, firstQuery + lane / 4 + row * 8);
-        const float factor = headFactor(a.setOfToken, a.factors, token, blockIdx.y, a.heads);
+        const float factor = headFactor(a.scales, token, blockIdx.y);
 #pragma unroll
         for (int n = 0; n < HD / 8; n++) {
             z[n][2 * row] = timesFactor(z[n][2 * row] * inverse, factor);
@@ -329,6 +336,11 @@ __device__ __forceinline__ void kernel(const Arguments& a) {
     if (a.zBf16 != nullptr) {
         storeBf16<HD>(a, w, firstQuery, z, shared);
     }
+    if (a.scales.renormalize != nullptr && finishesTile(a.scales, w.firstToken, w.tokens, a.counters + blockIdx.x)) {
+        // As many vectors as cost no registers: few blocks of larger heads fit into the shared memory.
+        constexpr int KEPT = HD > 80 ? 16 : 8;
+        keepNorms<8, KEPT>(a.scales, w.firstToken, w.tokens, HD, a.zBf16);
+    }
 }
 
 }  // namespace attention
@@ -337,9 +349,27 @@ __device__ __forceinline__ void kernel(const Arguments& a) {
     extern "C" __global__ void __launch_bounds__(attention::THREADS) belay_attention_hd##HD##_bf16(                                       \
         const bf16* q, const bf16* prefixKeys, const bf16* prefixValues, const bf16* ownKeys, const bf16* ownValues, const int* rowStart, \
         const int* positions, const int* prefixStart, const int* prefixLength, const int* ownStart, const int2* tiles, int heads,         \
-        int kvHeads, int window, float scale, const int* setOfToken, const float* factors, float* zFloat, bf16* zBf16) {                  \
-        attention::kernel<HD>({q, prefixKeys, prefixValues, ownKeys, ownValues, rowStart, positions, prefixStart, prefixLength, ownStart, \
-                               tiles, heads, kvHeads, window, scale, setOfToken, factors, zFloat, zBf16});                                \
+        int kvHeads, int window, float scale, const int* setOfToken, const float* factors, const int* renormalize, int* counters,         \
+        float* zFloat, bf16* zBf16) {                                                                                                     \
+        attention::kernel<HD>({q,                                                                                                         \
+                               prefixKeys,                                                                                                \
+                               prefixValues,                                                                                              \
+                               ownKeys,                                                                                                   \
+                               ownValues,                                                                                                 \
+                               rowStart,                                                                                                  \
+                               positions,                                                                                                 \
+                               prefixStart,                                                                                               \
+                               prefixLength,                                                                                              \
+                               ownStart,                                                                                                  \
+                               tiles,                                                                                                     \
+                               heads,                                                                                                     \
+                               kvHeads,                                                                                                   \
+                               window,                                                                                                    \
+                               scale,                                                                                                     \
+                               {setOfToken, factors, renormalize, heads},                                                                 \
+                               counters,                                                                                                  \
+                               zFloat,                                                                                                    \
+                               zBf16});                                                                                                   \
     }
 
 ATTENTION(32)

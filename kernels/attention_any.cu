@@ -3,13 +3,15 @@
 //
 // Shapes      As in attention.cu, with the same tiles of up to 64 queries; q, keys and values f32 or bf16, zFloat f32 and zBf16 bf16
 //             [T, H, HD]: either may be null. HD 1 to 256, any addresses. setOfToken int [T] and factors f32 [sets, H], or both null:
-//             factor = factors[setOfToken[t], h], or 1 where the token's set is -1. window 0 = all. scale > 0.
+//             factor = factors[setOfToken[t], h], or 1 where the token's set is -1. renormalize and counters as in attention.cu; where
+//             norms are kept, z is of q's type alone. window 0 = all. scale > 0.
 // Numbers     All float32. A score is summed over HD with fma, one number after the other; softmax is online over tiles of 32 keys, base
 //             2, with exp2f (2 ulp); values are summed with fma within a tile, from zero, and the tiles' sums are added up, so that the
 //             error grows with K / 32 + 32 for K keys. z rounds once to bf16, after the factor; a factor of 0 gives exactly +0, one of 1
 //             changes no bit. The other tokens of a batch do not change a bit of a token's z, as long as their keys and values are finite.
 // Geometry    grid (tiles, H), 128 threads: a warp holds 16 queries of one head, or 8 with heads beyond 128, where a block takes its
-//             tile in two halves. Of each four queries and of the 32 keys of a tile a lane has the scores of 4 x 4 (or 2 x 4).
+//             tile in two halves. Of each four queries and of the 32 keys of a tile a lane has the scores of 4 x 4 (or 2 x 4). The last
+//             block of a tile keeps norms, as in attention.cu.
 // Memory      48 KB of shared memory: the queries, and 32 keys or values of 128 dimensions, as float32. Dimensions lie in units of 4,
 //             unit u of row r at place u ^ (r % 8): the four queries and the eight keys that a warp loads at a time lie in different
 //             banks. Keys and values are read once a block and half, in 16-byte accesses where HD and addresses allow, else number by
@@ -35,8 +37,8 @@ struct Arguments {
     const int2* tiles;
     int heads, kvHeads, headSize, window;
     float scale;
-    const int* setOfToken;
-    const float* factors;
+    attention::HeadScales scales;
+    int* counters;
     float* zFloat;
     bf16* zBf16;
 };
@@ -320,14 +322,14 @@ __device__ __forceinline__ void tile(const Arguments<T>& a, float* shared) {
                 continue;
             }
             const int token = firstToken + query + 4 * i;
-            const float factor = headFactor(a.setOfToken, a.factors, token, head, a.heads);
+            const float factor = attention::headFactor(a.scales, token, head);
             const size_t start = (static_cast<size_t>(token) * a.heads + head) * a.headSize;
 #pragma unroll
             for (int c = 0; c < 4 * PARTS; c++) {
                 float(&v)[4] = z[c / 4][c / 2 % 2][i][c % 2];
 #pragma unroll
                 for (int n = 0; n < 4; n++) {
-                    v[n] = timesFactor(v[n] * inverse, factor);
+                    v[n] = attention::timesFactor(v[n] * inverse, factor);
                 }
                 const int d = c * 32 + lane % 8 * 4;
                 if (a.zFloat != nullptr) {
@@ -358,19 +360,48 @@ __device__ __forceinline__ void kernel(const Arguments<T>& a) {
     } else {
         tile<1, 2>(a, shared);
     }
+    if (a.scales.renormalize != nullptr) {
+        const int2 rowAndToken = a.tiles[blockIdx.x];
+        const int tokens = min(QUERIES, a.rowStart[rowAndToken.x + 1] - rowAndToken.y);
+        if (attention::finishesTile(a.scales, rowAndToken.y, tokens, a.counters + blockIdx.x)) {
+            if constexpr (sizeof(T) == sizeof(float)) {
+                attention::keepNorms(a.scales, rowAndToken.y, tokens, a.headSize, a.zFloat);
+            } else {
+                attention::keepNorms(a.scales, rowAndToken.y, tokens, a.headSize, a.zBf16);
+            }
+        }
+    }
 }
 
 }  // namespace attention_any
 
 // BLOCKS: what a multiprocessor should hold, which bounds the registers.
-#define ATTENTION_ANY(SUFFIX, T, BLOCKS)                                                                                               \
-    extern "C" __global__ void __launch_bounds__(attention_any::THREADS, BLOCKS) belay_attention_any_##SUFFIX(                         \
-        const T* q, const T* prefixKeys, const T* prefixValues, const T* ownKeys, const T* ownValues, const int* rowStart,             \
-        const int* positions, const int* prefixStart, const int* prefixLength, const int* ownStart, const int2* tiles, int heads,      \
-        int kvHeads, int headSize, int window, float scale, const int* setOfToken, const float* factors, float* zFloat, bf16* zBf16) { \
-        attention_any::kernel<T>({q,           prefixKeys,   prefixValues, ownKeys, ownValues, rowStart, positions,                    \
-                                  prefixStart, prefixLength, ownStart,     tiles,   heads,     kvHeads,  headSize,                     \
-                                  window,      scale,        setOfToken,   factors, zFloat,    zBf16});                                \
+#define ATTENTION_ANY(SUFFIX, T, BLOCKS)                                                                                          \
+    extern "C" __global__ void __launch_bounds__(attention_any::THREADS, BLOCKS) belay_attention_any_##SUFFIX(                    \
+        const T* q, const T* prefixKeys, const T* prefixValues, const T* ownKeys, const T* ownValues, const int* rowStart,        \
+        const int* positions, const int* prefixStart, const int* prefixLength, const int* ownStart, const int2* tiles, int heads, \
+        int kvHeads, int headSize, int window, float scale, const int* setOfToken, const float* factors, const int* renormalize,  \
+        int* counters, float* zFloat, bf16* zBf16) {                                                                              \
+        attention_any::kernel<T>({q,                                                                                              \
+                                  prefixKeys,                                                                                     \
+                                  prefixValues,                                                                                   \
+                                  ownKeys,                                                                                        \
+                                  ownValues,                                                                                      \
+                                  rowStart,                                                                                       \
+                                  positions,                                                                                      \
+                                  prefixStart,                                                                                    \
+                                  prefixLength,                                                                                   \
+                                  ownStart,                                                                                       \
+                                  tiles,                                                                                          \
+                                  heads,                                                                                          \
+                                  kvHeads,                                                                                        \
+                                  headSize,                                                                                       \
+                                  window,                                                                                         \
+                                  scale,                                                                                          \
+                                  {setOfToken, factors, renormalize, heads},                                                      \
+                                  counters,                                                                                       \
+                                  zFloat,                                                                                         \
+                                  zBf16});                                                                                        \
     }
 
 ATTENTION_ANY(f32, float, 2)

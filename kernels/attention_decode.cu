@@ -4,8 +4,9 @@
 // Shapes      q f32 or bf16 [T, H, HD]; keys and values of its type [slots, KV, HD], twice: position j of row r is slot prefixStart[r] + j
 //             of the prefix caches where j < prefixLength[r], else ownStart[r] + j - prefixLength[r] of the own caches. rowOfToken and
 //             positions int [T]. setOfToken int [T] and factors f32 [sets, H], or both null: factor = factors[setOfToken[t], h], or 1 for
-//             a set of -1. z of q's type. HD 1 to 256, any addresses but of the workspace, a multiple of 16. window 0 = all. scale > 0.
-//             workspace f32 [ranges, T, H, HD rounded up to 4, + 4], of any content; counters int [T, KV], zero before and after.
+//             a set of -1. renormalize: attention.cu. z of q's type. HD 1 to 256, any addresses but of the workspace, a multiple of 16.
+//             window 0 = all. scale > 0. workspace f32 [ranges, T, H, HD rounded up to 4, + 4], of any content; counters int [T, KV] and
+//             then [T], zero before and after.
 // Numbers     All float32. A score: each lane fmas 8 dimensions, then the lanes of a key pairwise. Softmax is online over pieces of 256
 //             keys, base 2, with exp2f (2 ulp). Values: fma over every 4th to 16th key of a piece, then pairwise, then over the warps.
 //             The pieces of a range are merged one after the other, then the ranges, in this order. Ranges are of 256 * 2^n keys, at
@@ -14,7 +15,8 @@
 //             factor of 0 gives exactly +0, one of 1 changes no bit.
 // Geometry    grid (T, KV, splits), 128 threads; block z takes the ranges z, z + splits, ... of a token and a key/value head, for all
 //             its query heads, up to 8 at a time. The last block of a token and head to finish merges the ranges and sets the counter to
-//             zero. Blocks without a range leave at once; a token with one range needs neither workspace nor counter.
+//             zero. Blocks without a range leave at once; a token with one range needs neither workspace nor counter. Where a token's norm
+//             is kept, a warp of the last block of all its heads scales it, as in attention.cu.
 // Memory      24 KB of shared memory: the scores of 8 heads and 256 keys, in rows padded by 4 so that eight heads of neighbouring keys lie
 //             in different banks, and the sums of 4 warps. A key or value is read once for each 8 query heads, 8 numbers a lane, in
 //             accesses of 16 bytes (two in f32) where HD and addresses allow, else of one number.
@@ -48,7 +50,6 @@ struct Shared {
     float sums[WARPS * SUM_HEADS * MAX_HEAD_SIZE];
     // Of each head: largest score and sum of weights of the range so far, and what its sums before the piece must be multiplied by.
     float largest[MAX_HEADS], sum[MAX_HEADS], shrink[MAX_HEADS];
-    bool last;
 };
 
 template <typename T>
@@ -58,8 +59,7 @@ struct Arguments {
     const int *rowOfToken, *positions, *prefixStart, *prefixLength, *ownStart;
     int heads, kvHeads, headSize, window;
     float scale;
-    const int* setOfToken;
-    const float* factors;
+    attention::HeadScales scales;
     float* workspace;
     int* counters;
     T* z;
@@ -246,12 +246,12 @@ __device__ __forceinline__ void weigh(int heads, int keys, float scale, Shared& 
 // z of a head of the token, four numbers from dimension d on, with its factor.
 template <typename T>
 __device__ __forceinline__ void storeZ(const Arguments<T>& a, const Work& w, int head, int d, const float (&sums)[4], float inverse) {
-    const float factor = headFactor(a.setOfToken, a.factors, w.token, head, a.heads);
+    const float factor = attention::headFactor(a.scales, w.token, head);
     T* target = a.z + (static_cast<size_t>(w.token) * a.heads + head) * a.headSize + d;
     float z[4];
 #pragma unroll
     for (int n = 0; n < 4; n++) {
-        z[n] = timesFactor(sums[n] * inverse, factor);
+        z[n] = attention::timesFactor(sums[n] * inverse, factor);
     }
     if (a.headSize % 4 == 0 && reinterpret_cast<uintptr_t>(a.z) % (4 * sizeof(T)) == 0) {
         store(target, z);
@@ -393,21 +393,6 @@ __device__ __forceinline__ void rangeOf(const Arguments<T>& a, const Work& w, in
     }
 }
 
-// Whether this block is the last of the token and head to come here; what the others wrote is then visible, and the counter zero again.
-__device__ __forceinline__ bool arriveLast(int* counter, int blocks, Shared& shared) {
-    __threadfence();
-    __syncthreads();
-    if (threadIdx.x == 0) {
-        shared.last = atomicAdd(counter, 1) == blocks - 1;
-        if (shared.last) {
-            *counter = 0;
-        }
-    }
-    __syncthreads();
-    __threadfence();
-    return shared.last;
-}
-
 // z of all heads from the records of the ranges.
 template <typename T>
 __device__ __forceinline__ void mergeRanges(const Arguments<T>& a, const Work& w, float scale, Shared& shared) {
@@ -457,8 +442,9 @@ __device__ __forceinline__ void mergeRanges(const Arguments<T>& a, const Work& w
     }
 }
 
+// Returns whether z of the key/value head's heads is whole.
 template <int V, int HEADS, typename T>
-__device__ __forceinline__ void token(const Arguments<T>& a, Work w, Shared& shared) {
+__device__ __forceinline__ bool token(const Arguments<T>& a, Work w, Shared& shared) {
     w.lanes = anew(w.lanes);
     w.record = anew(w.record);
     const float scale = a.scale * 1.44269504f;  // log2 e
@@ -466,20 +452,24 @@ __device__ __forceinline__ void token(const Arguments<T>& a, Work w, Shared& sha
     for (int range = blockIdx.z; range < w.ranges; range += blocks) {
         rangeOf<V, HEADS>(a, w, range, scale, shared);
     }
-    if (w.ranges > 1 && arriveLast(a.counters + w.token * a.kvHeads + w.kvHead, blocks, shared)) {
+    if (w.ranges > 1) {
+        if (!attention::arriveLast(a.counters + w.token * a.kvHeads + w.kvHead, blocks)) {
+            return false;
+        }
         mergeRanges(a, w, scale, shared);
     }
+    return true;
 }
 
 template <int V, typename T>
-__device__ __forceinline__ void tokenOf(const Arguments<T>& a, const Work& w, Shared& shared) {
+__device__ __forceinline__ bool tokenOf(const Arguments<T>& a, const Work& w, Shared& shared) {
     if (w.perKv == 1) {
-        token<V, 1>(a, w, shared);
-    } else if (w.perKv <= 4) {
-        token<V, 4>(a, w, shared);
-    } else {
-        token<V, MAX_HEADS>(a, w, shared);
+        return token<V, 1>(a, w, shared);
     }
+    if (w.perKv <= 4) {
+        return token<V, 4>(a, w, shared);
+    }
+    return token<V, MAX_HEADS>(a, w, shared);
 }
 
 template <typename T>
@@ -492,10 +482,10 @@ __device__ __forceinline__ void kernel(const Arguments<T>& a) {
     }
     const bool vectors = a.headSize % V == 0 && aligned16(a.q) && aligned16(a.prefixKeys) && aligned16(a.prefixValues) &&
                          aligned16(a.ownKeys) && aligned16(a.ownValues);
-    if (vectors) {
-        tokenOf<V>(a, w, shared);
-    } else {
-        tokenOf<1>(a, w, shared);
+    const bool whole = vectors ? tokenOf<V>(a, w, shared) : tokenOf<1>(a, w, shared);
+    const int token = blockIdx.x;
+    if (whole && attention::keepsNorm(a.scales, token) && attention::arriveLast(a.counters + gridDim.x * a.kvHeads + token, a.kvHeads)) {
+        attention::keepNorms(a.scales, token, 1, a.headSize, a.z);
     }
 }
 
@@ -505,10 +495,27 @@ __device__ __forceinline__ void kernel(const Arguments<T>& a) {
     extern "C" __global__ void __launch_bounds__(attention_decode::THREADS, 2) belay_attention_decode_##SUFFIX(                           \
         const T* q, const T* prefixKeys, const T* prefixValues, const T* ownKeys, const T* ownValues, const int* rowOfToken,              \
         const int* positions, const int* prefixStart, const int* prefixLength, const int* ownStart, int heads, int kvHeads, int headSize, \
-        int window, float scale, const int* setOfToken, const float* factors, float* workspace, int* counters, T* z) {                    \
-        attention_decode::kernel<T>({q,           prefixKeys,   prefixValues, ownKeys,   ownValues, rowOfToken, positions,                \
-                                     prefixStart, prefixLength, ownStart,     heads,     kvHeads,   headSize,   window,                   \
-                                     scale,       setOfToken,   factors,      workspace, counters,  z});                                  \
+        int window, float scale, const int* setOfToken, const float* factors, const int* renormalize, float* workspace, int* counters,    \
+        T* z) {                                                                                                                           \
+        attention_decode::kernel<T>({q,                                                                                                   \
+                                     prefixKeys,                                                                                          \
+                                     prefixValues,                                                                                        \
+                                     ownKeys,                                                                                             \
+                                     ownValues,                                                                                           \
+                                     rowOfToken,                                                                                          \
+                                     positions,                                                                                           \
+                                     prefixStart,                                                                                         \
+                                     prefixLength,                                                                                        \
+                                     ownStart,                                                                                            \
+                                     heads,                                                                                               \
+                                     kvHeads,                                                                                             \
+                                     headSize,                                                                                            \
+                                     window,                                                                                              \
+                                     scale,                                                                                               \
+                                     {setOfToken, factors, renormalize, heads},                                                           \
+                                     workspace,                                                                                           \
+                                     counters,                                                                                            \
+                                     z});                                                                                                 \
     }
 
 ATTENTION_DECODE(f32, float)

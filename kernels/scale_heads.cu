@@ -2,7 +2,7 @@
 // by sqrt(before / after) as well: the squared norms of z[t] without and with the factors; by 1 where after = 0.
 //
 // Shapes      z f32 or bf16 [T, H, HD], setOfToken int [T] (-1: the token is left as it is), factors f32 [sets, H], renormalize
-//             int [sets] (0 or 1); any H and HD.
+//             int [sets] (0 or 1) or null where no set does; any H and HD.
 // Numbers     gamma = 0 gives exactly +0, whatever z holds. Otherwise z * (gamma * common), two roundings; a head whose factor is 1 is
 //             not written. The norms are summed in float32: each thread its own numbers with fma, then the lanes of a warp and the
 //             warps of the block pairwise. bf16 rounds at the end, to nearest.
@@ -10,37 +10,12 @@
 // Memory      Without renormalizing, only heads with a factor other than 1 are read and written. With it, a row is read once where
 //             it fits the registers of the block: 4 vectors of 16 bytes a thread, or 4 numbers where HD is no multiple of the vector
 //             or the address none of 16 bytes. The numbers beyond that are read twice.
-#include "common.cuh"
+#include "scale_heads.cuh"
 
 namespace scale_heads {
 
 // Vectors of a row that each thread keeps.
 constexpr int KEPT = 4;
-
-template <int V, typename T>
-__device__ __forceinline__ void scaleAndStore(const float (&z)[V], float gamma, float common, T* target) {
-    const float factor = gamma * common;
-    if (factor == 1.0f) {
-        return;
-    }
-    float scaled[V];
-#pragma unroll
-    for (int j = 0; j < V; j++) {
-        scaled[j] = gamma == 0.0f ? 0.0f : z[j] * factor;
-    }
-    store(target, scaled);
-}
-
-template <int V>
-__device__ __forceinline__ void addNorms(const float (&z)[V], float gamma, float& before, float& after) {
-    float norm = 0.0f;
-#pragma unroll
-    for (int j = 0; j < V; j++) {
-        norm = fmaf(z[j], z[j], norm);
-    }
-    before += norm;
-    after = fmaf(gamma * gamma, norm, after);
-}
 
 template <int V, typename T>
 __device__ __forceinline__ void scale(T* z, const float* factors, int heads, int perHead) {
@@ -55,44 +30,9 @@ __device__ __forceinline__ void scale(T* z, const float* factors, int heads, int
 }
 
 template <int V, typename T>
-__device__ __forceinline__ void scaleKeepingNorm(T* z, const float* factors, int heads, int perHead, float (&partial)[2][MAX_WARPS]) {
-    const int vectors = heads * perHead;
-    float kept[KEPT][V];
-    float before = 0.0f, after = 0.0f;
-#pragma unroll
-    for (int k = 0; k < KEPT; k++) {
-        const int i = threadIdx.x + k * blockDim.x;
-        if (i < vectors) {
-            load(z + i * V, kept[k]);
-            addNorms(kept[k], factors[i / perHead], before, after);
-        }
-    }
-    for (int i = threadIdx.x + KEPT * blockDim.x; i < vectors; i += blockDim.x) {
-        float rest[V];
-        load(z + i * V, rest);
-        addNorms(rest, factors[i / perHead], before, after);
-    }
-    before = blockSum(before, partial[0]);
-    after = blockSum(after, partial[1]);
-    const float common = after == 0.0f ? 1.0f : sqrtf(before / after);
-#pragma unroll
-    for (int k = 0; k < KEPT; k++) {
-        const int i = threadIdx.x + k * blockDim.x;
-        if (i < vectors) {
-            scaleAndStore(kept[k], factors[i / perHead], common, z + i * V);
-        }
-    }
-    for (int i = threadIdx.x + KEPT * blockDim.x; i < vectors; i += blockDim.x) {
-        float rest[V];
-        load(z + i * V, rest);
-        scaleAndStore(rest, factors[i / perHead], common, z + i * V);
-    }
-}
-
-template <int V, typename T>
 __device__ __forceinline__ void row(T* z, const float* factors, bool renormalize, int heads, int headSize, float (&partial)[2][MAX_WARPS]) {
     if (renormalize) {
-        scaleKeepingNorm<V>(z, factors, heads, headSize / V, partial);
+        scaleKeepingNorm<V, KEPT>(OfBlock{partial}, z, factors, heads, headSize / V);
     } else {
         scale<V>(z, factors, heads, headSize / V);
     }
@@ -106,7 +46,7 @@ __device__ __forceinline__ void kernel(T* z, const int* setOfToken, const float*
     if (set < 0) {
         return;
     }
-    const bool keepNorm = renormalize[set] != 0;
+    const bool keepNorm = renormalize != nullptr && renormalize[set] != 0;
     const bool vectors = headSize % V == 0 && aligned16(z);
     z += static_cast<size_t>(blockIdx.x) * heads * headSize;
     factors += static_cast<size_t>(set) * heads;

@@ -385,16 +385,11 @@ public final class CudaDevice implements Device {
         }
         long extra = scales == null ? 0 : tableBytes(scales, tokens, shape.heads());
         LayoutMirror mirror = mirror(layout, extra);
-        boolean inside = scales != null && !renormalizes(scales);
-        long sets = inside ? setsOf(scales, tokens) : 0;
-        long factors = inside ? factorsOf(scales, shape.heads()) : 0;
+        Scales sent = scales == null ? Scales.NONE : send(scales, tokens, shape.heads());
         if (layout.rows() == tokens) {
-            decode(q, mirror, tokens, shape, prefix, own, window, sets, factors, z);
+            decode(q, mirror, tokens, shape, prefix, own, window, sent, z);
         } else {
-            prefill(q, mirror, shape, prefix, own, window, sets, factors, z);
-        }
-        if (scales != null && !inside) {
-            scaleHeads(z, scales, tokens, shape.heads(), shape.headSize());
+            prefill(q, mirror, shape, prefix, own, window, sent, z);
         }
     }
 
@@ -407,15 +402,14 @@ public final class CudaDevice implements Device {
             KeyValues prefix,
             KeyValues own,
             int window,
-            long sets,
-            long factors,
+            Scales scales,
             DeviceBuffer z) {
         int keys = mirror.keysBound();
         long perToken = KernelCatalog.decodeWorkspaceBytes(1, shape.heads(), shape.headSize(), keys);
         int step = Math.clamp(mostPartialSums / perToken, 1, tokens);
         long workspace = scratch("partial sums of attention", step * perToken, false);
         long counterBytes = KernelCatalog.decodeCounters(step, shape.kvHeads()) * (long) Integer.BYTES;
-        long counters = scratch("counters of attention", counterBytes, true);
+        long counters = counters(counterBytes);
         long rowBytes = (long) shape.queryWidth() * dtype.bytes();
         for (int first = 0; first < tokens; first += step) {
             int count = Math.min(step, tokens - first);
@@ -434,8 +428,9 @@ public final class CudaDevice implements Device {
                     .i32(shape.headSize())
                     .i32(window)
                     .f32(shape.scale())
-                    .pointer(sets == 0 ? 0 : sets + skipped)
-                    .pointer(factors)
+                    .pointer(scales.sets() == 0 ? 0 : scales.sets() + skipped)
+                    .pointer(scales.factors())
+                    .pointer(scales.renormalize())
                     .pointer(workspace)
                     .pointer(counters)
                     .pointer(rounded(z).address() + first * rowBytes);
@@ -450,8 +445,7 @@ public final class CudaDevice implements Device {
             KeyValues prefix,
             KeyValues own,
             int window,
-            long sets,
-            long factors,
+            Scales scales,
             DeviceBuffer z) {
         boolean tensorCores = dtype == DType.BF16 && KernelCatalog.hasAttentionOf(shape.headSize());
         CudaKernel kernel = kernel(
@@ -459,6 +453,7 @@ public final class CudaDevice implements Device {
                         ? KernelCatalog.attentionOf(shape.headSize())
                         : dtype == DType.F32 ? KernelCatalog.ATTENTION_ANY_F32 : KernelCatalog.ATTENTION_ANY_BF16);
         long tiles = mirror.tiles(window);
+        long counters = scales.renormalize() == 0 ? 0 : counters(mirror.tileCount() * (long) Integer.BYTES);
         kernel.pointer(rounded(q).address());
         caches(kernel, prefix, own)
                 .pointer(mirror.rowStart())
@@ -475,8 +470,10 @@ public final class CudaDevice implements Device {
         long target = rounded(z).address();
         kernel.i32(window)
                 .f32(shape.scale())
-                .pointer(sets)
-                .pointer(factors)
+                .pointer(scales.sets())
+                .pointer(scales.factors())
+                .pointer(scales.renormalize())
+                .pointer(counters)
                 .pointer(dtype == DType.F32 ? target : 0)
                 .pointer(dtype == DType.F32 ? 0 : target);
         queue.launch(kernel, KernelCatalog.attentionShape(mirror.tileCount(), shape.heads()));
@@ -489,13 +486,18 @@ public final class CudaDevice implements Device {
                 .pointer(rounded(own.values()).address());
     }
 
-    private static boolean renormalizes(HeadScaleTable table) {
-        for (int s = 0; s < table.sets(); s++) {
-            if (table.renormalize(s)) {
-                return true;
-            }
-        }
-        return false;
+    /** Counters that are zero, and that each launch leaves so. */
+    private long counters(long bytes) {
+        return scratch("counters of attention", bytes, true);
+    }
+
+    /** The arrays of a {@link HeadScaleTable} on the device; 0 = there is none. */
+    private record Scales(long sets, long factors, long renormalize) {
+        static final Scales NONE = new Scales(0, 0, 0);
+    }
+
+    private Scales send(HeadScaleTable table, int tokens, int heads) {
+        return new Scales(setsOf(table, tokens), factorsOf(table, heads), renormalizeOf(table));
     }
 
     private static long tableBytes(HeadScaleTable table, int tokens, int heads) {
@@ -526,6 +528,17 @@ public final class CudaDevice implements Device {
         return staging.send(place, bytes);
     }
 
+    /** Which sets keep norms, on the device; 0 where none does. */
+    private long renormalizeOf(HeadScaleTable table) {
+        int[] renormalize = new int[table.sets()];
+        boolean any = false;
+        for (int s = 0; s < renormalize.length; s++) {
+            renormalize[s] = table.renormalize(s) ? 1 : 0;
+            any |= table.renormalize(s);
+        }
+        return any ? staging.ints(renormalize, renormalize.length) : 0;
+    }
+
     @Override
     public void scaleHeads(DeviceBuffer z, HeadScaleTable table, int tokens, int heads, int headSize) {
         z.check("scaleHeads", 0, (long) tokens * heads * headSize);
@@ -534,16 +547,13 @@ public final class CudaDevice implements Device {
         }
         staging.room(tableBytes(table, tokens, heads));
         CudaBuffer target = CudaBuffer.of(z);
-        int[] renormalize = new int[table.sets()];
-        for (int s = 0; s < renormalize.length; s++) {
-            renormalize[s] = table.renormalize(s) ? 1 : 0;
-        }
+        Scales scales = send(table, tokens, heads);
         CudaKernel kernel =
                 kernel(target.type() == DType.F32 ? KernelCatalog.SCALE_HEADS_F32 : KernelCatalog.SCALE_HEADS_BF16);
         kernel.pointer(target.address())
-                .pointer(setsOf(table, tokens))
-                .pointer(factorsOf(table, heads))
-                .pointer(staging.ints(renormalize, renormalize.length))
+                .pointer(scales.sets())
+                .pointer(scales.factors())
+                .pointer(scales.renormalize())
                 .i32(heads)
                 .i32(headSize);
         queue.launch(kernel, KernelCatalog.scaleHeadsShape(tokens, heads, headSize));

@@ -288,9 +288,12 @@ final class KernelCatalog {
         return ranges * tokens * heads * (Math.ceilDiv(headSize, 4) * 4 + 4) * Float.BYTES;
     }
 
-    /** Number of counters (int32) of decoding attention; zero before the first launch, and again after each. */
+    /**
+     * Number of counters (int32) of decoding attention, one for each key/value head of a token and one for the token; zero before the
+     * first launch, and again after each. Attention over tiles has one a tile, likewise.
+     */
     static int decodeCounters(int tokens, int kvHeads) {
-        return Math.multiplyExact(tokens, kvHeads);
+        return Math.multiplyExact(tokens, kvHeads + 1);
     }
 
     /**
@@ -499,6 +502,8 @@ final class KernelCatalog {
                 f32("scale"),
                 pointer("setOfToken"),
                 pointer("factors"),
+                pointer("renormalize"),
+                pointer("counters"),
                 pointer("zFloat"),
                 pointer("zBf16"));
     }
@@ -526,6 +531,8 @@ final class KernelCatalog {
                 f32("scale"),
                 pointer("setOfToken"),
                 pointer("factors"),
+                pointer("renormalize"),
+                pointer("counters"),
                 pointer("zFloat"),
                 pointer("zBf16"));
     }
@@ -552,6 +559,7 @@ final class KernelCatalog {
                 f32("scale"),
                 pointer("setOfToken"),
                 pointer("factors"),
+                pointer("renormalize"),
                 pointer("workspace"),
                 pointer("counters"),
                 pointer("z"));

@@ -3,6 +3,8 @@ package dev.belay.device.cuda;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import dev.belay.Closeness;
+import dev.belay.Closeness.Expected;
 import dev.belay.device.TokenLayout;
 import dev.belay.device.cuda.TestArray.Kind;
 import java.util.Arrays;
@@ -10,7 +12,17 @@ import java.util.Arrays;
 /** An {@link AttentionCase} in device memory, and its way through the kernels. */
 final class AttentionRun implements AutoCloseable {
     /** Sets of head factors in {@link #factors}. */
-    static final int SETS = 3;
+    static final int SETS = 5;
+
+    /** Which of {@link #factors} keep the norm: all but the last. */
+    private static final int[] RENORMALIZE = {1, 1, 1, 1, 0};
+
+    /** What a launch is given of {@link #sets}, {@link #factors} and {@link #RENORMALIZE}. */
+    enum Scaling {
+        NONE,
+        FACTORS,
+        NORMS
+    }
 
     private final TestKernels kernels;
     private final AttentionCase text;
@@ -64,13 +76,14 @@ final class AttentionRun implements AutoCloseable {
         return sets;
     }
 
-    /** {@link #SETS} sets of H factors: all 1; some 0; plain ones. */
+    /** {@link #SETS} sets of H factors: all 1; some 0; plain ones; all 0; plain ones. */
     static float[] factors(int heads) {
         float[] factors = new float[SETS * heads];
         for (int h = 0; h < heads; h++) {
             factors[h] = 1;
             factors[heads + h] = h % 2 == 0 ? 0 : 1;
             factors[2 * heads + h] = h % 2 == 0 ? 0.3f : -1.7f;
+            factors[4 * heads + h] = h % 2 == 0 ? -0.4f : 1;
         }
         return factors;
     }
@@ -93,13 +106,55 @@ final class AttentionRun implements AutoCloseable {
     }
 
     /**
+     * With {@link #RENORMALIZE} too, tokens of sets that ask for it have the norm of `plain`, all others the bits that they have without.
+     * A lane of a warp adds up the squares of its share of the numbers with fma, each one rounding, and two more for that of the factor;
+     * five steps over the lanes follow. All terms are positive, and the root of the quotient halves the sum of both errors; quotient, root
+     * and two products add 4. bf16 rounds by 2⁻⁸ besides.
+     *
+     * @param plain z without factors
+     * @param scaled z with {@link #sets} and {@link #factors} alone
+     */
+    static void assertNormsKept(AttentionCase text, float[] plain, float[] scaled, float[] actual, Kind kind) {
+        int width = text.shape.queryWidth();
+        int heads = text.shape.heads();
+        int[] sets = sets(text.layout.tokens());
+        float[] factors = factors(heads);
+        double[] expected = new double[plain.length];
+        for (int t = 0; t < sets.length; t++) {
+            boolean keeps = sets[t] >= 0 && RENORMALIZE[sets[t]] == 1;
+            double before = 0;
+            double after = 0;
+            for (int i = t * width; i < (t + 1) * width; i++) {
+                double factor = keeps ? factors[sets[t] * heads + i % width / text.shape.headSize()] : 1;
+                expected[i] = keeps ? factor * plain[i] : scaled[i];
+                before += (double) plain[i] * plain[i];
+                after += expected[i] * expected[i];
+                if (!keeps || factor == 0 || sets[t] == 0) {
+                    float exact = factor == 0 ? 0 : keeps ? plain[i] : scaled[i];
+                    assertEquals(
+                            Float.floatToRawIntBits(exact),
+                            Float.floatToRawIntBits(actual[i]),
+                            "[" + t + ", " + i % width + "] of set " + sets[t]);
+                }
+            }
+            double common = keeps && after > 0 ? Math.sqrt(before / after) : 1;
+            for (int i = t * width; i < (t + 1) * width; i++) {
+                expected[i] *= common;
+            }
+        }
+        double units = Math.ceilDiv(width, 32) + 2 + 5 + 4;
+        double relative = units * Closeness.UNIT + (kind == Kind.BF16 ? TestArray.BF16_UNIT : 0);
+        Closeness.assertClose(Expected.of(expected), actual, 0, relative, width, text.shape + " in " + kind);
+    }
+
+    /**
      * A launch over tiles of queries: of {@code attention_any}, or of the kernel for a head size.
      *
-     * @param scaled whether with {@link #sets} and {@link #factors}
+     * @param scaling what is given of {@link #sets} and {@link #factors}
      * @param f32 whether z is wanted in float32
      * @param bf16 whether z is wanted in bfloat16
      */
-    Result prefill(KernelSignature signature, boolean scaled, boolean f32, boolean bf16) {
+    Result prefill(KernelSignature signature, Scaling scaling, boolean f32, boolean bf16) {
         TokenLayout layout = text.layout;
         int[] rowStart = new int[layout.rows() + 1];
         for (int r = 0; r < layout.rows(); r++) {
@@ -112,6 +167,8 @@ final class AttentionRun implements AutoCloseable {
                 CudaMemory blocks = kernels.ints("tiles", tiles);
                 CudaMemory sets = kernels.ints("setOfToken", sets(layout.tokens()));
                 TestArray factors = kernels.floats("factors", factors(heads));
+                CudaMemory keep = kernels.ints("renormalize", RENORMALIZE);
+                CudaMemory counts = kernels.ints("counters", new int[tiles.length / 2]);
                 TestArray zFloat = kernels.output(Kind.F32, text.q.length, skip);
                 TestArray zBf16 = kernels.output(Kind.BF16, text.q.length, skip)) {
             CudaKernel kernel = data(kernels.kernel(signature));
@@ -122,9 +179,11 @@ final class AttentionRun implements AutoCloseable {
                 kernel.i32(text.shape.headSize());
             }
             kernel.i32(text.window).f32(text.shape.scale());
-            kernel.pointer(scaled ? sets.address() : 0).pointer(scaled ? factors.address() : 0);
+            scales(kernel, scaling, sets, factors, keep).pointer(counts);
             kernel.pointer(f32 ? zFloat.address() : 0).pointer(bf16 ? zBf16.address() : 0);
             kernels.run(kernel, KernelCatalog.attentionShape(tiles.length / 2, heads));
+            int[] zeros = new int[tiles.length / 2];
+            assertArrayEquals(zeros, kernels.ints(counts, zeros.length), "counters after the launch");
             return new Result(zFloat.values(), zBf16.values());
         }
     }
@@ -132,12 +191,12 @@ final class AttentionRun implements AutoCloseable {
     /**
      * Launches of {@code attention_decode}, one after the other with the same counters, all with the same result.
      *
-     * @param scaled whether with {@link #sets} and {@link #factors}
+     * @param scaling what is given of {@link #sets} and {@link #factors}
      * @param maxKeys for how many keys the grid is laid out
      * @param launches how many times
      * @return z[T, H · HD], of the inputs' type
      */
-    float[] decode(boolean scaled, int maxKeys, int launches) {
+    float[] decode(Scaling scaling, int maxKeys, int launches) {
         int heads = text.shape.heads();
         int kvHeads = text.shape.kvHeads();
         int headSize = text.shape.headSize();
@@ -151,6 +210,7 @@ final class AttentionRun implements AutoCloseable {
         try (CudaMemory rowOfToken = kernels.ints("rowOfToken", rows);
                 CudaMemory sets = kernels.ints("setOfToken", sets(tokens));
                 TestArray factors = kernels.floats("factors", factors(heads));
+                CudaMemory keep = kernels.ints("renormalize", RENORMALIZE);
                 CudaMemory counts = kernels.ints("counters", new int[counters])) {
             for (int i = 0; i < launches; i++) {
                 try (CudaMemory workspace = kernels.context().allocate("workspace", workspaceBytes);
@@ -161,7 +221,7 @@ final class AttentionRun implements AutoCloseable {
                     kernel.pointer(prefixStart).pointer(prefixLength).pointer(ownStart);
                     kernel.i32(heads).i32(kvHeads).i32(headSize).i32(text.window);
                     kernel.f32(text.shape.scale());
-                    kernel.pointer(scaled ? sets.address() : 0).pointer(scaled ? factors.address() : 0);
+                    scales(kernel, scaling, sets, factors, keep);
                     kernel.pointer(workspace).pointer(counts).pointer(z.address());
                     kernels.run(kernel, KernelCatalog.decodeShape(tokens, kvHeads, maxKeys));
                     float[] again = z.values();
@@ -174,6 +234,13 @@ final class AttentionRun implements AutoCloseable {
             assertArrayEquals(new int[counters], kernels.ints(counts, counters), "counters after the launches");
         }
         return result;
+    }
+
+    private static CudaKernel scales(
+            CudaKernel kernel, Scaling scaling, CudaMemory sets, TestArray factors, CudaMemory keep) {
+        boolean scaled = scaling != Scaling.NONE;
+        kernel.pointer(scaled ? sets.address() : 0).pointer(scaled ? factors.address() : 0);
+        return kernel.pointer(scaling == Scaling.NORMS ? keep.address() : 0);
     }
 
     private CudaKernel data(CudaKernel kernel) {

@@ -11,6 +11,7 @@ import dev.belay.device.TokenLayout;
 import dev.belay.device.cpu.OpData;
 import dev.belay.device.cuda.AttentionCase.Arithmetic;
 import dev.belay.device.cuda.AttentionRun.Result;
+import dev.belay.device.cuda.AttentionRun.Scaling;
 import dev.belay.device.cuda.TestArray.Kind;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterAll;
@@ -107,7 +108,7 @@ class CudaAttentionAnyTest {
         AttentionCase text = new AttentionCase(layout, shape(2, 1, headSize), 0, Kind.F32);
         System.arraycopy(OpData.normal(8, text.q.length), 0, text.q, 0, text.q.length);
         Expected expected = text.expected((size, magnitude, keys) -> 1e-6);
-        float[] actual = run(text, Kind.F32, 0, false, true, true).f32();
+        float[] actual = run(text, Kind.F32, 0, Scaling.NONE, true, true).f32();
         Closeness.assertClose(expected, actual, 0, 1, text.shape.queryWidth(), "heads of " + headSize);
     }
 
@@ -127,8 +128,8 @@ class CudaAttentionAnyTest {
             for (int i = 0; i < chosen.length; i++) {
                 System.arraycopy(whole.q, chosen[i] * width, part.q, i * width, width);
             }
-            float[] expected = run(whole, Kind.F32, 0, false, true, true).f32();
-            float[] actual = run(part, Kind.F32, 0, false, true, true).f32();
+            float[] expected = run(whole, Kind.F32, 0, Scaling.NONE, true, true).f32();
+            float[] actual = run(part, Kind.F32, 0, Scaling.NONE, true, true).f32();
             for (int i = 0; i < chosen.length; i++) {
                 assertArrayEquals(
                         Arrays.copyOfRange(expected, chosen[i] * width, (chosen[i] + 1) * width),
@@ -146,7 +147,7 @@ class CudaAttentionAnyTest {
         addRow(layout, 0, 0, 7, 0, 70);
         AttentionCase text = new AttentionCase(layout, shape(2, 2, 30), 1, kind);
         float[] values = Arrays.copyOfRange(text.own[1], 7 * 60, 77 * 60);
-        Closeness.assertSame(values, run(text, kind, 0, false, true, false).f32(), 0, 60, "own values");
+        Closeness.assertSame(values, run(text, kind, 0, Scaling.NONE, true, false).f32(), 0, 60, "own values");
     }
 
     /** Factors of heads: exactly +0 for 0, the same bits for 1 and for no set, one product else. */
@@ -154,10 +155,28 @@ class CudaAttentionAnyTest {
     void factorsOfHeads() {
         for (int headSize : new int[] {33, 160}) {
             AttentionCase text = new AttentionCase(CudaAttentionTest.raggedRows(), shape(4, 2, headSize), 0, Kind.F32);
-            float[] plain = run(text, Kind.F32, 0, false, true, true).f32();
-            Result scaled = run(text, Kind.F32, 0, true, true, true);
+            float[] plain = run(text, Kind.F32, 0, Scaling.NONE, true, true).f32();
+            Result scaled = run(text, Kind.F32, 0, Scaling.FACTORS, true, true);
             AttentionRun.assertScaled(text, plain, scaled.f32());
             assertArrayEquals(OpData.rounded(scaled.f32()), scaled.bf16());
+        }
+    }
+
+    /**
+     * The last block of a tile keeps the norms of its tokens. (40, 17) is number by number and more than a lane keeps; (3, 160) is a tile in
+     * two halves; (4, 36) and (4, 64) are vectors of 16 bytes, but for bfloat16 of 36 and for an odd start.
+     */
+    @ParameterizedTest
+    @CsvSource({"1, 1, 0", "3, 33, 0", "40, 17, 0", "3, 160, 0", "4, 36, 0", "4, 64, 0", "4, 64, 1"})
+    void normsOfTokens(int heads, int headSize, int skip) {
+        TokenLayout layout = new TokenLayout();
+        addRow(layout, 0, 0, 0, 0, 67);
+        addRow(layout, 0, 0, 200, 0, 6);
+        for (Kind kind : Kind.values()) {
+            AttentionCase text = new AttentionCase(layout, shape(heads, 1, headSize), 0, kind);
+            float[] plain = own(text, kind, skip, Scaling.NONE);
+            float[] scaled = own(text, kind, skip, Scaling.FACTORS);
+            AttentionRun.assertNormsKept(text, plain, scaled, own(text, kind, skip, Scaling.NORMS), kind);
         }
     }
 
@@ -165,27 +184,33 @@ class CudaAttentionAnyTest {
     @Test
     void eitherResultAlone() {
         AttentionCase text = new AttentionCase(CudaAttentionTest.raggedRows(), shape(2, 2, 40), 0, Kind.BF16);
-        Result both = run(text, Kind.BF16, 0, false, true, true);
+        Result both = run(text, Kind.BF16, 0, Scaling.NONE, true, true);
         assertArrayEquals(
-                both.f32(), run(text, Kind.BF16, 0, false, true, false).f32());
+                both.f32(), run(text, Kind.BF16, 0, Scaling.NONE, true, false).f32());
         assertArrayEquals(
-                both.bf16(), run(text, Kind.BF16, 0, false, false, true).bf16());
-        assertEquals(Float.NaN, run(text, Kind.BF16, 0, false, true, false).bf16()[0]);
+                both.bf16(), run(text, Kind.BF16, 0, Scaling.NONE, false, true).bf16());
+        assertEquals(Float.NaN, run(text, Kind.BF16, 0, Scaling.NONE, true, false).bf16()[0]);
     }
 
     private static void check(AttentionCase text, Kind kind, int skip, String what) {
         String all = what + ", " + text.shape + " in " + kind + ", start " + skip;
         Expected expected = text.expected(Arithmetic.FLOAT);
-        Result z = run(text, kind, skip, false, true, true);
+        Result z = run(text, kind, skip, Scaling.NONE, true, true);
         Closeness.assertClose(expected, z.f32(), 0, 1, text.shape.queryWidth(), all);
         assertArrayEquals(OpData.rounded(z.f32()), z.bf16(), all + ": bfloat16 is float32 rounded");
     }
 
-    private static Result run(AttentionCase text, Kind kind, int skip, boolean scaled, boolean f32, boolean bf16) {
+    /** z of the inputs' type alone. */
+    private static float[] own(AttentionCase text, Kind kind, int skip, Scaling scaling) {
+        Result z = run(text, kind, skip, scaling, kind == Kind.F32, kind == Kind.BF16);
+        return kind == Kind.F32 ? z.f32() : z.bf16();
+    }
+
+    private static Result run(AttentionCase text, Kind kind, int skip, Scaling scaling, boolean f32, boolean bf16) {
         KernelSignature signature =
                 kind == Kind.F32 ? KernelCatalog.ATTENTION_ANY_F32 : KernelCatalog.ATTENTION_ANY_BF16;
         try (AttentionRun run = new AttentionRun(kernels, text, kind, skip)) {
-            return run.prefill(signature, scaled, f32, bf16);
+            return run.prefill(signature, scaling, f32, bf16);
         }
     }
 }

@@ -10,6 +10,7 @@ import dev.belay.device.TokenLayout;
 import dev.belay.device.cpu.OpData;
 import dev.belay.device.cuda.AttentionCase.Arithmetic;
 import dev.belay.device.cuda.AttentionRun.Result;
+import dev.belay.device.cuda.AttentionRun.Scaling;
 import dev.belay.device.cuda.TestArray.Kind;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterAll;
@@ -165,9 +166,30 @@ class CudaAttentionTest {
         AttentionCase text = new AttentionCase(raggedRows(), shape(4, 2, headSize), 0);
         float[] plain = run(text, true, true).f32();
         try (AttentionRun run = new AttentionRun(kernels, text, Kind.BF16, 0)) {
-            Result scaled = run.prefill(KernelCatalog.attentionOf(headSize), true, true, true);
+            Result scaled = run.prefill(KernelCatalog.attentionOf(headSize), Scaling.FACTORS, true, true);
             AttentionRun.assertScaled(text, plain, scaled.f32());
             assertArrayEquals(OpData.rounded(scaled.f32()), scaled.bf16());
+        }
+    }
+
+    /**
+     * The last block of a tile keeps the norms of its tokens: (1, 1, 32) is a part of a vector a lane, (32, 8, 128) all 16 that a lane keeps,
+     * (36, 9, 128) and (68, 4, 32), which keeps 8, more than that.
+     */
+    @ParameterizedTest
+    @CsvSource({"1, 1, 32", "68, 4, 32", "4, 2, 64", "7, 1, 80", "6, 2, 96", "32, 8, 128", "36, 9, 128", "5, 1, 256"})
+    void normsOfTokens(int heads, int kvHeads, int headSize) {
+        TokenLayout layout = new TokenLayout();
+        addRow(layout, 0, 0, 0, 0, 70);
+        addRow(layout, 400, 16, 100, 16, 1);
+        addRow(layout, 0, 0, 200, 0, 5);
+        AttentionCase text = new AttentionCase(layout, shape(heads, kvHeads, headSize), 0);
+        KernelSignature signature = KernelCatalog.attentionOf(headSize);
+        try (AttentionRun run = new AttentionRun(kernels, text, Kind.BF16, 0)) {
+            float[] plain = run.prefill(signature, Scaling.NONE, false, true).bf16();
+            float[] scaled = run.prefill(signature, Scaling.FACTORS, false, true).bf16();
+            float[] norms = run.prefill(signature, Scaling.NORMS, false, true).bf16();
+            AttentionRun.assertNormsKept(text, plain, scaled, norms, Kind.BF16);
         }
     }
 
@@ -186,7 +208,7 @@ class CudaAttentionTest {
 
     private static Result run(AttentionCase text, boolean f32, boolean bf16) {
         try (AttentionRun run = new AttentionRun(kernels, text, Kind.BF16, 0)) {
-            return run.prefill(KernelCatalog.attentionOf(text.shape.headSize()), false, f32, bf16);
+            return run.prefill(KernelCatalog.attentionOf(text.shape.headSize()), Scaling.NONE, f32, bf16);
         }
     }
 }

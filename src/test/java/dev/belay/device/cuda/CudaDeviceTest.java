@@ -21,6 +21,11 @@ import dev.belay.forward.Golden;
 import dev.belay.forward.Hooks;
 import dev.belay.forward.KvCache;
 import dev.belay.forward.LogLikelihoods;
+import dev.belay.hooks.ActivationCapture;
+import dev.belay.hooks.HeadMask;
+import dev.belay.hooks.HeadScales;
+import dev.belay.hooks.HookReport;
+import dev.belay.hooks.PositionScope;
 import dev.belay.hooks.TextSpan;
 import dev.belay.model.LayerKind;
 import dev.belay.model.Model;
@@ -228,6 +233,34 @@ class CudaDeviceTest {
             assertTrue(perLayer <= most && perLayer >= most - 3, perLayer + " launches a layer");
             assertEquals(0, queue.bytesToHost());
         }
+    }
+
+    /** Scaling heads and keeping norms is in the epilogue of attention, over tiles of queries and in decode. */
+    @ParameterizedTest
+    @CsvSource({"F32, 40", "BF16, 40", "F32, 1", "BF16, 1"})
+    void keepingNormsTakesNoLaunch(DType dtype, int length) {
+        try (Opened m = Opened.of("llama", dtype);
+                KvCache cache = KvCache.passing(m.device, m.config(), 80)) {
+            HeadMask mask = new HeadMask(m.config().layers(), m.config().heads(), PositionScope.ALL, true);
+            for (int l = 0; l < m.config().layers(); l++) {
+                mask.scale(l, 0, 0);
+            }
+            Hooks keeping = new Hooks(HeadScales.shared(mask), ActivationCapture.NONE, new HookReport());
+            assertEquals(launches(m, cache, Hooks.none(), length), launches(m, cache, keeping, length));
+        }
+    }
+
+    private static long launches(Opened m, KvCache cache, Hooks hooks, int length) {
+        Batch batch = new Batch();
+        for (int i = 0; i < 2; i++) {
+            batch.addText(m.text(i, length), batch.tokens(), TextSpan.plain(length));
+            batch.readLast();
+        }
+        m.forward.embed(batch, hooks);
+        long launches = m.device.queue().launches();
+        m.forward.layers(batch, 0, m.config().layers(), null, cache, hooks, false);
+        m.device.queue().await();
+        return m.device.queue().launches() - launches;
     }
 
     /**

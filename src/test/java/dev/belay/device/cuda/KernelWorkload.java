@@ -531,6 +531,8 @@ record KernelWorkload(
                 new F32((float) (1 / Math.sqrt(headSize))),
                 new Null(),
                 new Null(),
+                new Null(),
+                new Null(),
                 bytes == 4 ? z : new Null(),
                 bytes == 4 ? new Null() : z));
         return new KernelWorkload(
@@ -666,6 +668,7 @@ record KernelWorkload(
                         new I32(HEAD_SIZE),
                         new I32(0),
                         new F32((float) (1 / Math.sqrt(HEAD_SIZE))),
+                        new Null(),
                         new Null(),
                         new Null(),
                         new Numbers(
