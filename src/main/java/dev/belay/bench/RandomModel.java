@@ -22,8 +22,9 @@ public final class RandomModel {
     static final double DEVIATION = 0.02;
     private static final int CHUNK_BYTES = 1 << 26;
     private static final long LINE_EVERY = 5_000_000_000L;
-    private static final String USAGE = "usage: tools/random-model SHAPE FOLDER [--seed N | --config-only], where SHAPE is one of "
-            + ModelShape.NAMED.stream().map(ModelShape::name).collect(Collectors.joining(", "));
+    private static final String USAGE =
+            "usage: tools/random-model SHAPE FOLDER [--seed N | --config-only], where SHAPE is one of "
+                    + ModelShape.NAMED.stream().map(ModelShape::name).collect(Collectors.joining(", "));
 
     private RandomModel() {}
 

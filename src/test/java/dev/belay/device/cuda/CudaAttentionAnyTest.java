@@ -147,7 +147,8 @@ class CudaAttentionAnyTest {
         addRow(layout, 0, 0, 7, 0, 70);
         AttentionCase text = new AttentionCase(layout, shape(2, 2, 30), 1, kind);
         float[] values = Arrays.copyOfRange(text.own[1], 7 * 60, 77 * 60);
-        Closeness.assertSame(values, run(text, kind, 0, Scaling.NONE, true, false).f32(), 0, 60, "own values");
+        Closeness.assertSame(
+                values, run(text, kind, 0, Scaling.NONE, true, false).f32(), 0, 60, "own values");
     }
 
     /** Factors of heads: exactly +0 for 0, the same bits for 1 and for no set, one product else. */
@@ -189,7 +190,8 @@ class CudaAttentionAnyTest {
                 both.f32(), run(text, Kind.BF16, 0, Scaling.NONE, true, false).f32());
         assertArrayEquals(
                 both.bf16(), run(text, Kind.BF16, 0, Scaling.NONE, false, true).bf16());
-        assertEquals(Float.NaN, run(text, Kind.BF16, 0, Scaling.NONE, true, false).bf16()[0]);
+        assertEquals(
+                Float.NaN, run(text, Kind.BF16, 0, Scaling.NONE, true, false).bf16()[0]);
     }
 
     private static void check(AttentionCase text, Kind kind, int skip, String what) {

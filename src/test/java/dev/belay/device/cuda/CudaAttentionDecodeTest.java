@@ -183,9 +183,7 @@ class CudaAttentionDecodeTest {
             AttentionCase rounded = new AttentionCase(rows(), shape(4, 2, headSize), 0, Kind.BF16);
             float[] exact = run(rounded, Kind.F32, 0, Scaling.FACTORS, 640);
             assertArrayEquals(
-                    OpData.rounded(exact),
-                    run(rounded, Kind.BF16, 0, Scaling.FACTORS, 640),
-                    "bfloat16 rounds once");
+                    OpData.rounded(exact), run(rounded, Kind.BF16, 0, Scaling.FACTORS, 640), "bfloat16 rounds once");
         }
     }
 

@@ -187,7 +187,8 @@ class CudaAttentionTest {
         KernelSignature signature = KernelCatalog.attentionOf(headSize);
         try (AttentionRun run = new AttentionRun(kernels, text, Kind.BF16, 0)) {
             float[] plain = run.prefill(signature, Scaling.NONE, false, true).bf16();
-            float[] scaled = run.prefill(signature, Scaling.FACTORS, false, true).bf16();
+            float[] scaled =
+                    run.prefill(signature, Scaling.FACTORS, false, true).bf16();
             float[] norms = run.prefill(signature, Scaling.NORMS, false, true).bf16();
             AttentionRun.assertNormsKept(text, plain, scaled, norms, Kind.BF16);
         }
