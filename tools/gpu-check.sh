@@ -5,18 +5,20 @@
 # failed. Runs from a bundle made with tests (tools/bundle --with-tests) or from a checkout, which it builds.
 #   --softcuda   on the CUDA device in software, without benchmarks and sanitizers (or SOFTCUDA=1); 60 minutes if --minutes does not say
 #
-# A check that fails, hangs or finds no time left is a failure; a sanitizer or benchmark that is cut off is told. What the 480 seconds are
-# for on a GPU, guessed and not measured on one (in brackets the limit of a step):
+# A check that fails, hangs or finds no time left is a failure; a sanitizer or benchmark that is cut off, or a loop of PyTorch that fails,
+# is told. What the 480 seconds are for on a GPU, guessed and not measured on one (in brackets the limit of a step):
 #   doctor                              3 (15)
-#   kernel tests, 27 processes         45 (30 each)
+#   kernel tests, 29 processes         48 (30 each)
 #   golden families, 28 processes      45 (20 each)
 #   demo, f32 and bf16                 20 (45 each)
 #   tests of the whole, 5 processes    30 (60 each)
 #   sanitizers, 3                      60 (50 each)
 #   times of the kernels               20 (40)
-#   benchmarks of 3 models            150 (60, 60, 130)
-#   PyTorch, 2 models                  80 (20, 40, 40 each), in what is left
-#   PyTorch, llama3-8b                 60 (20, 60, 60), in what is left then
+#   free memory                         3 (15)
+#   benchmarks of 3 models            130 (45, 45, 110)
+#   whether there is PyTorch            7 (20)
+#   PyTorch, 2 models                  68 (20, 30, 30 each), in what is left
+#   PyTorch, llama3-8b                 46 (20, 45, 45), in what is left then
 set -u
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 softcuda=${SOFTCUDA:-0} minutes='' out=$PWD/gpu-check
@@ -104,20 +106,27 @@ check() {
   esac
 }
 
-# measure LIMIT NAME COMMAND...: a benchmark, which may be cut off. One of a model that Belay does not support is left out.
-measure() {
-  local unsupported
+# benchmark LIMIT NAME COMMAND...: what may be cut off. False if it failed, which is for the caller to tell.
+benchmark() {
   run "$@"
   case $code in
     0) tell "$2" "done, $took s" ;;
     none) unfinish "$2" "not run, as no time is left" ;;
     124 | 137) unfinish "$2" "cut off after $took s" ;;
-    *)
-      unsupported=$(sed -n 's/^belay: \(shape .* is not supported\).*/\1/p' "$log")
-      if [ -n "$unsupported" ]; then left_out "$2" "$unsupported"; else fail "$2" "exit code $code, $took s"; fi
-      ;;
+    *) return 1 ;;
   esac
 }
+
+# measure LIMIT NAME COMMAND...: a benchmark of Belay. One of a model that it does not support is left out.
+measure() {
+  local unsupported
+  benchmark "$@" && return
+  unsupported=$(sed -n 's/^belay: \(shape .* is not supported\).*/\1/p' "$log")
+  if [ -n "$unsupported" ]; then left_out "$2" "$unsupported"; else fail "$2" "exit code $code, $took s"; fi
+}
+
+# peer LIMIT NAME COMMAND...: a benchmark of another program. If it fails, Belay did not: its last line is told.
+peer() { benchmark "$@" || unfinish "$2" "exit code $code, $took s: $(tr '\r' '\n' <"$log" | grep . | tail -n 1 | cut -c 1-200)"; }
 
 # findings LOG: whether a sanitizer found something, also if it was cut off.
 findings() {
@@ -143,50 +152,74 @@ sanitize() {
 }
 
 # bench LIMIT SHAPE: the benchmarks of a model of this shape with random weights; the numbers go to bench-SHAPE.json.
-bench() { measure "$1" "bench $2" "$root/belay" bench --device cuda --shape "$2" --seconds 4 -o "$out/bench-$2.json"; }
+bench() { measure "$1" "bench $2" "$root/belay" bench --device cuda --shape "$2" --seconds 3 -o "$out/bench-$2.json"; }
+
+# largest NAME COMMAND...: runs the command, on the largest model, if the GPU has room.
+largest() {
+  if [ -z "$gpu" ]; then
+    unfinish "$1" "not run, as it is not known how much memory is free"
+  elif [ "$gpu" -lt 22000 ]; then
+    left_out "$1" "it needs 22 GB on the GPU; there are $gpu MB"
+  else
+    "${@:2}"
+  fi
+}
+
+bench_largest() {
+  local disk
+  disk=$(df --output=avail -m /tmp | tail -n 1)
+  if [ "${disk:-0}" -lt 18000 ]; then
+    left_out "bench llama3-8b" "it needs 18 GB in /tmp; there are ${disk:-0} MB"
+  else
+    bench 110 llama3-8b
+  fi
+}
 
 benchmarks() {
-  local gpu disk
+  local gpu='' torch
   measure 40 "kernel times" "${java[@]}" dev.belay.device.cuda.KernelReport time 8 "$out/kernel-times.json"
-  bench 60 smollm2-135m
-  bench 60 qwen3-0.6b
-  # Of the first GPU that can be used, which bench takes.
-  timeout 15 "$root/belay" doctor --json >"$out/doctor.json"
-  gpu=$(awk '/"uuid"/ {gpu = 1} gpu && /"usable" : true/ {usable = 1}
-    usable && /"memory_free"/ {gsub(/[^0-9]/, ""); print int($0 / 1e6); exit}' "$out/doctor.json")
-  disk=$(df --output=avail -m /tmp | tail -n 1)
-  if [ "${gpu:-0}" -lt 22000 ] || [ "${disk:-0}" -lt 18000 ]; then
-    left_out "bench llama3-8b" "it needs 22 GB on the GPU and 18 GB in /tmp; there are ${gpu:-0} and ${disk:-0} MB"
-  else
-    bench 130 llama3-8b
+  bench 45 smollm2-135m
+  bench 45 qwen3-0.6b
+  measure 15 "free memory" bash -c '"$1" doctor --json >"$2"' doctor "$root/belay" "$out/doctor.json"
+  if [ "$code" = 0 ]; then
+    # Of the first GPU that can be used, which bench takes.
+    gpu=$(awk '/"uuid"/ {gpu = 1} gpu && /"usable" : true/ {usable = 1}
+      usable && /"memory_free"/ {gsub(/[^0-9]/, ""); print int($0 / 1e6); exit}' "$out/doctor.json")
+    gpu=${gpu:-0}
   fi
+  largest "bench llama3-8b" bench_largest
+  run 20 torch python3 -c 'import torch, transformers, sys; sys.exit(not torch.cuda.is_available())'
+  torch=$code
   pytorch smollm2-135m
   pytorch qwen3-0.6b
-  if [ "${gpu:-0}" -lt 22000 ]; then
-    left_out "pytorch llama3-8b" "it needs 22 GB on the GPU; there are ${gpu:-0} MB"
-  else
-    pytorch llama3-8b
-  fi
+  largest "pytorch llama3-8b" pytorch llama3-8b
 }
 
 # pytorch SHAPE: the same passes, decoding and sweep as loops of PyTorch and transformers, to compare with Belay's benchmark of the shape. To
 # write 16 GB of weights and load them twice takes too long: those of the largest are made on the GPU, as their values change no time.
 pytorch() {
-  local peers=$root/tools/peers model=$out/model ids=$out/ids most=40 random=()
-  if ! timeout 20 python3 -c 'import torch, transformers, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
-    left_out "pytorch $1" "python3 has no torch with CUDA or no transformers"
-    return
-  fi
+  local peers=$root/tools/peers model=$out/model ids=$out/ids most=30 random=()
+  case $torch in
+    0) ;;
+    none) unfinish "pytorch $1" "not run, as no time is left" && return ;;
+    124 | 137) unfinish "pytorch $1" "not run, as python3 did not load torch in time" && return ;;
+    *) left_out "pytorch $1" "python3 has no torch with CUDA or no transformers" && return ;;
+  esac
   rm -rf "$model"
-  python3 -c 'import json, random; print(json.dumps([[random.randrange(49152) for _ in range(n)] for n in (96, 128, 160, 128)]))' >"$ids"
   if [ "$1" = llama3-8b ]; then
-    most=60 random=(--random)
+    most=45 random=(--random)
     measure 20 "config of $1" "$root/tools/random-model" "$1" "$model" --config-only
   else
     measure 20 "random model $1" "$root/tools/random-model" "$1" "$model"
   fi
-  measure $most "pytorch bench $1" python3 "$peers/hf_bench.py" "$model" "$ids" "$out/pytorch-bench-$1.json" --device cuda "${random[@]}"
-  measure $most "pytorch sweep $1" python3 "$peers/hf_sweep.py" "$model" "$ids" "$out/pytorch-sweep-$1.json" --device cuda --limit-heads 27 \
+  if [ "$code" != 0 ]; then
+    unfinish "pytorch $1" "not run, as its model was not made"
+    rm -rf "$model"
+    return
+  fi
+  python3 -c 'import json, random; print(json.dumps([[random.randrange(49152) for _ in range(n)] for n in (96, 128, 160, 128)]))' >"$ids"
+  peer $most "pytorch bench $1" python3 "$peers/hf_bench.py" "$model" "$ids" "$out/pytorch-bench-$1.json" --device cuda "${random[@]}"
+  peer $most "pytorch sweep $1" python3 "$peers/hf_sweep.py" "$model" "$ids" "$out/pytorch-sweep-$1.json" --device cuda --limit-heads 27 \
     "${random[@]}"
   rm -rf "$model" "$ids"
 }

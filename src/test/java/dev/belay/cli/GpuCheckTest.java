@@ -2,12 +2,14 @@ package dev.belay.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -97,7 +99,7 @@ class GpuCheckTest {
         // timeout -k 5 LIMIT COMMAND...
         program(
                 programs.resolve("timeout"),
-                "#!/bin/sh\n[ \"$1\" = -k ] || exec /usr/bin/timeout \"$@\"\nshift 3\nexec /usr/bin/timeout -k 1 5 \"$@\"\n");
+                "#!/bin/sh\nshift 3\nexec /usr/bin/timeout -k 1 5 \"$@\"\n");
     }
 
     private static void touch(Path file) throws Exception {
@@ -124,6 +126,14 @@ class GpuCheckTest {
         assertTrue(process.waitFor(3, TimeUnit.MINUTES), "the script ends");
         assertTrue(Files.exists(out.resolve("report.txt")), Cli.text(printed));
         return new Ended(process.exitValue(), Cli.text(out.resolve("report.txt")));
+    }
+
+    /** The calls of programs in which this is found, without folders. */
+    private List<String> calls(String pattern) throws Exception {
+        return Files.readAllLines(folder.resolve("plan.calls")).stream()
+                .filter(Pattern.compile(pattern).asPredicate())
+                .map(call -> call.replaceAll("\\S*/", ""))
+                .toList();
     }
 
     @Test
@@ -155,7 +165,7 @@ class GpuCheckTest {
         assertTrue(calls.contains("--tool memcheck") && calls.contains("KernelReport run"), calls);
         assertFalse(calls.contains("TrafficTest"), calls);
         // Of the first GPU that can be used, not of the one with the most.
-        assertTrue(ended.line("bench llama3-8b").contains("there are 12345 and"), ended.line("bench llama3-8b"));
+        assertTrue(ended.line("bench llama3-8b").contains("there are 12345 MB"), ended.line("bench llama3-8b"));
         assertTrue(ended.line("pytorch llama3-8b").contains("there are 12345 MB"), ended.line("pytorch llama3-8b"));
     }
 
@@ -165,16 +175,14 @@ class GpuCheckTest {
         program(programs.resolve("python3"), PROGRAM.replace("PLAN", plan.toString()));
         Cli.write(folder.resolve("doctor"), DOCTOR.replace("12345000000", "22000000000"));
         Ended ended = run("compute-sanitizer:" + NO_FINDING, "pytorch-sweep-llama3-8b:sleep 100");
+        assertEquals(1, calls("import torch").size());
         assertEquals(0, ended.code(), ended.report());
         assertTrue(ended.report().contains("\nNot finished: pytorch sweep llama3-8b\n"), ended.report());
         for (String step :
                 List.of("pytorch bench smollm2-135m", "pytorch sweep qwen3-0.6b", "pytorch bench llama3-8b")) {
             assertTrue(ended.line(step).contains("done"), ended.line(step));
         }
-        List<String> calls = Files.readAllLines(folder.resolve("plan.calls")).stream()
-                .filter(call -> call.contains("random-model ") || call.contains("/hf_"))
-                .map(call -> call.replaceAll("\\S*/", ""))
-                .toList();
+        List<String> calls = calls("random-model |/hf_");
         assertEquals(9, calls.size(), calls.toString());
         assertEquals("random-model qwen3-0.6b model", calls.get(3));
         assertEquals(
@@ -194,6 +202,50 @@ class GpuCheckTest {
                     .forEach(option -> assertTrue(
                             peer.contains("add_argument(\"" + option + "\""), words[1] + " has no " + option));
         }
+    }
+
+    /** That a loop of PyTorch fails is told and no failure, as one of Belay's benchmarks is; without a model none is run. */
+    @Test
+    void aPeerThatFailsIsToldAndNoFailure() throws Exception {
+        program(programs.resolve("python3"), PROGRAM.replace("PLAN", plan.toString()));
+        Ended ended = run(
+                "compute-sanitizer:" + NO_FINDING,
+                "belay bench --device cuda --shape smollm2-135m:exit 3",
+                "pytorch-bench-smollm2:echo Traceback; printf 'loading\\rTypeError: no dtype\\n\\n' >&2; exit 1",
+                "random-model qwen3-0.6b:sleep 100");
+        assertEquals(1, ended.code(), ended.report());
+        assertEquals("FAILED: bench smollm2-135m", ended.first());
+        assertTrue(
+                ended.report()
+                        .contains(
+                                "\nNot finished: pytorch bench smollm2-135m, random model qwen3-0.6b, pytorch qwen3-0.6b\n"),
+                ended.report());
+        String line = ended.line("pytorch bench smollm2-135m");
+        assertTrue(line.contains("exit code 1, ") && line.endsWith(" s: TypeError: no dtype"), line);
+        assertTrue(ended.report().contains("\nTraceback\n"), ended.report());
+        assertTrue(ended.line("pytorch sweep smollm2-135m").contains("done"), ended.report());
+        assertEquals(2, calls("/hf_").size());
+    }
+
+    /** What is left when the time is over is not started, and told: neither doctor nor Python is asked then. */
+    @Test
+    void nothingIsStartedWhenTheTimeIsOver() throws Exception {
+        program(programs.resolve("python3"), PROGRAM.replace("PLAN", plan.toString()));
+        Path left = Cli.write(folder.resolve("left"), "480\n");
+        Path script = bundle.resolve("tools/gpu-check.sh");
+        String text = Files.readString(script);
+        String late = text.replace("left=$((deadline - SECONDS))", "left=$(cat " + left + ")");
+        assertNotEquals(text, late);
+        Files.writeString(script, late);
+        Ended ended = run("compute-sanitizer:" + NO_FINDING, "--shape qwen3-0.6b:echo 2 >" + left);
+        assertEquals(0, ended.code(), ended.report());
+        assertTrue(ended.line("bench qwen3-0.6b").contains("done"), ended.report());
+        assertTrue(
+                ended.report()
+                        .contains("\nNot finished: free memory, bench llama3-8b, pytorch smollm2-135m, "
+                                + "pytorch qwen3-0.6b, pytorch llama3-8b\n"),
+                ended.report());
+        assertEquals(List.of(), calls("python3|random-model|doctor --json|--shape llama3"));
     }
 
     @Test
