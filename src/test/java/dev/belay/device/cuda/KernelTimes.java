@@ -102,11 +102,26 @@ final class KernelTimes {
                 Time time = measure(workload, context, module, queue, seconds / workloads.size());
                 tell(time, workload.onTensorCores() ? halves : floats, kernels.addObject());
             }
-            ArrayNode uploads = json.putArray("uploads");
+            Path folder = Path.of(System.getProperty("java.io.tmpdir"));
+            write(json, file, context, queue, folder, seconds == 0 ? LEAST_UPLOAD : MOST_UPLOAD);
+        }
+    }
+
+    /**
+     * Writes what is known of the kernels, then adds how fast so many bytes of weights are uploaded from a file in a folder: the times
+     * of the kernels are there whatever becomes of that. A folder without room for the file is told in a line.
+     */
+    static void write(ObjectNode json, Path file, CudaContext context, CudaQueue queue, Path folder, long bytes)
+            throws IOException {
+        ArrayNode uploads = json.putArray("uploads");
+        Files.writeString(file, json.toPrettyString());
+        try {
             for (TensorType from : List.of(TensorType.BF16, TensorType.F32)) {
-                long bytes = seconds == 0 ? LEAST_UPLOAD : MOST_UPLOAD;
-                tell(UploadRate.measure(context, queue, from, DType.BF16, bytes), uploads.addObject());
+                tell(UploadRate.measure(context, queue, folder, from, DType.BF16, bytes), uploads.addObject());
             }
+        } catch (IOException e) {
+            System.out.println("uploads not measured, as there can be no file of " + bytes + " bytes in " + folder + ": " + e);
+            json.put("uploads_failed", e.toString());
         }
         Files.writeString(file, json.toPrettyString());
     }

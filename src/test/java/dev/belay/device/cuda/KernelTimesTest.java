@@ -1,14 +1,20 @@
 package dev.belay.device.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.device.DType;
+import dev.belay.device.DeviceMemoryException;
 import dev.belay.device.DevicePeaks;
 import dev.belay.weights.TensorType;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** How kernels are timed; on softcuda, whose time says nothing, one launch alone. */
 class KernelTimesTest {
@@ -33,21 +39,39 @@ class KernelTimesTest {
 
     /** The rate is that of the file's bytes, which are twice those on the device, and nothing is left in the folder for temporary files. */
     @Test
-    void anUploadIsTimed() throws Exception {
+    void anUploadIsTimed(@TempDir Path folder) throws Exception {
         try (TestKernels kernels = TestKernels.open();
                 CudaQueue queue = new CudaQueue()) {
             long before = queue.waits();
-            UploadRate rate = UploadRate.measure(kernels.context(), queue, TensorType.F32, DType.BF16, 1 << 20);
+            UploadRate rate = UploadRate.measure(kernels.context(), queue, folder, TensorType.F32, DType.BF16, 1 << 20);
             assertEquals(before + 4, queue.waits());
             assertTrue(rate.seconds() > 0 && rate.seconds() < 60, rate.toString());
             assertEquals((1 << 20) / rate.seconds(), rate.bytesPerSecond(), 1);
         }
-        try (var files = Files.list(Path.of(System.getProperty("java.io.tmpdir")))) {
-            assertEquals(
-                    0,
-                    files.filter(file -> file.getFileName().toString().startsWith("belay-upload-"))
-                            .count());
+        try (var files = Files.list(folder)) {
+            assertEquals(0, files.count());
         }
+    }
+
+    /** Without a place for the file, and if the device fails, here for want of a petabyte, the times of the kernels are in the JSON. */
+    @Test
+    void theTimesOfKernelsAreWrittenIfAnUploadFails(@TempDir Path folder) throws Exception {
+        Path file = folder.resolve("times.json");
+        ObjectMapper mapper = new ObjectMapper();
+        ObjectNode json = mapper.createObjectNode().put("kernels", "measured");
+        try (TestKernels kernels = TestKernels.open();
+                CudaQueue queue = new CudaQueue()) {
+            Path missing = folder.resolve("missing");
+            KernelTimes.write(json, file, kernels.context(), queue, missing, 1 << 20);
+            JsonNode written = mapper.readTree(file.toFile());
+            assertEquals("measured", written.path("kernels").asText());
+            assertTrue(written.path("uploads_failed").asText().contains(missing.toString()), written.toString());
+            Files.delete(file);
+            assertThrows(
+                    DeviceMemoryException.class,
+                    () -> KernelTimes.write(json, file, kernels.context(), queue, folder, 1L << 50));
+        }
+        assertEquals("measured", mapper.readTree(file.toFile()).path("kernels").asText());
     }
 
     /** 2 · 256 · 2048 · 1024 FLOPs in a millisecond; its inputs and output together are 6.8 MB. */

@@ -26,10 +26,14 @@ record UploadRate(TensorType from, DType to, long bytes, double seconds) {
         return bytes / seconds;
     }
 
-    /** Measures it with a file of so many bytes; a first round, which does not count, brings it to the page cache. */
-    static UploadRate measure(CudaContext context, CudaQueue queue, TensorType from, DType to, long bytes)
+    /**
+     * Measures it with a file of so many bytes in a folder; a first round, which does not count, brings it to the page cache and has its
+     * page faults.
+     */
+    static UploadRate measure(
+            CudaContext context, CudaQueue queue, Path folder, TensorType from, DType to, long bytes)
             throws IOException {
-        Path file = Files.createTempFile("belay-upload-", ".bin");
+        Path file = Files.createTempFile(folder, "belay-upload-", ".bin");
         try (CudaMemory target = context.allocate("weights", bytes / from.bytes() * to.bytes());
                 CudaUploader uploader = new CudaUploader(queue);
                 Arena arena = Arena.ofShared();
