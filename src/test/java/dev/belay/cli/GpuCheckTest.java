@@ -97,9 +97,7 @@ class GpuCheckTest {
         program(programs.resolve("nvidia-smi"), program);
         program(programs.resolve("python3"), "#!/bin/sh\nexit 1\n");
         // timeout -k 5 LIMIT COMMAND...
-        program(
-                programs.resolve("timeout"),
-                "#!/bin/sh\nshift 3\nexec /usr/bin/timeout -k 1 5 \"$@\"\n");
+        program(programs.resolve("timeout"), "#!/bin/sh\nshift 3\nexec /usr/bin/timeout -k 1 5 \"$@\"\n");
     }
 
     private static void touch(Path file) throws Exception {

@@ -120,7 +120,8 @@ final class KernelTimes {
                 tell(UploadRate.measure(context, queue, folder, from, DType.BF16, bytes), uploads.addObject());
             }
         } catch (IOException e) {
-            System.out.println("uploads not measured, as there can be no file of " + bytes + " bytes in " + folder + ": " + e);
+            System.out.println(
+                    "uploads not measured, as there can be no file of " + bytes + " bytes in " + folder + ": " + e);
             json.put("uploads_failed", e.toString());
         }
         Files.writeString(file, json.toPrettyString());

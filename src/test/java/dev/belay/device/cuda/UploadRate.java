@@ -30,8 +30,7 @@ record UploadRate(TensorType from, DType to, long bytes, double seconds) {
      * Measures it with a file of so many bytes in a folder; a first round, which does not count, brings it to the page cache and has its
      * page faults.
      */
-    static UploadRate measure(
-            CudaContext context, CudaQueue queue, Path folder, TensorType from, DType to, long bytes)
+    static UploadRate measure(CudaContext context, CudaQueue queue, Path folder, TensorType from, DType to, long bytes)
             throws IOException {
         Path file = Files.createTempFile(folder, "belay-upload-", ".bin");
         try (CudaMemory target = context.allocate("weights", bytes / from.bytes() * to.bytes());
