@@ -56,6 +56,7 @@ final class CudaQueue implements AutoCloseable {
     private long waits;
     private long eventWaits;
     private long bytesToHost;
+    private Runnable afterLoss = () -> {};
     private boolean holding;
     private boolean capturing;
     private boolean pending;
@@ -101,9 +102,19 @@ final class CudaQueue implements AutoCloseable {
         return bytesToHost;
     }
 
+    /** Sets what forgets what commands were to bring about: of those held back, those behind one that fails never run. */
+    void afterLoss(Runnable action) {
+        afterLoss = action;
+    }
+
     /** From here on commands are held back. */
     void begin() {
         holding = true;
+    }
+
+    /** Whether commands are held back. */
+    boolean holding() {
+        return holding;
     }
 
     /** Starts what was held back. */
@@ -123,6 +134,9 @@ final class CudaQueue implements AutoCloseable {
             } else {
                 held.run(this::command);
             }
+        } catch (RuntimeException | Error e) {
+            afterLoss.run();
+            throw e;
         } finally {
             held.clear();
         }
