@@ -281,15 +281,16 @@ class CudaRefusedCallsTest {
 
     /**
      * Counters and small arrays whose commands failed, or came behind one that failed, are not taken for what they should be. The calls:
-     * zeroing the counters; the launch before it; copying the layout, behind those of the constructor.
+     * zeroing the counters ({@code fill} is what softcuda calls all such functions); the launch before it; copying the layout
+     * ({@code linear}), behind those of {@code Texts}.
      */
     @ParameterizedTest
     @CsvSource({
-        "cuMemsetD8Async=2@1, false",
-        "cuMemsetD8Async=2@1, true",
+        "fill=2@1, false",
+        "fill=2@1, true",
         "cuLaunchKernel=2@1, true",
-        "cuMemcpyHtoDAsync_v2=2@9, false",
-        "cuMemcpyHtoDAsync_v2=2@9, true"
+        "linear=2@9, false",
+        "linear=2@9, true"
     })
     void whatWasLostIsDoneAgain(String failing, String inSequence) throws Exception {
         for (String each : List.of("1", "3")) {
