@@ -25,8 +25,9 @@ final class KernelReport {
 
             ## The launches
 
-            One of each kernel, and three that keep norms, in the widths of Llama-3.1-8B, of Qwen3-30B-A3B where there are experts. T tokens, D width, H heads, KV
-            key/value heads, HD head size, F feed-forward size, E experts, k of them for a token. Shared memory is of a block, the dynamic part.
+            One of each kernel, and three that keep norms, in the widths of Llama-3.1-8B, of Qwen3-30B-A3B where there are experts. T tokens, D
+            width, H heads, KV key/value heads, HD head size, F feed-forward size, E experts, k of them for a token. Shared memory is of a block,
+            the dynamic part.
 
             """;
 
@@ -57,8 +58,9 @@ final class KernelReport {
             each output once. `distinct` are the sectors moved, each once a launch: what the device's memory delivers if the L2 cache (40
             MB on an A100, 50 on an H100, 72 on an RTX 4090) holds what other warps ask for again. That is a norm's weight, a bias, the
             probe's and attribution's vectors (16 to 131 KB), the logits of a row that is sampled (513 KB, read again for each digit), the
-            keys and values of a text (2 MB here), attention's outputs where it keeps norms (4 MB, 8 in float32), the tiles of a product, and a router's logits and choice. `bank passes` are passes over the banks of shared memory
-            relative to those without conflicts; `parting` is the share of branches at which the lanes of a warp part.
+            keys and values of a text (2 MB here), attention's outputs where it keeps norms (4 MB, 8 in float32), the tiles of a product, and a
+            router's logits and choice. `bank passes` are passes over the banks of shared memory relative to those without conflicts; `parting` is
+            the share of branches at which the lanes of a warp part.
 
             Where bank passes are over 1: the copies of keys and values of heads of 32, 80 and 96 (rows of 4, 10 and 12 units of 16 bytes, so
             that some eight lanes cross the padding at a row's end and two of them meet); in sampling, lanes whose logits have the same digit
