@@ -262,8 +262,8 @@ final class CudaQueue implements AutoCloseable {
         block();
     }
 
-    /** Why a launch failed: throws what the work before it failed with, if it did, else returns what the launch failed with. */
-    private DeviceException reason(DeviceException e) {
+    /** Why a call failed: throws what the work before it failed with, if it did, else returns what the call failed with. */
+    DeviceException reason(DeviceException e) {
         if (!capturing) {
             check(CudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
         }

@@ -127,7 +127,11 @@ final class CudaReadback implements AutoCloseable {
     private Piece piece(long number) {
         int place = (int) (number % PIECES);
         if (pieces[place] == null) {
-            pieces[place] = new Piece();
+            try {
+                pieces[place] = new Piece();
+            } catch (DeviceException e) {
+                throw queue.reason(e);
+            }
         }
         return pieces[place];
     }

@@ -206,7 +206,8 @@ class CudaAttentionTest {
             float[] norms = run.prefill(signature, Scaling.NORMS, false, true).bf16();
             AttentionRun.assertNormsKept(text, plain, scaled, norms, Kind.BF16);
             for (int i = 1; i < 5; i++) {
-                float[] again = run.prefill(signature, Scaling.NORMS, false, true).bf16();
+                float[] again =
+                        run.prefill(signature, Scaling.NORMS, false, true).bf16();
                 assertArrayEquals(norms, again, "launch " + i);
             }
         }

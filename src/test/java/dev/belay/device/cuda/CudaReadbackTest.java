@@ -158,8 +158,7 @@ class CudaReadbackTest {
             source.write(0, new float[] {1, 2}, 0, 2);
             float[] target = new float[2];
             long bytes = device.queue().bytesToHost();
-            assertThrows(
-                    IllegalStateException.class, () -> device.sequence(() -> source.beginRead(0, target, 0, 2)));
+            assertThrows(IllegalStateException.class, () -> device.sequence(() -> source.beginRead(0, target, 0, 2)));
             assertThrows(IllegalStateException.class, () -> device.sequence(() -> source.read(0, target, 0, 2)));
             assertThrows(
                     IllegalStateException.class,

@@ -285,12 +285,7 @@ class CudaRefusedCallsTest {
      * ({@code linear}), behind those of {@code Texts}.
      */
     @ParameterizedTest
-    @CsvSource({
-        "fill=2@1, false",
-        "fill=2@1, true",
-        "cuLaunchKernel=2@1, true",
-        "linear=2@9, false",
-        "linear=2@9, true"
+    @CsvSource({"fill=2@1, false", "fill=2@1, true", "cuLaunchKernel=2@1, true", "linear=2@9, false", "linear=2@9, true"
     })
     void whatWasLostIsDoneAgain(String failing, String inSequence) throws Exception {
         for (String each : List.of("1", "3")) {

@@ -170,8 +170,8 @@ record KernelWorkload(
     /** Bytes of z, the output of attention. */
     long outputBytes() {
         return arguments.stream()
-                .filter(argument -> argument instanceof Numbers numbers
-                        && numbers.name().equals("z"))
+                .filter(argument ->
+                        argument instanceof Numbers numbers && numbers.name().equals("z"))
                 .mapToLong(argument -> ((Numbers) argument).bytes())
                 .sum();
     }
@@ -327,9 +327,7 @@ record KernelWorkload(
         int[] sets = new int[tokens];
         Arrays.setAll(sets, t -> t % HEADS);
         return List.of(
-                new Integers("setOfToken", sets),
-                new Integers("factors", factors),
-                new Integers("renormalize", keep));
+                new Integers("setOfToken", sets), new Integers("factors", factors), new Integers("renormalize", keep));
     }
 
     /** Bytes of {@link #ablation} that {@code tokens} read: those of as many sets as there are, or as there are tokens. */
