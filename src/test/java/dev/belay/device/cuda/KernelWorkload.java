@@ -11,8 +11,9 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * One launch of each kernel, and of attention also one that keeps norms, in the widths of Llama-3.1-8B: hidden size 4096, 32 heads and 8 key/value heads of 128, feed-forward
- * 14336; and of Qwen3-30B-A3B where there are experts: hidden size 2048, 128 experts of 768, of which a token has 8.
+ * One launch of each kernel, and of attention also one that keeps norms, in the widths of Llama-3.1-8B: hidden size 4096, 32 heads and 8
+ * key/value heads of 128, feed-forward 14336; and of Qwen3-30B-A3B where there are experts: hidden size 2048, 128 experts of 768, of
+ * which a token has 8.
  *
  * @param work the shapes in words
  * @param minimumBytes every input read once and every output written once
