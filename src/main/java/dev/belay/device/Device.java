@@ -286,7 +286,9 @@ public interface Device extends AutoCloseable {
 
     /**
      * Runs operations that are likely to be run again with the same shapes and buffers, a decode step for example. A device may hold
-     * them back until something is read or the sequence ends, and start them as one.
+     * them back until tokens are sampled or the sequence ends, and start them as one. Numbers that go to an array are read behind the
+     * sequence: a device may refuse an operation in it that returns a {@link PendingRead}, or reads a buffer, with an
+     * {@link IllegalStateException}.
      */
     default void sequence(Runnable operations) {
         operations.run();

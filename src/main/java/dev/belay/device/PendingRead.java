@@ -11,7 +11,7 @@ public interface PendingRead {
     /**
      * Waits until the numbers have arrived, and those of all reads of the device that were begun before.
      *
-     * @throws DeviceException if the device failed before
+     * @throws DeviceException if the device failed, or was closed, before
      */
     void await();
 }

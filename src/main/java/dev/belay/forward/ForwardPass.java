@@ -116,6 +116,8 @@ public final class ForwardPass implements AutoCloseable {
 
     private void limit(int tokens, int least) {
         releaseLogits();
+        // Computed anew: what was to be written there may be lost with the batch that had no room.
+        ropes.close();
         work.close();
         work = workspace(tokens, least);
     }

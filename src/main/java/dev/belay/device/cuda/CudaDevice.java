@@ -35,6 +35,7 @@ import java.util.Map;
 public final class CudaDevice implements Device {
     private static final int MIRRORS = 4;
     private static final long LEAST_SCRATCH = 1 << 16;
+    private static final String COUNTERS = "counters of attention";
 
     private final DType dtype;
     private final Resources owned = new Resources();
@@ -66,6 +67,7 @@ public final class CudaDevice implements Device {
             pool = owned.own(new CudaPool(context));
             queue = owned.own(new CudaQueue());
             pool.beforeFreeing(queue::dropGraphs);
+            queue.afterLoss(this::forget);
             staging = owned.own(new CudaStaging(pool, queue));
             readback = owned.own(new CudaReadback(queue));
             uploader = owned.own(new CudaUploader(queue));
@@ -203,21 +205,44 @@ public final class CudaDevice implements Device {
     }
 
     /** Memory between operations or within one; its content is good until the next use of the same name. */
-    long scratch(String name, long bytes, boolean zero) {
+    long scratch(String name, long bytes) {
+        return scratch(name, bytes, false);
+    }
+
+    private long scratch(String name, long bytes, boolean zero) {
         CudaPool.Block block = scratch.get(name);
         if (block == null || block.bytes() < bytes) {
-            if (block != null) {
-                scratch.remove(name);
-                block.close();
-            }
+            release(name);
             block = pool.allocate(name, Math.max(bytes, LEAST_SCRATCH));
             allocations++;
-            scratch.put(name, block);
             if (zero) {
-                queue.zero(block.address(), block.bytes());
+                zero(block);
             }
+            scratch.put(name, block);
         }
         return block.address();
+    }
+
+    private void zero(CudaPool.Block block) {
+        try {
+            queue.zero(block.address(), block.bytes());
+        } catch (DeviceException e) {
+            block.close();
+            throw e;
+        }
+    }
+
+    private void release(String name) {
+        CudaPool.Block block = scratch.remove(name);
+        if (block != null) {
+            block.close();
+        }
+    }
+
+    /** What relies on commands that may not have run: counters on having been zeroed, small arrays on having been copied. */
+    private void forget() {
+        release(COUNTERS);
+        staging.forget();
     }
 
     @Override
@@ -308,7 +333,7 @@ public final class CudaDevice implements Device {
     }
 
     private long round(long source, int stride, int tokens, int columns) {
-        long rounded = scratch("rounded inputs", (long) tokens * columns * Short.BYTES, false);
+        long rounded = scratch("rounded inputs", (long) tokens * columns * Short.BYTES);
         CudaKernel kernel = kernel(KernelCatalog.ROUND_F32_BF16);
         kernel.pointer(source).i32(stride).i32(columns).pointer(rounded);
         queue.launch(kernel, KernelCatalog.roundShape(tokens, columns));
@@ -407,7 +432,7 @@ public final class CudaDevice implements Device {
         int keys = mirror.keysBound();
         long perToken = KernelCatalog.decodeWorkspaceBytes(1, shape.heads(), shape.headSize(), keys);
         int step = Math.clamp(mostPartialSums / perToken, 1, tokens);
-        long workspace = scratch("partial sums of attention", step * perToken, false);
+        long workspace = scratch("partial sums of attention", step * perToken);
         long counterBytes = KernelCatalog.decodeCounters(step, shape.kvHeads()) * (long) Integer.BYTES;
         long counters = counters(counterBytes);
         long rowBytes = (long) shape.queryWidth() * dtype.bytes();
@@ -488,7 +513,7 @@ public final class CudaDevice implements Device {
 
     /** Counters that are zero, and that each launch leaves so. */
     private long counters(long bytes) {
-        return scratch("counters of attention", bytes, true);
+        return scratch(COUNTERS, bytes, true);
     }
 
     /** The arrays of a {@link HeadScaleTable} on the device; 0 = there is none. */
@@ -708,7 +733,7 @@ public final class CudaDevice implements Device {
             return;
         }
         long bytes = (long) rows * Integer.BYTES;
-        long chosen = scratch("sampled tokens", bytes, false);
+        long chosen = scratch("sampled tokens", bytes);
         staging.room(4 * bytes + 256);
         long logitsAddress = CudaBuffer.of(logits).address();
         CudaKernel kernel;
@@ -740,7 +765,7 @@ public final class CudaDevice implements Device {
             return PendingRead.DONE;
         }
         long bytes = (long) count * Float.BYTES;
-        long scores = scratch("log-likelihoods", bytes, false);
+        long scores = scratch("log-likelihoods", bytes);
         staging.room((rows + 1L + 2L * count) * Integer.BYTES + 256);
         CudaKernel kernel = kernel(KernelCatalog.LOGIT_SCORE_F32);
         kernel.pointer(CudaBuffer.of(logits).address())
@@ -778,7 +803,7 @@ public final class CudaDevice implements Device {
             return PendingRead.DONE;
         }
         long bytes = (long) tokens * heads * Float.BYTES;
-        long sums = scratch("products with the directions of heads", bytes, false);
+        long sums = scratch("products with the directions of heads", bytes);
         CudaBuffer outputs = CudaBuffer.of(z);
         CudaKernel kernel =
                 kernel(outputs.type() == DType.F32 ? KernelCatalog.ATTRIBUTION_F32 : KernelCatalog.ATTRIBUTION_BF16);
@@ -820,7 +845,7 @@ public final class CudaDevice implements Device {
             return PendingRead.DONE;
         }
         long bytes = (long) tokens * count * Float.BYTES;
-        long sums = scratch("products with the probe", bytes, false);
+        long sums = scratch("products with the probe", bytes);
         CudaKernel kernel = kernel(KernelCatalog.PROBE_F32);
         kernel.pointer(CudaBuffer.of(x).address())
                 .pointer(norm)

@@ -21,6 +21,7 @@ final class CudaPool implements AutoCloseable {
     private final CudaContext context;
     private final TreeMap<Long, Deque<CudaMemory>> kept = new TreeMap<>();
     private Runnable beforeFreeing = () -> {};
+    private boolean closed;
 
     CudaPool(CudaContext context) {
         this.context = context;
@@ -76,8 +77,12 @@ final class CudaPool implements AutoCloseable {
      * A block of at least {@code bytes}, undefined content.
      *
      * @throws DeviceMemoryException if the device has no room left, even without the blocks kept
+     * @throws DeviceException if the pool is closed
      */
     Block allocate(String name, long bytes) {
+        if (closed) {
+            throw new DeviceException("no memory for '" + name + "': the device is closed");
+        }
         long rounded = Math.max(SMALL, Math.ceilDiv(bytes, SMALL) * SMALL);
         CudaMemory memory = take(rounded);
         if (memory == null) {
@@ -118,12 +123,17 @@ final class CudaPool implements AutoCloseable {
     private void release() {
         beforeFreeing.run();
         CudaErrors.check(CudaDriver.cuCtxSynchronize(), "cuCtxSynchronize");
-        close();
+        freeKept();
     }
 
-    /** Frees what is kept, each block even if another cannot be freed. */
+    /** Frees what is kept, each block even if another cannot be freed; from then on there are no new ones. */
     @Override
     public void close() {
+        closed = true;
+        freeKept();
+    }
+
+    private void freeKept() {
         Resources all = new Resources();
         kept.values().forEach(blocks -> blocks.forEach(all::own));
         kept.clear();

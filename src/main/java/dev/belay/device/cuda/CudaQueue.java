@@ -56,6 +56,7 @@ final class CudaQueue implements AutoCloseable {
     private long waits;
     private long eventWaits;
     private long bytesToHost;
+    private Runnable afterLoss = () -> {};
     private boolean holding;
     private boolean capturing;
     private boolean pending;
@@ -101,9 +102,19 @@ final class CudaQueue implements AutoCloseable {
         return bytesToHost;
     }
 
+    /** Sets what forgets what commands were to bring about: of those held back, those behind one that fails never run. */
+    void afterLoss(Runnable action) {
+        afterLoss = action;
+    }
+
     /** From here on commands are held back. */
     void begin() {
         holding = true;
+    }
+
+    /** Whether commands are held back. */
+    boolean holding() {
+        return holding;
     }
 
     /** Starts what was held back. */
@@ -123,6 +134,9 @@ final class CudaQueue implements AutoCloseable {
             } else {
                 held.run(this::command);
             }
+        } catch (RuntimeException | Error e) {
+            afterLoss.run();
+            throw e;
         } finally {
             held.clear();
         }
@@ -248,8 +262,8 @@ final class CudaQueue implements AutoCloseable {
         block();
     }
 
-    /** Why a launch failed: throws what the work before it failed with, if it did, else returns what the launch failed with. */
-    private DeviceException reason(DeviceException e) {
+    /** Why a call failed: throws what the work before it failed with, if it did, else returns what the call failed with. */
+    DeviceException reason(DeviceException e) {
         if (!capturing) {
             check(CudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
         }

@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import dev.belay.device.DType;
+import dev.belay.device.DeviceException;
 import dev.belay.device.PendingRead;
 import dev.belay.io.Resources;
 import dev.belay.weights.TensorValues;
@@ -77,12 +78,21 @@ final class CudaReadback implements AutoCloseable {
 
     private long arrived;
 
+    private boolean closed;
+
     CudaReadback(CudaQueue queue) {
         this.queue = queue;
     }
 
-    /** Begins to copy {@code count} numbers from a device address to {@code target}, from element {@code to} on, as float32. */
+    /**
+     * Begins to copy {@code count} numbers from a device address to {@code target}, from element {@code to} on, as float32.
+     *
+     * @throws IllegalStateException in a sequence: a list of commands with a place of the ring never comes again
+     */
     PendingRead read(long source, DType type, float[] target, int to, int count) {
+        if (queue.holding()) {
+            throw new IllegalStateException("numbers are read in a sequence of operations: begin the read behind it");
+        }
         if (count == 0) {
             return PendingRead.DONE;
         }
@@ -117,7 +127,11 @@ final class CudaReadback implements AutoCloseable {
     private Piece piece(long number) {
         int place = (int) (number % PIECES);
         if (pieces[place] == null) {
-            pieces[place] = new Piece();
+            try {
+                pieces[place] = new Piece();
+            } catch (DeviceException e) {
+                throw queue.reason(e);
+            }
         }
         return pieces[place];
     }
@@ -136,6 +150,9 @@ final class CudaReadback implements AutoCloseable {
 
     /** Fetches full pieces while the device still works on the next, and the last one when all is done. */
     private void await(long read) {
+        if (closed && arrived < read) {
+            throw new DeviceException("the device was closed before numbers that it copies were awaited");
+        }
         while (arrived < read && oldest < filling) {
             fetchOldest();
         }
@@ -148,6 +165,7 @@ final class CudaReadback implements AutoCloseable {
 
     @Override
     public void close() {
+        closed = true;
         Resources all = new Resources();
         for (Piece piece : pieces) {
             if (piece != null) {

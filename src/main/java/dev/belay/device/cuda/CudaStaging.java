@@ -62,9 +62,14 @@ final class CudaStaging implements AutoCloseable {
         }
     }
 
-    /** Changes when addresses given out before are given out anew. */
+    /** Changes when addresses given out before are given out anew, or do not hold what was sent there. */
     long generation() {
         return generation;
+    }
+
+    /** Starts a new {@link #generation}, because what was sent before may not have arrived. */
+    void forget() {
+        generation++;
     }
 
     /**

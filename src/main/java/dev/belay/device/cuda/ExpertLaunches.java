@@ -51,7 +51,7 @@ final class ExpertLaunches {
         int pairs = tokens * mixture.top();
         int inner = mixture.inner();
         long bytes = Routing.bytes(pairs, mixture.experts());
-        Routing routing = Routing.at(device.scratch("routing to experts", bytes, false), pairs, mixture.experts());
+        Routing routing = Routing.at(device.scratch("routing to experts", bytes), pairs, mixture.experts());
         route(logits, tokens, mixture, routing);
         CudaMatrix first = CudaMatrix.of(mixture.gateUp());
         product(normed, first, 2 * inner, true, tokens, mixture, routing, gateUp);

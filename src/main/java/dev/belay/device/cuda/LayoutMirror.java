@@ -54,12 +54,11 @@ final class LayoutMirror {
 
     private void send(TokenLayout layout) {
         this.layout = layout;
-        changes = layout.changes();
         int tokens = layout.tokens();
         int rows = layout.rows();
         long bytes = (5L * tokens + 4L * rows + 1) * Integer.BYTES;
+        generation = -1;
         long place = staging.reserve(bytes);
-        generation = staging.generation();
         MemorySegment host = staging.host(place, bytes);
         longest = 0;
         for (int t = 0; t < tokens; t++) {
@@ -80,6 +79,8 @@ final class LayoutMirror {
         host.setAtIndex(JAVA_INT, perRow + 4L * rows, tokens);
         address = staging.send(place, bytes);
         tiles = 0;
+        changes = layout.changes();
+        generation = staging.generation();
     }
 
     private long at(long index) {
@@ -128,9 +129,9 @@ final class LayoutMirror {
     long tiles(int window) {
         if (tiles == 0 || tilesWindow != window) {
             int[] pairs = AttentionTiles.of(layout, window);
+            tiles = staging.ints(pairs, pairs.length);
             tileCount = pairs.length / 2;
             tilesWindow = window;
-            tiles = staging.ints(pairs, pairs.length);
         }
         return tiles;
     }

@@ -105,6 +105,15 @@ final class AttentionCase {
         }
     }
 
+    /** Three texts in eight tiles of queries, the last of 58 tokens, 2 and 5. */
+    static TokenLayout eightTiles() {
+        TokenLayout layout = new TokenLayout();
+        addRow(layout, 0, 0, 0, 0, 4 * KernelCatalog.ATTENTION_QUERIES - 6);
+        addRow(layout, 0, 0, 300, 0, 2 * KernelCatalog.ATTENTION_QUERIES + 2);
+        addRow(layout, 0, 0, 500, 0, 5);
+        return layout;
+    }
+
     private float[] rounded(float[] values) {
         return kind == Kind.BF16 ? OpData.rounded(values) : values;
     }

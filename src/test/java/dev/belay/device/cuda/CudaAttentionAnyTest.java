@@ -181,6 +181,20 @@ class CudaAttentionAnyTest {
         }
     }
 
+    /** Eight tiles of eight heads, in whatever order their blocks run. */
+    @ParameterizedTest
+    @EnumSource
+    void normsOfManyTiles(Kind kind) {
+        AttentionCase text = new AttentionCase(AttentionCase.eightTiles(), shape(8, 2, 16), 0, kind);
+        float[] plain = own(text, kind, 0, Scaling.NONE);
+        float[] scaled = own(text, kind, 0, Scaling.FACTORS);
+        float[] norms = own(text, kind, 0, Scaling.NORMS);
+        AttentionRun.assertNormsKept(text, plain, scaled, norms, kind);
+        for (int i = 1; i < 5; i++) {
+            assertArrayEquals(norms, own(text, kind, 0, Scaling.NORMS), "launch " + i);
+        }
+    }
+
     /** Which results are asked for does not change a bit of them. */
     @Test
     void eitherResultAlone() {

@@ -194,6 +194,25 @@ class CudaAttentionTest {
         }
     }
 
+    /** Eight tiles of eight heads, in whatever order their blocks run. */
+    @Test
+    void normsOfManyTiles() {
+        AttentionCase text = new AttentionCase(AttentionCase.eightTiles(), shape(8, 2, 64), 0);
+        KernelSignature signature = KernelCatalog.attentionOf(64);
+        try (AttentionRun run = new AttentionRun(kernels, text, Kind.BF16, 0)) {
+            float[] plain = run.prefill(signature, Scaling.NONE, false, true).bf16();
+            float[] scaled =
+                    run.prefill(signature, Scaling.FACTORS, false, true).bf16();
+            float[] norms = run.prefill(signature, Scaling.NORMS, false, true).bf16();
+            AttentionRun.assertNormsKept(text, plain, scaled, norms, Kind.BF16);
+            for (int i = 1; i < 5; i++) {
+                float[] again =
+                        run.prefill(signature, Scaling.NORMS, false, true).bf16();
+                assertArrayEquals(norms, again, "launch " + i);
+            }
+        }
+    }
+
     private static void check(AttentionCase text, String what) {
         Expected expected = text.expected(Arithmetic.TENSOR);
         Result z = run(text, true, true);

@@ -2,10 +2,12 @@ package dev.belay.device.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.belay.device.DType;
 import dev.belay.device.DeviceBuffer;
+import dev.belay.device.DeviceException;
 import dev.belay.device.PendingRead;
 import dev.belay.device.TokenLayout;
 import dev.belay.forward.ForwardPass;
@@ -123,6 +125,47 @@ class CudaReadbackTest {
             assertEquals(half - 1, first[half - 1]);
             two.await();
             assertArrayEquals(values, second);
+        }
+    }
+
+    /** The device frees the ring, so that what has not been fetched from it is gone. */
+    @Test
+    void numbersAreAwaitedBeforeTheDeviceIsClosed() {
+        CudaDevice device = CudaDevice.open(DType.F32, "cuda:0");
+        float[] target = new float[2];
+        PendingRead arrived;
+        PendingRead late;
+        try (device;
+                CudaBuffer source = device.allocate("source", 2)) {
+            source.write(0, new float[] {1, 2}, 0, 2);
+            arrived = source.beginRead(0, target, 0, 1);
+            arrived.await();
+            late = source.beginRead(0, target, 0, 2);
+        }
+        arrived.await();
+        DeviceException e = assertThrows(DeviceException.class, late::await);
+        assertEquals("the device was closed before numbers that it copies were awaited", e.getMessage());
+        assertArrayEquals(new float[] {1, 0}, target);
+        e = assertThrows(DeviceException.class, () -> device.allocate("more", 2));
+        assertEquals("no memory for 'more': the device is closed", e.getMessage());
+    }
+
+    /** Where a list of commands holds a place of the ring, it never comes again. */
+    @Test
+    void noReadBeginsInASequence() {
+        try (CudaDevice device = CudaDevice.open(DType.F32, "cuda:0");
+                CudaBuffer source = device.allocate("source", 2)) {
+            source.write(0, new float[] {1, 2}, 0, 2);
+            float[] target = new float[2];
+            long bytes = device.queue().bytesToHost();
+            assertThrows(IllegalStateException.class, () -> device.sequence(() -> source.beginRead(0, target, 0, 2)));
+            assertThrows(IllegalStateException.class, () -> device.sequence(() -> source.read(0, target, 0, 2)));
+            assertThrows(
+                    IllegalStateException.class,
+                    () -> device.sequence(() -> device.dot(source, source, 1, 2, 1, target)));
+            assertEquals(bytes, device.queue().bytesToHost());
+            source.read(0, target, 0, 2);
+            assertArrayEquals(new float[] {1, 2}, target);
         }
     }
 

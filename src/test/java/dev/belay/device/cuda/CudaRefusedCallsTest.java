@@ -3,9 +3,15 @@ package dev.belay.device.cuda;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.belay.device.AttentionShape;
 import dev.belay.device.DType;
 import dev.belay.device.DeviceException;
+import dev.belay.device.DeviceMemoryException;
+import dev.belay.device.HeadScaleTable;
+import dev.belay.device.KeyValues;
 import dev.belay.device.SoftCuda;
+import dev.belay.device.TokenLayout;
+import dev.belay.device.cpu.OpData;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -17,6 +23,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the device does when the driver refuses a call that it can do without: on softcuda, in processes of their own, where calls fail. */
@@ -84,16 +91,143 @@ class CudaRefusedCallsTest {
         }
     }
 
+    /**
+     * Ablates a head of texts and keeps norms, where the first try fails for want of memory and a second follows, in no sequence; the
+     * counters' memory held ones before. Says how often it failed, and whether z is what scale_heads makes of it on a device where nothing fails.
+     */
+    static final class Norms {
+        private static final int ROWS = 3;
+        private static final int HEADS = 2;
+        private static final int SIZE = 32;
+        private static final int HIDDEN = HEADS * SIZE;
+
+        private Norms() {}
+
+        /** Takes the tokens of a text, and whether to run in a sequence. */
+        public static void main(String[] args) {
+            int each = Integer.parseInt(args[0]);
+            boolean inSequence = Boolean.parseBoolean(args[1]);
+            float[] actual;
+            int failed = 0;
+            try (CudaDevice device = CudaDevice.open(DType.F32, "cuda:0");
+                    Texts texts = new Texts(device, each)) {
+                texts.fillWithOnes();
+                Runnable work = inSequence ? () -> device.sequence(texts::attend) : texts::attend;
+                try {
+                    work.run();
+                } catch (DeviceMemoryException e) {
+                    failed++;
+                    texts.attend();
+                }
+                actual = texts.z();
+            }
+            float[] expected;
+            try (CudaDevice device = CudaDevice.open(DType.F32, "cuda:0");
+                    Texts texts = new Texts(device, each)) {
+                texts.attendPlainly();
+                device.scaleHeads(texts.z, texts.scales, texts.layout.tokens(), HEADS, SIZE);
+                expected = texts.z();
+            }
+            for (int i = 0; i < expected.length; i++) {
+                if (!(Math.abs(actual[i] - expected[i]) <= 1e-5 * Math.abs(expected[i]))) {
+                    throw new AssertionError("[" + i + "] is " + actual[i] + ", not " + expected[i]);
+                }
+            }
+            System.out.println("failed " + failed);
+        }
+
+        private static final class Texts implements AutoCloseable {
+            private final CudaDevice device;
+            private final TokenLayout layout = new TokenLayout();
+            private final HeadScaleTable scales = new HeadScaleTable();
+            private final AttentionShape shape = new AttentionShape(HEADS, 1, SIZE, SIZE, 0.2f);
+            private final CudaBuffer q;
+            private final CudaBuffer one;
+            private final KeyValues cache;
+            private final CudaBuffer z;
+
+            Texts(CudaDevice device, int each) {
+                this.device = device;
+                for (int r = 0; r < ROWS; r++) {
+                    layout.addRow(0, 0, r * each);
+                    for (int t = 0; t < each; t++) {
+                        layout.addToken(0, t);
+                    }
+                }
+                int tokens = layout.tokens();
+                scales.reset(tokens, HEADS);
+                scales.factor(scales.addSet(true), 1, 0);
+                for (int t = 0; t < tokens; t++) {
+                    scales.assign(t, 0);
+                }
+                q = filled("q", tokens * HIDDEN, 1);
+                one = filled("one", HIDDEN, 2);
+                cache = new KeyValues(filled("keys", tokens * SIZE, 3), filled("values", tokens * SIZE, 4));
+                z = filled("z", tokens * HIDDEN, 5);
+                device.queue().await();
+            }
+
+            private CudaBuffer filled(String name, int count, int seed) {
+                CudaBuffer buffer = device.allocate(name, count);
+                buffer.write(0, OpData.normal(seed, count), 0, count);
+                return buffer;
+            }
+
+            /** Memory that the pool gives out next, with ones in it. */
+            void fillWithOnes() {
+                int count = 1 << 14;
+                List<CudaBuffer> buffers = new ArrayList<>();
+                for (int i = 0; i < 3; i++) {
+                    CudaBuffer buffer = device.allocate("ones", count);
+                    float[] ones = new float[count];
+                    Arrays.fill(ones, Float.intBitsToFloat(1));
+                    buffer.write(0, ones, 0, count);
+                    buffers.add(buffer);
+                }
+                buffers.forEach(CudaBuffer::close);
+            }
+
+            /** A launch, then attention. */
+            void attend() {
+                device.addBias(z, 0, 1, HIDDEN, one);
+                device.attention(q, layout, shape, cache, cache, 0, scales, z);
+            }
+
+            void attendPlainly() {
+                device.attention(q, layout, shape, cache, cache, 0, null, z);
+            }
+
+            float[] z() {
+                float[] all = new float[layout.tokens() * HIDDEN];
+                z.read(0, all, 0, all.length);
+                return all;
+            }
+
+            @Override
+            public void close() {
+                q.close();
+                one.close();
+                cache.close();
+                z.close();
+            }
+        }
+    }
+
     private record Ended(List<String> out, List<String> err) {}
 
     private Ended run(Map<String, String> environment, int more) throws Exception {
+        return run(environment, Program.class, String.valueOf(more));
+    }
+
+    private Ended run(Map<String, String> environment, Class<?> program, String... arguments) throws Exception {
         SoftCuda.require();
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.add("--enable-native-access=ALL-UNNAMED");
         command.addAll(SoftCuda.options(SoftCuda.PTX, SoftCuda.PRODUCTS));
         command.addAll(List.of("-cp", System.getProperty("java.class.path")));
-        command.addAll(List.of(Program.class.getName(), String.valueOf(more)));
+        command.add(program.getName());
+        command.addAll(List.of(arguments));
         Path out = folder.resolve("out");
         Path err = folder.resolve("err");
         ProcessBuilder builder =
@@ -143,6 +277,21 @@ class CudaRefusedCallsTest {
     void otherListsStayGraphs(String failing) throws Exception {
         Ended ended = run(with(GRAPHS_HOLD_MEMORY, failing), 0);
         assertEquals("graphs " + (LISTS - 1) * (TIMES - 1), ended.out().getFirst());
+    }
+
+    /**
+     * Counters and small arrays whose commands failed, or came behind one that failed, are not taken for what they should be. The calls:
+     * zeroing the counters ({@code fill} is what softcuda calls all such functions); the launch before it; copying the layout
+     * ({@code linear}), behind those of {@code Texts}.
+     */
+    @ParameterizedTest
+    @CsvSource({"fill=2@1, false", "fill=2@1, true", "cuLaunchKernel=2@1, true", "linear=2@9, false", "linear=2@9, true"
+    })
+    void whatWasLostIsDoneAgain(String failing, String inSequence) throws Exception {
+        for (String each : List.of("1", "3")) {
+            Ended ended = run(with(Map.of(), failing), Norms.class, each, inSequence);
+            assertEquals(List.of("failed 1"), ended.out());
+        }
     }
 
     /** 4 of 16 MiB are staging memory and 4 are graphs': with those there is no room for 10 MiB, and without them there is. */

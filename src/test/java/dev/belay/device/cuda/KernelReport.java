@@ -3,14 +3,17 @@ package dev.belay.device.cuda;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Function;
 
 /**
- * Writes docs/kernels.md, see {@code tools/kernel-report}. {@code run [KERNELS]} launches every workload once, with the kernels that
- * Belay runs or those of a file: in a process in which softcuda counts, or under compute-sanitizer. {@code write COUNTS PTXAS OUT} joins
- * the counts with the output of ptxas; the same input gives the same text. {@code time SECONDS OUT} is {@link KernelTimes}.
+ * Writes docs/kernels.md, see {@code tools/kernel-report}. {@code run} launches every workload once, with the kernels that Belay runs,
+ * for example under compute-sanitizer. {@code plain KERNELS} launches one of each kernel of a file, and {@code norms KERNELS} attention
+ * that keeps norms: each in a process of its own in which softcuda counts, by kernel. {@code write PLAIN NORMS PTXAS OUT} joins the counts
+ * with the output of ptxas; the same input gives the same text. {@code time SECONDS OUT} is {@link KernelTimes}.
  */
 final class KernelReport {
     private static final String HEAD = """
@@ -22,8 +25,9 @@ final class KernelReport {
 
             ## The launches
 
-            One of each kernel, in the widths of Llama-3.1-8B, of Qwen3-30B-A3B where there are experts. T tokens, D width, H heads, KV
-            key/value heads, HD head size, F feed-forward size, E experts, k of them for a token. Shared memory is of a block, the dynamic part.
+            One of each kernel, and three that keep norms, in the widths of Llama-3.1-8B, of Qwen3-30B-A3B where there are experts. T tokens, D
+            width, H heads, KV key/value heads, HD head size, F feed-forward size, E experts, k of them for a token. Shared memory is of a block,
+            the dynamic part.
 
             """;
 
@@ -54,8 +58,9 @@ final class KernelReport {
             each output once. `distinct` are the sectors moved, each once a launch: what the device's memory delivers if the L2 cache (40
             MB on an A100, 50 on an H100, 72 on an RTX 4090) holds what other warps ask for again. That is a norm's weight, a bias, the
             probe's and attribution's vectors (16 to 131 KB), the logits of a row that is sampled (513 KB, read again for each digit), the
-            keys and values of a text (2 MB here), the tiles of a product, and a router's logits and choice. `bank passes` are passes over the banks of shared memory
-            relative to those without conflicts; `parting` is the share of branches at which the lanes of a warp part.
+            keys and values of a text (2 MB here), attention's outputs where it keeps norms (4 MB, 8 in float32), the tiles of a product, and a
+            router's logits and choice. `bank passes` are passes over the banks of shared memory relative to those without conflicts; `parting` is
+            the share of branches at which the lanes of a warp part.
 
             Where bank passes are over 1: the copies of keys and values of heads of 32, 80 and 96 (rows of 4, 10 and 12 units of 16 bytes, so
             that some eight lanes cross the padding at a row's end and two of them meet); in sampling, lanes whose logits have the same digit
@@ -85,20 +90,36 @@ final class KernelReport {
     }
 
     public static void main(String[] args) throws IOException {
-        if (args.length >= 1 && args.length <= 2 && args[0].equals("run")) {
-            try (CudaContext context = CudaContext.open(0);
-                    CudaModule module = args.length == 1 ? context.loadKernels() : context.load(Path.of(args[1]))) {
-                KernelWorkload.all().forEach(workload -> workload.run(context, module));
-            }
+        if (args.length == 1 && args[0].equals("run")) {
+            run(KernelWorkload.all(), CudaContext::loadKernels);
+        } else if (args.length == 2 && args[0].equals("plain")) {
+            run(KernelWorkload.plain(), context -> context.load(Path.of(args[1])));
+        } else if (args.length == 2 && args[0].equals("norms")) {
+            run(KernelWorkload.keepingNorms(), context -> context.load(Path.of(args[1])));
         } else if (args.length == 3 && args[0].equals("time")) {
             KernelTimes.run(Double.parseDouble(args[1]), Path.of(args[2]));
-        } else if (args.length == 4 && args[0].equals("write")) {
-            PtxasLog ptxas = PtxasLog.parse(Files.readAllLines(Path.of(args[2])));
-            Files.writeString(Path.of(args[3]), write(KernelCounts.read(Path.of(args[1])), ptxas));
+        } else if (args.length == 5 && args[0].equals("write")) {
+            PtxasLog ptxas = PtxasLog.parse(Files.readAllLines(Path.of(args[3])));
+            Files.writeString(Path.of(args[4]), write(counts(Path.of(args[1]), Path.of(args[2])), ptxas));
         } else {
-            System.err.println("usage: KernelReport run [KERNELS] | time SECONDS OUT | write COUNTS PTXAS OUT");
+            System.err.println("usage: KernelReport run | plain KERNELS | norms KERNELS | time SECONDS OUT"
+                    + " | write PLAIN NORMS PTXAS OUT");
             System.exit(2);
         }
+    }
+
+    private static void run(List<KernelWorkload> workloads, Function<CudaContext, CudaModule> kernels) {
+        try (CudaContext context = CudaContext.open(0);
+                CudaModule module = kernels.apply(context)) {
+            workloads.forEach(workload -> workload.run(context, module));
+        }
+    }
+
+    /** What was counted of the plain launches and of those that keep norms, by {@link KernelWorkload#label}. */
+    static Map<String, KernelCounts> counts(Path plain, Path norms) throws IOException {
+        Map<String, KernelCounts> counts = new HashMap<>(KernelCounts.read(plain));
+        KernelCounts.read(norms).forEach((kernel, counted) -> counts.put(kernel + KernelWorkload.NORMS, counted));
+        return counts;
     }
 
     /** The report as Markdown; without {@code ptxas} all but the registers. */
@@ -121,7 +142,7 @@ final class KernelReport {
         for (KernelWorkload w : workloads) {
             LaunchShape shape = w.shape();
             row(
-                    w.kernel().name(),
+                    w.label(),
                     w.work(),
                     shape.gridX() + " × " + shape.gridY() + (shape.gridZ() > 1 ? " × " + shape.gridZ() : ""),
                     shape.threads(),
@@ -140,7 +161,7 @@ final class KernelReport {
         table(columns);
         for (KernelWorkload w : workloads) {
             Object[] cells = new Object[columns.length];
-            cells[0] = w.kernel().name();
+            cells[0] = w.label();
             int spilled = 0;
             for (int i = 0; i < SmLimits.ALL.length; i++) {
                 SmLimits sm = SmLimits.ALL[i];
@@ -173,7 +194,7 @@ final class KernelReport {
         table(columns);
         for (KernelWorkload w : workloads) {
             Object[] cells = new Object[columns.length];
-            cells[0] = w.kernel().name();
+            cells[0] = w.label();
             cells[1] = thousands(of(w).warpInstructions());
             cells[2] = percent(of(w).laneUse());
             for (int i = 0; i < classes.size(); i++) {
@@ -198,7 +219,7 @@ final class KernelReport {
         for (KernelWorkload w : workloads) {
             KernelCounts c = of(w);
             row(
-                    w.kernel().name(),
+                    w.label(),
                     megabytes(c.askedBytes()),
                     megabytes(c.movedBytes()),
                     percent(c.coalescing()),
@@ -230,7 +251,7 @@ final class KernelReport {
         for (KernelWorkload w : workloads) {
             KernelCounts c = of(w);
             Object[] cells = new Object[columns.length];
-            cells[0] = w.kernel().name();
+            cells[0] = w.label();
             cells[1] = decimals(3, c.mmaFlops() / 1e9);
             cells[2] = decimals(3, c.floatFlops() / 1e9);
             for (int i = 0; i < GpuModel.ALL.length; i++) {
@@ -243,7 +264,7 @@ final class KernelReport {
     }
 
     private KernelCounts of(KernelWorkload workload) {
-        String name = workload.kernel().name();
+        String name = workload.label();
         KernelCounts found = counts.get(name);
         if (found == null || found.launches() != 1) {
             throw new IllegalArgumentException(

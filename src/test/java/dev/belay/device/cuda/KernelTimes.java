@@ -138,13 +138,13 @@ final class KernelTimes {
         System.out.printf(
                 Locale.ROOT,
                 "%-36s %10.2f %9.0f %10.0f %4.0f %%  %s%n",
-                workload.kernel().name(),
+                workload.label(),
                 time.microseconds(),
                 time.bytesPerSecond() / 1e9,
                 time.flopsPerSecond() / 1e9,
                 100 * time.share(peaks),
                 workload.work());
-        json.put("kernel", workload.kernel().name())
+        json.put("kernel", workload.label())
                 .put("work", workload.work())
                 .put("microseconds", time.microseconds())
                 .put("bytes", workload.minimumBytes())

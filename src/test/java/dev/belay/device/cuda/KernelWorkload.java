@@ -8,15 +8,18 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
- * One launch of each kernel in the widths of Llama-3.1-8B: hidden size 4096, 32 heads and 8 key/value heads of 128, feed-forward
- * 14336; and of Qwen3-30B-A3B where there are experts: hidden size 2048, 128 experts of 768, of which a token has 8.
+ * One launch of each kernel, and of attention also one that keeps norms, in the widths of Llama-3.1-8B: hidden size 4096, 32 heads and 8
+ * key/value heads of 128, feed-forward 14336; and of Qwen3-30B-A3B where there are experts: hidden size 2048, 128 experts of 768, of
+ * which a token has 8.
  *
  * @param work the shapes in words
  * @param minimumBytes every input read once and every output written once
  * @param flops additions, multiplications, quotients and functions that the result takes
  * @param arguments in the kernel's order
+ * @param keepsNorms attention that ablates heads and keeps norms
  */
 record KernelWorkload(
         KernelSignature kernel,
@@ -24,7 +27,11 @@ record KernelWorkload(
         LaunchShape shape,
         long minimumBytes,
         long flops,
-        List<Argument> arguments) {
+        List<Argument> arguments,
+        boolean keepsNorms) {
+    /** Of the label of one that keeps norms, behind the kernel's name. */
+    static final String NORMS = ", norms";
+
     private static final int TOKENS = 256;
     private static final int WIDTH = 4096;
     private static final int FEED_FORWARD = 14336;
@@ -41,8 +48,19 @@ record KernelWorkload(
     private static final int EXPERT_INNER = 768;
     private static final int DECODE_ROWS = 8;
     private static final int DECODE_KEYS = 1024;
+    private static final List<Argument> NO_ABLATION = List.of(new Null(), new Null(), new Null());
     /** A byte that makes small float32 and bf16 numbers, 0.01. */
     private static final byte SMALL = 0x3c;
+
+    private KernelWorkload(
+            KernelSignature kernel,
+            String work,
+            LaunchShape shape,
+            long minimumBytes,
+            long flops,
+            List<Argument> arguments) {
+        this(kernel, work, shape, minimumBytes, flops, arguments, false);
+    }
 
     /** What a launch gives the kernel. */
     sealed interface Argument {}
@@ -62,8 +80,21 @@ record KernelWorkload(
     /** No memory. */
     record Null() implements Argument {}
 
-    /** All kernels of the catalog, in its order. */
+    /** The plain launches, then those that keep norms. */
     static List<KernelWorkload> all() {
+        return Stream.concat(plain().stream(), keepingNorms().stream()).toList();
+    }
+
+    /** Attention that ablates a head of each token and keeps its norm: over tiles, with tensor cores and without, and in decode. */
+    static List<KernelWorkload> keepingNorms() {
+        return List.of(
+                attention(KernelCatalog.attentionOf(HEAD_SIZE), HEAD_SIZE, 2, true),
+                attention(KernelCatalog.ATTENTION_ANY_F32, HEAD_SIZE, 4, true),
+                attentionDecode(KernelCatalog.ATTENTION_DECODE_BF16, 2, true));
+    }
+
+    /** All kernels of the catalog, in its order. */
+    static List<KernelWorkload> plain() {
         List<KernelWorkload> all = new ArrayList<>();
         all.add(rmsNorm(KernelCatalog.RMSNORM_F32, 4));
         all.add(rmsNorm(KernelCatalog.RMSNORM_F32_BF16, 2));
@@ -113,6 +144,11 @@ record KernelWorkload(
         return all;
     }
 
+    /** What a table calls it. */
+    String label() {
+        return kernel.name() + (keepsNorms ? NORMS : "");
+    }
+
     /** Launches it once and waits. */
     void run(CudaContext context, CudaModule module) {
         try (Prepared prepared = prepare(context, module)) {
@@ -129,6 +165,15 @@ record KernelWorkload(
                     case Integers integers -> 4L * integers.values().length;
                     default -> 0;
                 })
+                .sum();
+    }
+
+    /** Bytes of z, the output of attention. */
+    long outputBytes() {
+        return arguments.stream()
+                .filter(argument ->
+                        argument instanceof Numbers numbers && numbers.name().equals("z"))
+                .mapToLong(argument -> ((Numbers) argument).bytes())
                 .sum();
     }
 
@@ -258,30 +303,37 @@ record KernelWorkload(
     /** A step of a sweep: every token has one of its heads ablated and keeps its norm. */
     private static KernelWorkload scaleHeads(KernelSignature kernel, int bytes) {
         long numbers = (long) TOKENS * HEADS * HEAD_SIZE;
+        List<Argument> arguments = new ArrayList<>();
+        arguments.add(new Numbers("z", numbers * bytes));
+        arguments.addAll(ablation(TOKENS));
+        arguments.addAll(List.of(new I32(HEADS), new I32(HEAD_SIZE)));
+        return new KernelWorkload(
+                kernel,
+                "T " + TOKENS + ", H " + HEADS + ", HD " + HEAD_SIZE + ablated(true),
+                KernelCatalog.scaleHeadsShape(TOKENS, HEADS, HEAD_SIZE),
+                2 * numbers * bytes + ablationBytes(TOKENS),
+                6 * numbers,
+                arguments);
+    }
+
+    /** One head of each token is ablated, and its norm kept: the set of each token, the factors of the sets, and which keep norms. */
+    private static List<Argument> ablation(int tokens) {
         int[] factors = new int[HEADS * HEADS];
         Arrays.fill(factors, Float.floatToIntBits(1f));
-        int[] sets = new int[TOKENS];
         int[] keep = new int[HEADS];
         for (int h = 0; h < HEADS; h++) {
             factors[h * HEADS + h] = 0;
             keep[h] = 1;
         }
-        for (int t = 0; t < TOKENS; t++) {
-            sets[t] = t % HEADS;
-        }
-        return new KernelWorkload(
-                kernel,
-                "T " + TOKENS + ", H " + HEADS + ", HD " + HEAD_SIZE + "; one head ablated, norms kept",
-                KernelCatalog.scaleHeadsShape(TOKENS, HEADS, HEAD_SIZE),
-                2 * numbers * bytes + (TOKENS + HEADS * HEADS + HEADS) * 4L,
-                6 * numbers,
-                List.of(
-                        new Numbers("z", numbers * bytes),
-                        new Integers("setOfToken", sets),
-                        new Integers("factors", factors),
-                        new Integers("renormalize", keep),
-                        new I32(HEADS),
-                        new I32(HEAD_SIZE)));
+        int[] sets = new int[tokens];
+        Arrays.setAll(sets, t -> t % HEADS);
+        return List.of(
+                new Integers("setOfToken", sets), new Integers("factors", factors), new Integers("renormalize", keep));
+    }
+
+    /** Bytes of {@link #ablation} that {@code tokens} read: those of as many sets as there are, or as there are tokens. */
+    private static long ablationBytes(int tokens) {
+        return (tokens + Math.min(tokens, HEADS) * (HEADS + 1L)) * 4;
     }
 
     private static KernelWorkload embed(KernelSignature kernel, int tableBytes) {
@@ -495,8 +547,12 @@ record KernelWorkload(
                         new Numbers("out", TOKENS * HEADS * 4L)));
     }
 
-    /** One text, to numbers of the inputs' size. */
     private static KernelWorkload attention(KernelSignature kernel, int headSize, int bytes) {
+        return attention(kernel, headSize, bytes, false);
+    }
+
+    /** One text, to numbers of the inputs' size. */
+    private static KernelWorkload attention(KernelSignature kernel, int headSize, int bytes, boolean keepsNorms) {
         TokenLayout layout = new TokenLayout();
         layout.addRow(0, 0, 0);
         for (int t = 0; t < ATTENTION_TOKENS; t++) {
@@ -526,23 +582,27 @@ record KernelWorkload(
             arguments.add(new I32(headSize));
         }
         Numbers z = new Numbers("z", queries);
-        arguments.addAll(List.of(
-                new I32(0),
-                new F32((float) (1 / Math.sqrt(headSize))),
-                new Null(),
-                new Null(),
-                new Null(),
-                new Null(),
-                bytes == 4 ? z : new Null(),
-                bytes == 4 ? new Null() : z));
+        arguments.addAll(List.of(new I32(0), new F32((float) (1 / Math.sqrt(headSize)))));
+        arguments.addAll(keepsNorms ? ablation(ATTENTION_TOKENS) : NO_ABLATION);
+        arguments.add(keepsNorms ? new Integers("counters", new int[tiles.length / 2]) : new Null());
+        arguments.addAll(bytes == 4 ? List.of(z, new Null()) : List.of(new Null(), z));
+        long numbers = (long) ATTENTION_TOKENS * heads * headSize;
         return new KernelWorkload(
                 kernel,
                 "T " + ATTENTION_TOKENS + ", H " + heads + ", KV " + kvHeads + ", HD " + headSize + ", one text to "
-                        + (bytes == 4 ? "f32" : "bf16"),
+                        + (bytes == 4 ? "f32" : "bf16") + ablated(keepsNorms),
                 KernelCatalog.attentionShape(tiles.length / 2, heads),
-                2 * queries + 2 * keys + (tiles.length + ATTENTION_TOKENS + 5) * 4L,
-                2L * ATTENTION_TOKENS * (ATTENTION_TOKENS + 1) * heads * headSize,
-                arguments);
+                2 * queries
+                        + 2 * keys
+                        + (tiles.length + ATTENTION_TOKENS + 5) * 4L
+                        + (keepsNorms ? ablationBytes(ATTENTION_TOKENS) : 0),
+                2 * (ATTENTION_TOKENS + 1) * numbers + (keepsNorms ? 6 * numbers : 0),
+                arguments,
+                keepsNorms);
+    }
+
+    private static String ablated(boolean keepsNorms) {
+        return keepsNorms ? "; one head ablated, norms kept" : "";
     }
 
     private static KernelWorkload greedy() {
@@ -634,8 +694,12 @@ record KernelWorkload(
                         new I32(0)));
     }
 
-    /** One token of each of some texts. */
     private static KernelWorkload attentionDecode(KernelSignature kernel, int bytes) {
+        return attentionDecode(kernel, bytes, false);
+    }
+
+    /** One token of each of some texts. */
+    private static KernelWorkload attentionDecode(KernelSignature kernel, int bytes, boolean keepsNorms) {
         int width = HEADS * HEAD_SIZE;
         long slots = (long) DECODE_ROWS * DECODE_KEYS;
         long keys = slots * KV_HEADS * HEAD_SIZE * bytes;
@@ -645,37 +709,37 @@ record KernelWorkload(
         int[] ownStart = ascending(DECODE_ROWS);
         Arrays.setAll(ownStart, r -> r * DECODE_KEYS);
         Numbers noPrefix = new Numbers("no prefix", 16);
+        List<Argument> arguments = new ArrayList<>(List.of(
+                new Numbers("q", z),
+                noPrefix,
+                noPrefix,
+                new Numbers("keys", keys),
+                new Numbers("values", keys),
+                new Integers("rowOfToken", ascending(DECODE_ROWS)),
+                new Integers("positions", positions),
+                new Integers("prefixStart", new int[DECODE_ROWS]),
+                new Integers("prefixLength", new int[DECODE_ROWS]),
+                new Integers("ownStart", ownStart),
+                new I32(HEADS),
+                new I32(KV_HEADS),
+                new I32(HEAD_SIZE),
+                new I32(0),
+                new F32((float) (1 / Math.sqrt(HEAD_SIZE)))));
+        arguments.addAll(keepsNorms ? ablation(DECODE_ROWS) : NO_ABLATION);
+        arguments.addAll(List.of(
+                new Numbers(
+                        "workspace", KernelCatalog.decodeWorkspaceBytes(DECODE_ROWS, HEADS, HEAD_SIZE, DECODE_KEYS)),
+                new Integers("counters", new int[KernelCatalog.decodeCounters(DECODE_ROWS, KV_HEADS)]),
+                new Numbers("z", z)));
         return new KernelWorkload(
                 kernel,
                 "T " + DECODE_ROWS + ", H " + HEADS + ", KV " + KV_HEADS + ", HD " + HEAD_SIZE + ", " + DECODE_KEYS
-                        + " keys each",
+                        + " keys each" + ablated(keepsNorms),
                 KernelCatalog.decodeShape(DECODE_ROWS, KV_HEADS, DECODE_KEYS),
-                2 * z + 2 * keys + 5 * DECODE_ROWS * 4L,
-                4 * slots * width,
-                List.of(
-                        new Numbers("q", z),
-                        noPrefix,
-                        noPrefix,
-                        new Numbers("keys", keys),
-                        new Numbers("values", keys),
-                        new Integers("rowOfToken", ascending(DECODE_ROWS)),
-                        new Integers("positions", positions),
-                        new Integers("prefixStart", new int[DECODE_ROWS]),
-                        new Integers("prefixLength", new int[DECODE_ROWS]),
-                        new Integers("ownStart", ownStart),
-                        new I32(HEADS),
-                        new I32(KV_HEADS),
-                        new I32(HEAD_SIZE),
-                        new I32(0),
-                        new F32((float) (1 / Math.sqrt(HEAD_SIZE))),
-                        new Null(),
-                        new Null(),
-                        new Null(),
-                        new Numbers(
-                                "workspace",
-                                KernelCatalog.decodeWorkspaceBytes(DECODE_ROWS, HEADS, HEAD_SIZE, DECODE_KEYS)),
-                        new Integers("counters", new int[KernelCatalog.decodeCounters(DECODE_ROWS, KV_HEADS)]),
-                        new Numbers("z", z)));
+                2 * z + 2 * keys + 5 * DECODE_ROWS * 4L + (keepsNorms ? ablationBytes(DECODE_ROWS) : 0),
+                4 * slots * width + (keepsNorms ? 6L * DECODE_ROWS * width : 0),
+                arguments,
+                keepsNorms);
     }
 
     private static int[] ascending(int count) {
