@@ -199,15 +199,16 @@ final class JudgeCommand implements Callable<Integer> {
                     .put("thinking_verdict", both.thinking().word())
                     .put("thinking_phrase", both.thinking().phrase());
             boolean thought = both.thinking().outcome() != Verdict.Outcome.EMPTY;
-            out.say("%-20s %s%s", t.id(), words(both.response()), thought ? "; thinking " + words(both.thinking()) : "");
+            String thinking = thought ? "; thinking " + words(both.thinking()) : "";
+            out.say("%-20s %s%s", t.id(), words(both.response()), thinking);
         }
         JudgeSummary summary = JudgeSummary.of(verdicts);
-        ThinkingSummary thinking = ThinkingSummary.of(judged);
-        answer = words(summary) + words(thinking);
+        ThinkingSummary thoughts = ThinkingSummary.of(judged);
+        answer = words(summary) + words(thoughts);
         parts = JudgePage.shares(summary);
         out.say("%s", answer);
         result.setAll(json(summary));
-        result.set("thinking", json(thinking));
+        result.set("thinking", json(thoughts));
         Map<String, Boolean> succeeded = new LinkedHashMap<>();
         for (int i = 0; i < verdicts.size(); i++) {
             Boolean answered = switch (verdicts.get(i).outcome()) {

@@ -175,7 +175,8 @@ final class PlanCommand implements Callable<Integer> {
 
     private int newTokens(Session session) {
         GenerationOptions generation = GenerationOptions.greedy();
-        generation.maxNewTokens = method == Method.judge && maxNewTokens == null ? (Integer) VERDICT_TOKENS : maxNewTokens;
+        boolean verdict = method == Method.judge && maxNewTokens == null;
+        generation.maxNewTokens = verdict ? (Integer) VERDICT_TOKENS : maxNewTokens;
         return generation.limit(session);
     }
 

@@ -118,7 +118,8 @@ final class RerunCommand implements Callable<Integer> {
     /** The recorded command: one that has a page, as others may write where no option says. */
     private static CommandSpec command(RecordedRun run) {
         try {
-            CommandLine.ParseResult parsed = RootCommand.withAllCommands().parseArgs(RootCommand.escaped(run.arguments()));
+            CommandLine.ParseResult parsed =
+                    RootCommand.withAllCommands().parseArgs(RootCommand.escaped(run.arguments()));
             CommandSpec spec = parsed.hasSubcommand() ? parsed.subcommand().commandSpec() : parsed.commandSpec();
             if (spec.findOption("--report") != null || spec.name().equals("demo")) {
                 return spec;

@@ -132,8 +132,11 @@ class DoctorCommandTest {
     void missingInstructionsHaveAdvice() throws Exception {
         Map<String, String> environment = Map.of("ONEDNN_MAX_CPU_ISA", "AVX2");
         JsonNode features = doctor(environment, nothing(), "--json").json().at("/cpu/features");
-        List<String> flags =
-                List.of(Files.readString(Path.of("/proc/cpuinfo")).lines().filter(line -> line.startsWith("flags")).findFirst().orElseThrow().split("\\s+"));
+        List<String> flags = Files.readAllLines(Path.of("/proc/cpuinfo")).stream()
+                .filter(line -> line.startsWith("flags"))
+                .findFirst()
+                .map(line -> List.of(line.split("\\s+")))
+                .orElseThrow();
         assertEquals(List.of("AVX2", "AVX-512", "AVX512-BF16", "AMX-BF16"), features.findValuesAsText("name"));
         assertEquals(flags.contains("avx2"), features.get(0).get("used").asBoolean());
         for (int i = 1; i < 4; i++) {

@@ -60,7 +60,8 @@ public record CpuFeature(String name, boolean used, String advice) {
             return new CpuFeature(name, true, "");
         }
         String why = flags.contains(flag)
-                ? "the CPU has it, but oneDNN does not use it: unset ONEDNN_MAX_CPU_ISA, or take a kernel that allows it; without it "
+                ? "the CPU has it, but oneDNN does not use it: unset ONEDNN_MAX_CPU_ISA, or take a kernel that allows it; "
+                        + "without it "
                 : "the CPU, or the virtual machine, does not offer it: ";
         return new CpuFeature(name, false, why + without);
     }
