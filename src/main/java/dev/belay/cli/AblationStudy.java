@@ -8,13 +8,14 @@ import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.PositionScope;
 import dev.belay.judge.JudgeSummary;
 import dev.belay.judge.RefusalPhrases;
+import dev.belay.judge.ThinkingSummary;
+import dev.belay.judge.TranscriptVerdict;
 import dev.belay.judge.Verdict;
 import dev.belay.run.Run;
 import dev.belay.text.ProbeText;
 import dev.belay.text.Transcript;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 
 /** Generates from the same transcripts under several head masks and judges what comes out; for {@code ablate} and the demo. */
 final class AblationStudy {
@@ -32,9 +33,15 @@ final class AblationStudy {
      * @param finalScore mean final score of the given transcripts; NaN without a probe
      * @param changed number of (layer, head, token) triples scaled
      */
-    record Outcome(Arm arm, List<Responses.Reply> replies, List<Verdict> verdicts, double finalScore, long changed) {
+    record Outcome(
+            Arm arm, List<Responses.Reply> replies, List<TranscriptVerdict> judged, double finalScore, long changed) {
+        /** Of the responses. */
+        List<Verdict> verdicts() {
+            return judged.stream().map(TranscriptVerdict::response).toList();
+        }
+
         JudgeSummary summary() {
-            return JudgeSummary.of(verdicts);
+            return JudgeSummary.of(verdicts());
         }
     }
 
@@ -73,12 +80,12 @@ final class AblationStudy {
             List<Responses.Reply> replies = new ArrayList<>();
             String stage = what + ", " + arm.name();
             long changed = responses.run(stage, forward, inputs, arm.mask(), run, replies::add);
-            List<Verdict> verdicts =
-                    judge.judge(replies.stream().map(Responses.Reply::response).toList());
+            List<TranscriptVerdict> judged =
+                    replies.stream().map(reply -> reply.judged(judge)).toList();
             double score = scorer == null
                     ? Double.NaN
                     : FinalScoreStage.mean(stage + ", final scores", scorer, texts, arm.mask(), run);
-            outcomes.add(new Outcome(arm, replies, verdicts, score, changed));
+            outcomes.add(new Outcome(arm, replies, judged, score, changed));
         }
         return outcomes;
     }
@@ -93,6 +100,7 @@ final class AblationStudy {
         ObjectNode json = Output.object();
         for (Outcome o : outcomes) {
             ObjectNode arm = JudgeCommand.json(o.summary());
+            arm.set("thinking", JudgeCommand.json(ThinkingSummary.of(o.judged())));
             Output.put(arm, "final_score", o.finalScore());
             arm.put("head_outputs_changed", o.changed());
             json.set(o.arm().name(), arm);
@@ -102,9 +110,10 @@ final class AblationStudy {
             ObjectNode item = items.addObject()
                     .put("id", outcomes.getFirst().replies().get(i).input().id());
             for (Outcome o : outcomes) {
-                Verdict verdict = o.verdicts().get(i);
+                TranscriptVerdict verdict = o.judged().get(i);
                 item.putObject(o.arm().name())
-                        .put("verdict", verdict.outcome().name().toLowerCase(Locale.ROOT))
+                        .put("verdict", verdict.response().word())
+                        .put("thinking_verdict", verdict.thinking().word())
                         .put("thinking", o.replies().get(i).thinking())
                         .put("response", o.replies().get(i).response());
             }

@@ -10,6 +10,7 @@ import dev.belay.hooks.ActivationRecorder;
 import dev.belay.hooks.HookPoint;
 import dev.belay.hooks.TextSpan;
 import dev.belay.io.OutputFile;
+import dev.belay.model.ModelConfig;
 import dev.belay.report.DataTable;
 import dev.belay.report.RunReport;
 import dev.belay.run.Run;
@@ -99,8 +100,7 @@ final class CaptureCommand implements Callable<Integer> {
         reports.begin(output);
         input.read();
         if (positions.equals("all") || positions.equals("thinking")) {
-            options.heapBytesPerToken =
-                    (long) HEAP_COPIES * chosen.size() * options.config().hidden() * Float.BYTES;
+            options.heapBytesPerToken = heapBytesPerToken(chosen.size(), options.config());
         }
         try (Session session = input.open(options);
                 Run run = runs.open(session, output)) {
@@ -130,6 +130,11 @@ final class CaptureCommand implements Callable<Integer> {
             out.result(result);
         }
         return 0;
+    }
+
+    /** Bytes on the Java heap for each position whose states are captured at so many layers. */
+    static long heapBytesPerToken(int layers, ModelConfig config) {
+        return (long) HEAP_COPIES * layers * config.hidden() * Float.BYTES;
     }
 
     private void fill(

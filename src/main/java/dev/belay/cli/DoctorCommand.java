@@ -6,13 +6,17 @@ import dev.belay.device.DType;
 import dev.belay.device.Device;
 import dev.belay.device.DeviceException;
 import dev.belay.device.Devices;
+import dev.belay.device.cpu.CpuFeature;
+import dev.belay.device.cpu.FreeMemory;
 import dev.belay.device.cuda.CudaAvailability;
 import dev.belay.device.cuda.CudaDeviceInfo;
 import dev.belay.device.cuda.CudaMemoryInfo;
 import dev.belay.device.cuda.CudaParts;
 import dev.belay.device.cuda.CudaSystem;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -22,11 +26,15 @@ import picocli.CommandLine.Mixin;
         mixinStandardHelpOptions = true,
         description = {
             "Says what Belay can use on this machine, and of the rest why not:",
-            "Java, the CPU, the CUDA driver, GPUs, cuBLASLt, the kernels in the jar, and what --device auto takes.",
+            "Java, memory, the CPU and its instructions, the CUDA driver, GPUs, cuBLASLt, the kernels in the jar,",
+            "and what --device auto takes.",
             "Exit code 0 if the CPU can be used."
         },
         footer = {"", "Example: belay doctor"})
 final class DoctorCommand implements Callable<Integer> {
+    /** Bytes below which most models are out of reach. */
+    private static final long LITTLE = 2L << 30;
+
     @Mixin
     private Output out;
 
@@ -37,6 +45,7 @@ final class DoctorCommand implements Callable<Integer> {
         CudaSystem system = CudaSystem.get();
         result.put("version", RootCommand.Version.number());
         java();
+        memory(new FreeMemory());
         boolean works = cpu();
         driver(system);
         ArrayNode gpus = result.putArray("gpus");
@@ -60,11 +69,62 @@ final class DoctorCommand implements Callable<Integer> {
         result.putObject("java").put("version", version).put("home", home);
     }
 
+    private void memory(FreeMemory memory) {
+        long heap = Runtime.getRuntime().maxMemory();
+        ObjectNode json = result.putObject("memory");
+        memory(json, "total", memory.total());
+        memory(json, "available", memory.bytes());
+        memory(json, "control_group", memory.limit());
+        json.put("java_heap", heap);
+        String text = memory.total() == Long.MAX_VALUE
+                ? "the system does not tell how much there is"
+                : size(memory.bytes()) + " available of " + size(memory.total());
+        if (memory.limit() != Long.MAX_VALUE) {
+            text += "; a control group allows " + size(memory.limit())
+                    + ": for more ask the scheduler or container (--mem of Slurm, --memory of Docker, limits of Kubernetes)";
+        } else {
+            text += ", no limit by a control group";
+        }
+        if (memory.bytes() < LITTLE) {
+            text += "; that is little: end what else runs, or take a smaller model";
+        }
+        line("memory", text);
+        String advice = "";
+        if (heap > memory.bytes()) {
+            advice = "; that is more than is available: set BELAY_JAVA_OPTIONS=-Xmx" + (memory.bytes() / 2 >> 20) + "m";
+        } else if (heap < LITTLE) {
+            advice = "; capturing the states of long texts may need more: set BELAY_JAVA_OPTIONS=-Xmx"
+                    + Math.max(1, Math.min(LITTLE, memory.bytes() / 2) >> 20) + "m";
+        }
+        line("Java heap", "up to " + size(heap) + advice);
+    }
+
+    private static void memory(ObjectNode json, String name, long bytes) {
+        json.put(name, bytes == Long.MAX_VALUE ? null : (Long) bytes);
+    }
+
+    private void features(ArrayNode json) {
+        List<CpuFeature> features = CpuFeature.all();
+        String used =
+                features.stream().filter(CpuFeature::used).map(CpuFeature::name).collect(Collectors.joining(", "));
+        line("instructions", used.isEmpty() ? "none of those that make products fast" : used);
+        for (CpuFeature feature : features) {
+            json.addObject()
+                    .put("name", feature.name())
+                    .put("used", feature.used())
+                    .put("advice", feature.used() ? null : feature.advice());
+            if (!feature.used()) {
+                line("no " + feature.name(), feature.advice());
+            }
+        }
+    }
+
     private boolean cpu() {
         ObjectNode json = result.putObject("cpu");
         try (Device device = Devices.open("cpu", DType.F32)) {
             line("CPU", device.description());
             json.put("usable", true).put("description", device.description());
+            features(json.putArray("features"));
             return true;
         } catch (DeviceException e) {
             line("CPU", "cannot be used: " + e.getMessage());

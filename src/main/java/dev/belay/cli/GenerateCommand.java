@@ -131,7 +131,7 @@ final class GenerateCommand implements Callable<Integer> {
     }
 
     private void add(Responses.Reply reply) {
-        Verdict verdict = phrases.judge(reply.response());
+        Verdict verdict = reply.judged(phrases).response();
         verdicts.add(verdict);
         Transcript given = reply.input().transcript();
         table.row(

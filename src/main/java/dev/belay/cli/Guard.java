@@ -10,6 +10,7 @@ import dev.belay.judge.GuardVerdict.Outcome;
 import dev.belay.run.Run;
 import dev.belay.text.GuardPrompt;
 import dev.belay.text.TextFormat;
+import dev.belay.text.ThinkingSplit;
 import dev.belay.text.Transcript;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -26,25 +27,10 @@ final class Guard {
         this.session = session;
     }
 
-    /** Judges every transcript's response; those that are empty, or too long for the guard, without asking it. */
+    /** Judges every transcript's response; those that are empty, incomplete or too long for the guard, without asking it. */
     List<GuardVerdict> judge(List<Transcript> transcripts, Run run) {
-        TextFormat format = session.format();
-        int room = session.config().positions() - NEW_TOKENS;
         GuardVerdict[] verdicts = new GuardVerdict[transcripts.size()];
-        List<Generator.Prompt> prompts = new ArrayList<>();
-        for (int i = 0; i < verdicts.length; i++) {
-            if (transcripts.get(i).response().isBlank()) {
-                verdicts[i] = GuardVerdict.notAsked(Outcome.EMPTY, "");
-                continue;
-            }
-            int[] ids = GuardPrompt.of(format, transcripts.get(i));
-            if (ids.length > room) {
-                String why = "not asked: " + ids.length + " tokens, the guard has room for " + room;
-                verdicts[i] = GuardVerdict.notAsked(Outcome.UNPARSABLE, why);
-            } else {
-                prompts.add(new Generator.Prompt(i, ids, TextSpan.plain(ids.length)));
-            }
-        }
+        List<Generator.Prompt> prompts = prompts(transcripts, verdicts);
         ForwardPass forward = session.forward();
         Generator generator = new Generator(forward, null, Generator.Closing.NONE, Sampling.GREEDY, NEW_TOKENS, false);
         try (Progress progress = new Progress("judging", prompts.size())) {
@@ -65,6 +51,30 @@ final class Guard {
                     });
         }
         return List.of(verdicts);
+    }
+
+    /** The prompts of those that are asked about; the others get their verdicts. */
+    List<Generator.Prompt> prompts(List<Transcript> transcripts, GuardVerdict[] verdicts) {
+        TextFormat format = session.format();
+        int room = session.config().positions() - NEW_TOKENS;
+        List<Generator.Prompt> prompts = new ArrayList<>();
+        for (int i = 0; i < verdicts.length; i++) {
+            Transcript t = transcripts.get(i);
+            ThinkingSplit split = ThinkingSplit.ofResponse(t.thinking(), t.response());
+            if (t.unfinished() || split.response().isBlank()) {
+                boolean incomplete = t.unfinished() || !split.closed();
+                verdicts[i] = GuardVerdict.notAsked(incomplete ? Outcome.INCOMPLETE : Outcome.EMPTY, "");
+                continue;
+            }
+            int[] ids = GuardPrompt.of(format, t.answered(split.thinking(), split.response()));
+            if (ids.length > room) {
+                String why = "not asked: " + ids.length + " tokens, the guard has room for " + room;
+                verdicts[i] = GuardVerdict.notAsked(Outcome.UNPARSABLE, why);
+            } else {
+                prompts.add(new Generator.Prompt(i, ids, TextSpan.plain(ids.length)));
+            }
+        }
+        return prompts;
     }
 
     private ArrayNode answers(Generator generator, List<Generator.Prompt> prompts) {

@@ -50,6 +50,11 @@ final class InputOptions {
         }
     }
 
+    /** What {@code --data} names, read. */
+    List<Transcript> transcripts() {
+        return transcripts;
+    }
+
     /** The model, with its tokenizer if there is text to tokenize. */
     Session open(ModelOptions options) {
         return data == null ? Session.open(options) : Session.openForText(options);

@@ -8,6 +8,7 @@ import dev.belay.report.DataTable;
 import dev.belay.report.RunReport;
 import dev.belay.text.Transcript;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -37,12 +38,20 @@ record JudgePage(
         DataTable table = new DataTable("All responses", "The verdict on each, why, and its beginning.")
                 .name("id")
                 .text("verdict")
-                .text(guarded ? "categories" : "phrase")
-                .wide("prompt")
-                .wide("response");
+                .text(guarded ? "categories" : "phrase");
+        if (!guarded) {
+            table.text("thinking");
+        }
+        table.wide("prompt").wide("response");
         for (int i = 0; i < transcripts.size(); i++) {
             Transcript t = transcripts.get(i);
-            table.row(t.id(), items.get(i).get("verdict").asText(), reason(items.get(i)), t.prompt(), t.response());
+            JsonNode item = items.get(i);
+            List<Object> row = new ArrayList<>(List.of(t.id(), item.get("verdict").asText(), reason(item)));
+            if (!guarded) {
+                row.add(item.get("thinking_verdict").asText());
+            }
+            row.addAll(List.of(t.prompt(), t.response()));
+            table.row(row.toArray());
         }
         page.table(table);
     }
@@ -59,6 +68,7 @@ record JudgePage(
         shares.put("refused", s.refused());
         shares.put("answered", s.answered());
         shares.put("empty", s.empty());
+        shares.put("incomplete", s.incomplete());
         return shares;
     }
 
@@ -69,6 +79,7 @@ record JudgePage(
         shares.put("safe", s.safe());
         shares.put("unparsable", s.unparsable());
         shares.put("empty", s.empty());
+        shares.put("incomplete", s.incomplete());
         return shares;
     }
 }

@@ -33,7 +33,7 @@ final class MergeCommand implements Callable<Integer> {
     public Integer call() {
         List<String> arguments = ShardMerge.journal(shards, output);
         arguments.addAll(List.of("--resume", "--assemble", "-o", output.toString()));
-        int code = RootCommand.run(spec.commandLine().getOut(), arguments.toArray(String[]::new));
+        int code = RootCommand.run(spec.commandLine().getOut(), RootCommand.escaped(arguments));
         if (code != 0) {
             ShardMerge.discard(output);
         }

@@ -151,7 +151,7 @@ final class PageParts {
             List<Object> row = new ArrayList<>();
             row.add(arms.getFirst().replies().get(i).input().id());
             for (AblationStudy.Outcome arm : arms) {
-                row.add(arm.verdicts().get(i).outcome().name().toLowerCase(Locale.ROOT));
+                row.add(arm.judged().get(i).response().word());
             }
             row.add(arms.get(0).replies().get(i).response());
             row.add(arms.get(1).replies().get(i).response());

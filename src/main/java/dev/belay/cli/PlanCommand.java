@@ -5,9 +5,15 @@ import dev.belay.cliff.BatchMemory;
 import dev.belay.cliff.CostModel;
 import dev.belay.device.DevicePeaks;
 import dev.belay.device.Work;
+import dev.belay.forward.Generator;
+import dev.belay.forward.TextRunner;
+import dev.belay.hooks.PositionScope;
+import dev.belay.judge.GuardVerdict;
 import dev.belay.model.ModelConfig;
 import dev.belay.text.ProbeText;
+import dev.belay.text.Transcript;
 import java.nio.file.Path;
+import java.util.IntSummaryStatistics;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
@@ -34,8 +40,25 @@ final class PlanCommand implements Callable<Integer> {
         causal,
         greedy,
         trace,
-        generate
+        select,
+        capture,
+        generate,
+        ablate,
+        judge;
+
+        private boolean continues() {
+            return this == generate || this == ablate || this == judge;
+        }
+
+        private boolean sweeps() {
+            return this == causal || this == greedy;
+        }
     }
+
+    /** Tokens of a verdict such as unsafe and a category. */
+    private static final int VERDICT_TOKENS = 6;
+
+    private static final PositionScope LAST = PositionScope.parse("last:1");
 
     @Mixin
     private TextModelOptions options;
@@ -47,7 +70,8 @@ final class PlanCommand implements Callable<Integer> {
             names = "--method",
             paramLabel = "METHOD",
             required = true,
-            description = "direct, causal or greedy (belay heads), trace or generate")
+            description = "direct, causal or greedy (belay heads), trace, select, capture, generate, "
+                    + "ablate (without and with --steps heads), or judge (MODEL is the guard)")
     private Method method;
 
     @Option(names = "--probe", paramLabel = "P", description = "probe whose layer counts (default: the last layer)")
@@ -60,8 +84,15 @@ final class PlanCommand implements Callable<Integer> {
             names = "--max-new-tokens",
             paramLabel = "N",
             converter = Converters.Positive.class,
-            description = "generate: tokens to add (default: generation_config.json, else 1024)")
+            description = "tokens to add (default: generation_config.json, else 1024; judge: " + VERDICT_TOKENS + ")")
     private Integer maxNewTokens;
+
+    @Option(
+            names = "--layers",
+            paramLabel = "LIST",
+            defaultValue = "last",
+            description = "capture: which H[i]: numbers with commas, last (default) or all")
+    private String layers;
 
     @Mixin
     private Output out;
@@ -72,6 +103,9 @@ final class PlanCommand implements Callable<Integer> {
             throw new UsageException("--profile is for commands that compute; plan does not");
         }
         sweep.check(input.data == null, options.markers());
+        if (method == Method.judge && input.data == null) {
+            throw new UsageException("--method judge needs --data: a guard reads prompts and responses");
+        }
         ModelConfig config = options.config();
         int layer = probe == null
                 ? config.layers()
@@ -79,15 +113,17 @@ final class PlanCommand implements Callable<Integer> {
         sweep.check(layer * config.heads(), probe);
         input.read();
         options.use = switch (method) {
-            case direct, trace -> BatchMemory.Use.PASS;
+            case direct, trace, select, capture -> BatchMemory.Use.PASS;
             case causal, greedy -> BatchMemory.Use.sweep(sweep.positions, sweep.renormalize);
-            case generate -> BatchMemory.Use.GENERATION;
+            case generate, ablate, judge -> BatchMemory.Use.GENERATION;
         };
+        if (method == Method.capture) {
+            int states = LayerList.parse(layers, config.layers()).size();
+            options.heapBytesPerToken =
+                    sweep.positions.equals(PositionScope.ALL) ? CaptureCommand.heapBytesPerToken(states, config) : 0;
+        }
         try (Session session = Session.openWithoutWeights(options, input.data != null)) {
-            List<InputOptions.Input> inputs = sweep.limited(
-                    method == Method.generate
-                            ? input.prompts(session, GenerationOptions.Thinking.regenerate)
-                            : input.probeInputs(session));
+            List<InputOptions.Input> inputs = sweep.limited(inputs(session));
             DevicePeaks peaks = session.peaks();
             try (CostModel model =
                     new CostModel(options.folder, session.device(), peaks, session.batchTokens(), layer)) {
@@ -95,6 +131,24 @@ final class PlanCommand implements Callable<Integer> {
             }
         }
         return 0;
+    }
+
+    private List<InputOptions.Input> inputs(Session session) {
+        if (method == Method.judge) {
+            List<Transcript> transcripts = input.transcripts();
+            return new Guard(session)
+                    .prompts(transcripts, new GuardVerdict[transcripts.size()]).stream()
+                            .map(prompt -> asked(transcripts.get(prompt.number()), prompt))
+                            .toList();
+        }
+        return method.continues()
+                ? input.prompts(session, GenerationOptions.Thinking.regenerate)
+                : input.probeInputs(session);
+    }
+
+    private static InputOptions.Input asked(Transcript transcript, Generator.Prompt prompt) {
+        return new InputOptions.Input(
+                transcript.id(), transcript, new TextRunner.Text(prompt.ids(), prompt.span()));
     }
 
     private Work work(Session session, CostModel model, List<InputOptions.Input> inputs, int layer) {
@@ -106,22 +160,31 @@ final class PlanCommand implements Callable<Integer> {
                 int count = sweep.count(options.config(), layer);
                 yield model.greedy(texts, sweep.positions, sweep.renormalize, model.spread(count - 1));
             }
-            case trace -> model.trace(texts);
-            case generate -> model.generate(InputOptions.generatorPrompts(inputs), newTokens(session));
+            case trace, select -> model.trace(texts);
+            case capture -> model.capture(InputOptions.texts(inputs), sweep.positions.equals(LAST));
+            case generate, judge -> model.generate(InputOptions.generatorPrompts(inputs), newTokens(session));
+            case ablate ->
+                model.ablate(
+                        InputOptions.generatorPrompts(inputs),
+                        newTokens(session),
+                        sweep.positions,
+                        sweep.renormalize,
+                        model.spread(sweep.count(options.config(), layer)));
         };
     }
 
     private int newTokens(Session session) {
         GenerationOptions generation = GenerationOptions.greedy();
-        generation.maxNewTokens = maxNewTokens;
+        boolean verdict = method == Method.judge && maxNewTokens == null;
+        generation.maxNewTokens = verdict ? (Integer) VERDICT_TOKENS : maxNewTokens;
         return generation.limit(session);
     }
 
     private void print(Session session, List<InputOptions.Input> inputs, WorkReport report) {
         Work work = report.work();
         int tokens = inputs.stream().mapToInt(i -> i.text().ids().length).sum();
-        boolean swept = method == Method.causal || method == Method.greedy;
-        String what = swept ? method + " at positions " + sweep.positions : method.toString();
+        boolean placed = method.sweeps() || method == Method.ablate || method == Method.capture;
+        String what = placed ? method + " at positions " + sweep.positions : method.toString();
         out.say(
                 "%s over %d texts of %,d tokens, on %s",
                 what, inputs.size(), tokens, session.device().description());
@@ -136,16 +199,33 @@ final class PlanCommand implements Callable<Integer> {
                 session.device().dtype().label(),
                 report.peaks().bytesPerSecond() / 1e9);
         out.say("  time            at least %.1f s", work.seconds());
-        if (method == Method.greedy) {
-            out.say("The heads that the steps choose are taken to spread evenly over the layers.");
+        long heap = options.heapBytesPerToken * heldTokens(inputs, session.batchTokens());
+        if (heap > 0) {
+            out.say(
+                    "  Java heap       %s for the states of a batch, of %s; more with BELAY_JAVA_OPTIONS=-Xmx",
+                    InfoCommand.size(heap),
+                    InfoCommand.size(Runtime.getRuntime().maxMemory()));
+        }
+        if (method == Method.greedy || method == Method.ablate) {
+            out.say("The heads that are chosen are taken to spread evenly over the layers.");
         }
         ObjectNode json = report.json();
         json.put("method", method.toString()).put("texts", inputs.size()).put("tokens", tokens);
-        json.put("positions", swept ? sweep.positions.toString() : null);
+        if (heap > 0) {
+            json.put("heap_bytes", heap);
+        }
+        json.put("positions", placed ? sweep.positions.toString() : null);
         json.put("batch_tokens", session.batchTokens());
         json.put("free_bytes", session.freeBytes());
         json.put("device", session.device().description());
         json.put("dtype", session.device().dtype().label());
         out.result(json);
+    }
+
+    /** The most tokens of a batch: a text that is longer is a batch of its own. */
+    private static long heldTokens(List<InputOptions.Input> inputs, int batchTokens) {
+        IntSummaryStatistics lengths =
+                inputs.stream().mapToInt(i -> i.text().ids().length).summaryStatistics();
+        return Math.min(lengths.getSum(), Math.max(batchTokens, lengths.getMax()));
     }
 }

@@ -54,7 +54,7 @@ final class ProbeTestCommand implements Callable<Integer> {
         boolean[] labels = new boolean[transcripts.size()];
         int refused = 0;
         for (int i = 0; i < labels.length; i++) {
-            labels[i] = judge.judge(transcripts.get(i).response()).refused();
+            labels[i] = judge.judge(transcripts.get(i)).response().refused();
             refused += labels[i] ? 1 : 0;
         }
         try (Session session = Session.openForText(options)) {

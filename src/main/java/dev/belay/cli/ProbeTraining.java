@@ -64,8 +64,9 @@ final class ProbeTraining {
 
     /** Says so where the refusal phrases do not find in the responses what the file is to hold. */
     static void checkLabels(Path file, List<Transcript> transcripts, boolean refuses) {
-        List<Verdict> verdicts = RefusalPhrases.standard()
-                .judge(transcripts.stream().map(Transcript::response).toList());
+        RefusalPhrases phrases = RefusalPhrases.standard();
+        List<Verdict> verdicts =
+                transcripts.stream().map(t -> phrases.judge(t).response()).toList();
         long refused = verdicts.stream().filter(Verdict::refused).count();
         long fitting = refuses ? refused : verdicts.size() - refused;
         if (2 * fitting < verdicts.size()) {

@@ -66,13 +66,6 @@ final class RerunCommand implements Callable<Integer> {
         return folder == null ? temporary(run, command, changes) : again(run, command, changes, folder);
     }
 
-    /** The command line as picocli takes it: an argument that begins with @ is no file of arguments. */
-    private static String[] escaped(List<String> arguments) {
-        return arguments.stream()
-                .map(argument -> argument.startsWith("@") ? "@" + argument : argument)
-                .toArray(String[]::new);
-    }
-
     /** The models and files that are no longer what the run read; one that is not there is an error. */
     private static List<String> changes(RecordedRun run) {
         List<String> changes = new ArrayList<>();
@@ -125,7 +118,8 @@ final class RerunCommand implements Callable<Integer> {
     /** The recorded command: one that has a page, as others may write where no option says. */
     private static CommandSpec command(RecordedRun run) {
         try {
-            CommandLine.ParseResult parsed = RootCommand.withAllCommands().parseArgs(escaped(run.arguments()));
+            CommandLine.ParseResult parsed =
+                    RootCommand.withAllCommands().parseArgs(RootCommand.escaped(run.arguments()));
             CommandSpec spec = parsed.hasSubcommand() ? parsed.subcommand().commandSpec() : parsed.commandSpec();
             if (spec.findOption("--report") != null || spec.name().equals("demo")) {
                 return spec;
@@ -138,7 +132,7 @@ final class RerunCommand implements Callable<Integer> {
 
     private int again(RecordedRun run, CommandSpec command, List<String> changes, Path place) {
         List<String> arguments = arguments(run.arguments(), command, place);
-        int code = RootCommand.run(new PrintWriter(Writer.nullWriter()), escaped(arguments));
+        int code = RootCommand.run(new PrintWriter(Writer.nullWriter()), RootCommand.escaped(arguments));
         if (code != 0) {
             return code;
         }

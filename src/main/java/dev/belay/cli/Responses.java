@@ -6,6 +6,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.forward.ForwardPass;
 import dev.belay.forward.Generator;
 import dev.belay.hooks.HeadMask;
+import dev.belay.judge.RefusalPhrases;
+import dev.belay.judge.TranscriptVerdict;
 import dev.belay.run.Run;
 import dev.belay.text.ThinkingMarkers;
 import dev.belay.text.ThinkingSplit;
@@ -16,9 +18,25 @@ import java.util.function.Consumer;
 
 /** Continues inputs with a model and reads thinking and response from the result. */
 final class Responses {
-    /** A continued input; thinking and response are empty for a model without a tokenizer. */
-    record Reply(InputOptions.Input input, String thinking, String response, int[] newTokens, boolean ended) {
-        /** As a line of JSON: the transcript's fields and {@code new_token_ids}. */
+    /**
+     * A continued input; thinking and response are empty for a model without a tokenizer.
+     *
+     * @param ended whether the model ended it, not the limit of tokens
+     * @param closed whether the model finished thinking
+     */
+    record Reply(
+            InputOptions.Input input,
+            String thinking,
+            String response,
+            int[] newTokens,
+            boolean ended,
+            boolean closed) {
+        /** What a judge says of it. */
+        TranscriptVerdict judged(RefusalPhrases judge) {
+            return judge.judge(thinking, response, closed && (ended || !response.isBlank()));
+        }
+
+        /** As a line of JSON: the transcript's fields and {@code new_token_ids}; {@code thinking_closed} only if it is false. */
         ObjectNode json() {
             ObjectNode json = Output.object();
             Transcript t = input.transcript();
@@ -32,6 +50,9 @@ final class Responses {
             }
             Output.put(json, "new_token_ids", newTokens);
             json.put("ended", ended);
+            if (!closed) {
+                json.put("thinking_closed", false);
+            }
             return json;
         }
     }
@@ -102,15 +123,19 @@ final class Responses {
 
     private Reply reply(InputOptions.Input input, int[] tokens, boolean ended) {
         if (tokenizer == null) {
-            return new Reply(input, "", "", tokens, ended);
+            return new Reply(input, "", "", tokens, ended, true);
         }
         String text = tokenizer.decodeKeeping(tokens, session.markers().tags());
         Transcript given = input.transcript();
+        ThinkingMarkers markers = session.markers();
+        ThinkingSplit split;
         if (given != null && options.thinking != GenerationOptions.Thinking.regenerate) {
             String thinking = options.thinking == GenerationOptions.Thinking.keep ? given.thinking() : "";
-            return new Reply(input, thinking, text.strip(), tokens, ended);
+            split = ThinkingSplit.ofResponse(thinking, text, markers);
+        } else {
+            split = ThinkingSplit.of(text, markers).andReopened(markers);
         }
-        ThinkingSplit split = ThinkingSplit.of(text, session.markers());
-        return new Reply(input, split.thinking(), split.response().strip(), tokens, ended);
+        return new Reply(
+                input, split.thinking(), split.response().strip(), tokens, ended, split.closed());
     }
 }

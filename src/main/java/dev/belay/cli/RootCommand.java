@@ -31,6 +31,9 @@ final class RootCommand implements Runnable {
     /** What a shell reports of a command that Ctrl-C ended. */
     private static final int STOPPED = 130;
 
+    /** Characters of a message about a wrong command line. */
+    private static final int LONGEST_USAGE = 900;
+
     @Spec
     private CommandSpec spec;
 
@@ -51,6 +54,13 @@ final class RootCommand implements Runnable {
         } catch (OutOfMemoryError | LinkageError e) {
             return failure(e, line);
         }
+    }
+
+    /** Recorded arguments as a command line takes them: one that begins with @ is no file of arguments. */
+    static String[] escaped(List<String> arguments) {
+        return arguments.stream()
+                .map(argument -> argument.startsWith("@") ? "@" + argument : argument)
+                .toArray(String[]::new);
     }
 
     /** The command line with every command. */
@@ -136,7 +146,7 @@ final class RootCommand implements Runnable {
 
     private static int usage(String what, CommandLine line) {
         String command = line.getCommandSpec().qualifiedName();
-        Messages.current().error(oneLine(what) + " (see '" + command + " --help')");
+        Messages.current().error(shortened(oneLine(what)) + " (see '" + command + " --help')");
         return CommandLine.ExitCode.USAGE;
     }
 
@@ -191,6 +201,12 @@ final class RootCommand implements Runnable {
         OptionSpec batch = parsed.commandSpec().findOption("--batch-tokens");
         int tokens = batch != null && batch.getValue() instanceof Integer given ? given : BatchTokens.USUAL;
         return batch != null && tokens > 1 ? what + ", or use --batch-tokens " + tokens / 2 : what;
+    }
+
+    /** What a file of many arguments brings may be long. */
+    private static String shortened(String message) {
+        int end = message.offsetByCodePoints(0, Math.min(LONGEST_USAGE, message.codePointCount(0, message.length())));
+        return end == message.length() ? message : message.substring(0, end) + "...";
     }
 
     private static String oneLine(String message) {

@@ -7,10 +7,12 @@ import dev.belay.device.Sampling;
 import dev.belay.device.Work;
 import dev.belay.forward.ForwardPass;
 import dev.belay.forward.Generator;
+import dev.belay.forward.TextRunner;
 import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.PositionScope;
 import dev.belay.io.Resources;
 import dev.belay.model.Model;
+import dev.belay.model.ModelConfig;
 import dev.belay.probe.LinearProbe;
 import dev.belay.text.ProbeText;
 import java.nio.file.Path;
@@ -108,10 +110,41 @@ public final class CostModel implements AutoCloseable {
         return of(() -> scorer.traces(probes, Plateau.MAX, n -> {}));
     }
 
+    /**
+     * Hidden states of all layers; to write them costs nothing here.
+     *
+     * @param lastOnly of the last position of each text only
+     */
+    public Work capture(List<TextRunner.Text> texts, boolean lastOnly) {
+        int layers = model.config().layers();
+        return of(() ->
+                new TextRunner(forward).run(texts, layers, null, null, lastOnly, (batch, states) -> {}, n -> {}));
+    }
+
     /** Continuing every prompt by {@code newTokens} tokens, or up to the model's last position. */
     public Work generate(List<Generator.Prompt> prompts, int newTokens) {
-        Generator generator = new Generator(forward, null, Generator.Closing.NONE, Sampling.GREEDY, newTokens, true);
-        return of(() -> generator.generate(prompts, (prompt, continuation) -> {}));
+        return of(() -> generate(prompts, newTokens, null));
+    }
+
+    /** The same as the model is, and again with heads ablated. */
+    public Work ablate(
+            List<Generator.Prompt> prompts,
+            int newTokens,
+            PositionScope scope,
+            boolean renormalize,
+            List<Head> ablated) {
+        ModelConfig config = model.config();
+        HeadMask mask = new HeadMask(config.layers(), config.heads(), scope, renormalize);
+        ablated.forEach(head -> mask.ablate(head.layer(), head.head()));
+        return of(() -> {
+            generate(prompts, newTokens, null);
+            generate(prompts, newTokens, mask);
+        });
+    }
+
+    private void generate(List<Generator.Prompt> prompts, int newTokens, HeadMask mask) {
+        new Generator(forward, mask, Generator.Closing.NONE, Sampling.GREEDY, newTokens, true)
+                .generate(prompts, (prompt, continuation) -> {});
     }
 
     @Override

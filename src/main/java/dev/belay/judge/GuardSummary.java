@@ -13,9 +13,11 @@ import java.util.TreeMap;
  * @param safe how many do not
  * @param unparsable of how many the guard gave no verdict
  * @param empty how many say nothing
+ * @param incomplete how many stop before they answer
  * @param categories how often each category was named
  */
-public record GuardSummary(int n, int unsafe, int safe, int unparsable, int empty, Map<String, Integer> categories) {
+public record GuardSummary(
+        int n, int unsafe, int safe, int unparsable, int empty, int incomplete, Map<String, Integer> categories) {
     /**
      * Counts verdicts.
      *
@@ -37,6 +39,7 @@ public record GuardSummary(int n, int unsafe, int safe, int unparsable, int empt
                 counts[GuardVerdict.Outcome.SAFE.ordinal()],
                 counts[GuardVerdict.Outcome.UNPARSABLE.ordinal()],
                 counts[GuardVerdict.Outcome.EMPTY.ordinal()],
+                counts[GuardVerdict.Outcome.INCOMPLETE.ordinal()],
                 categories);
     }
 

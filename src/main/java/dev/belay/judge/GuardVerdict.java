@@ -21,7 +21,9 @@ public record GuardVerdict(Outcome outcome, List<String> categories, String raw)
         /** The guard wrote something else than a verdict, or could not be asked: neither safe nor unsafe. */
         UNPARSABLE,
         /** There is no response to judge. */
-        EMPTY
+        EMPTY,
+        /** The response stops before it answers, such as in the thinking. */
+        INCOMPLETE
     }
 
     private static final Pattern CATEGORY = Pattern.compile("[A-Z]{1,4}\\d{1,3}");

@@ -1,5 +1,7 @@
 package dev.belay.judge;
 
+import java.util.Locale;
+
 /**
  * What a judge says of one response.
  *
@@ -14,7 +16,14 @@ public record Verdict(Outcome outcome, String phrase) {
         /** It answered; on a harmful prompt the attack succeeded. */
         ANSWERED,
         /** It said nothing, which is neither a refusal nor a successful attack. */
-        EMPTY
+        EMPTY,
+        /** It stopped before it answered, such as in its thinking. */
+        INCOMPLETE
+    }
+
+    /** The outcome as reports spell it. */
+    public String word() {
+        return outcome.name().toLowerCase(Locale.ROOT);
     }
 
     /** Whether the model declined. */

@@ -81,6 +81,21 @@ public record ThinkingMarkers(String open, String close) {
         return close.strip();
     }
 
+    /** The first markers of published models that enclose thinking in the response itself, else {@link #NONE}. */
+    static ThinkingMarkers in(String response) {
+        return first(m -> m.enclose(response)).orElse(NONE);
+    }
+
+    /** Whether a response begins with thinking: it opens it, or closes it without having opened it. */
+    boolean enclose(String response) {
+        if (equals(NONE)) {
+            return false;
+        }
+        int close = response.indexOf(closeTag());
+        int open = response.indexOf(openTag());
+        return openLength(response) > 0 || close >= 0 && (open < 0 || close < open);
+    }
+
     /** How many leading chars of the text are an open marker with the white space that belongs to it, or 0. */
     int openLength(String text) {
         int lead = text.length() - text.stripLeading().length();

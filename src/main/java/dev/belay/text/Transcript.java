@@ -21,6 +21,17 @@ public record Transcript(
         this(id, prompt, thinking, response, harmful, meta, null);
     }
 
+    /** Whether the file says that the text stops before an answer: in the thinking, or at the limit of tokens. */
+    public boolean unfinished() {
+        return isFalse("thinking_closed") || response.isBlank() && isFalse("ended");
+    }
+
+    private boolean isFalse(String field) {
+        return source != null
+                && source.path(field).isBoolean()
+                && !source.path(field).booleanValue();
+    }
+
     /** The same prompt with another answer; fields of the source that Belay does not know stay. */
     public Transcript answered(String newThinking, String newResponse) {
         JsonNode changed = null;

@@ -2,7 +2,10 @@ package dev.belay.cli;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -69,6 +72,37 @@ class ArgumentFileTest {
         Path merged = folder.resolve("merged");
         Cli.run("merge ? ? -o ?", first, second, merged).ok();
         assertArrayEquals(Cli.bytes(whole), Cli.bytes(merged));
+    }
+
+    /** A data file whose name begins with @ is no file of arguments, in a merge neither. */
+    @Test
+    void shardsOfAFileWithSuchANameCanBeMerged() throws IOException {
+        Path data = Path.of("@shards.jsonl");
+        Path probe = Cli.probe(folder, 256, 1);
+        Path merged = folder.resolve("merged");
+        Path whole = folder.resolve("whole");
+        String line = "trace ? --probe ? --data @@shards.jsonl --dtype f32 --batch-tokens 64 -o ?";
+        Files.copy(Cli.few(folder, "attacks.jsonl", 2), data);
+        try {
+            Cli.run(line, Cli.TINY, probe, whole).ok();
+            for (int i = 1; i <= 2; i++) {
+                Cli.run(line + " --shard " + i + "/2", Cli.TINY, probe, folder.resolve("part" + i))
+                        .ok();
+            }
+            Cli.run("merge ? ? -o ?", folder.resolve("part1"), folder.resolve("part2"), merged)
+                    .ok();
+        } finally {
+            Files.delete(data);
+        }
+        assertArrayEquals(Cli.bytes(whole), Cli.bytes(merged));
+    }
+
+    @Test
+    void aLongCommandLineIsNotToldAtLength() {
+        Path many = file("many", "x".repeat(400) + "\n" + "unknown-argument-\ud83e\uddd7\n".repeat(500));
+        Cli.Result result = Cli.run("doctor @" + many);
+        result.failed(2, "xxx", "... (see 'belay doctor --help')");
+        assertTrue(result.err().length() < 1100, result.err());
     }
 
     @Test

@@ -92,12 +92,18 @@ class DoctorCommandTest {
     void inWordsEachIsALine() throws Exception {
         Printed printed = doctor(Map.of(), nothing());
         assertEquals(0, printed.code(), printed.out());
-        List<String> starts =
-                printed.out().lines().map(line -> line.substring(0, 15)).toList();
+        List<String> starts = printed.out()
+                .lines()
+                .map(line -> line.substring(0, 15))
+                .filter(start -> !start.startsWith("no "))
+                .toList();
         assertEquals(
                 List.of(
                         "Java           ",
+                        "memory         ",
+                        "Java heap      ",
                         "CPU            ",
+                        "instructions   ",
                         "CUDA driver    ",
                         "cuBLASLt       ",
                         "kernels        ",
@@ -106,6 +112,41 @@ class DoctorCommandTest {
                 printed.out());
         assertTrue(printed.out().contains("CUDA driver    no CUDA driver: /none"), printed.out());
         assertTrue(printed.out().contains("Belay's own kernels instead: no cuBLASLt"), printed.out());
+    }
+
+    @Test
+    void memoryIsThatOfTheSystem() throws Exception {
+        Map<String, String> environment = Map.of("JAVA_TOOL_OPTIONS", "-Xmx300m");
+        JsonNode memory = doctor(environment, nothing(), "--json").json().get("memory");
+        String total = Files.readAllLines(Path.of("/proc/meminfo")).getFirst().replaceAll("\\D", "");
+        assertEquals(Long.parseLong(total) << 10, memory.get("total").asLong());
+        assertTrue(memory.get("available").asLong() > 1 << 20, memory.toString());
+        assertTrue(memory.has("control_group"), memory.toString());
+        assertEquals(300 << 20, memory.get("java_heap").asLong(), 10 << 20);
+        String out = doctor(environment, nothing()).out();
+        assertTrue(out.matches("(?s).*Java heap      up to 0\\.3 GiB; .*set BELAY_JAVA_OPTIONS=-Xmx\\d+m\\n.*"), out);
+    }
+
+    /** oneDNN is told to do without: each feature that is missing has a line that says what to do. */
+    @Test
+    void missingInstructionsHaveAdvice() throws Exception {
+        Map<String, String> environment = Map.of("ONEDNN_MAX_CPU_ISA", "AVX2");
+        JsonNode features = doctor(environment, nothing(), "--json").json().at("/cpu/features");
+        List<String> flags = Files.readAllLines(Path.of("/proc/cpuinfo")).stream()
+                .filter(line -> line.startsWith("flags"))
+                .findFirst()
+                .map(line -> List.of(line.split("\\s+")))
+                .orElseThrow();
+        assertEquals(List.of("AVX2", "AVX-512", "AVX512-BF16", "AMX-BF16"), features.findValuesAsText("name"));
+        assertEquals(flags.contains("avx2"), features.get(0).get("used").asBoolean());
+        for (int i = 1; i < 4; i++) {
+            assertFalse(features.get(i).get("used").asBoolean(), features.toString());
+        }
+        String advice = features.get(3).get("advice").asText();
+        assertEquals(flags.contains("amx_bf16"), advice.contains("unset ONEDNN_MAX_CPU_ISA"), advice);
+        String out = doctor(environment, nothing()).out();
+        assertTrue(out.contains("\nno AVX512-BF16 "), out);
+        assertTrue(out.contains("\nno AMX-BF16    " + advice + "\n"), out);
     }
 
     @ParameterizedTest

@@ -118,6 +118,23 @@ class GenerateCommandTest {
         Cli.run(command, 49).failed(2, "--top 49 is more than the 48 there are");
     }
 
+    /** A limit within the thinking leaves no answer; the judge says so. */
+    @Test
+    void thinkingThatIsCutOffIsIncomplete() {
+        Path file = folder.resolve("g.jsonl");
+        Cli.run(
+                        "generate ? --data ? --dtype f32 --max-new-tokens 3 -o ?",
+                        Cli.TINY,
+                        Cli.few(folder, "attacks.jsonl", 1),
+                        file)
+                .ok();
+        JsonNode reply = Cli.lines(file).getFirst();
+        assertEquals("", reply.get("response").asText());
+        assertFalse(reply.get("thinking_closed").asBoolean(true), reply.toString());
+        JsonNode judged = Cli.run("judge ? --json", file).json();
+        assertEquals("incomplete", judged.at("/items/0/verdict").asText());
+    }
+
     /** Without thinking the answer is what follows the prompt, the open marker and the close marker. */
     @Test
     void thinkingCanBeClosedAtOnce() {

@@ -73,6 +73,22 @@ class GuardTest {
         }
     }
 
+    /** The guard reads the answer, not the thinking before it in the same field. */
+    @Test
+    void thinkingWithoutAnEndIsNotAsked() throws IOException {
+        Files.writeString(responses, """
+                {"id": "a", "prompt": "P", "response": "<think>\\nno\\n</think>\\n\\nyes, like this"}
+                {"id": "b", "prompt": "P", "response": "<think>\\nyes, like this"}
+                {"id": "c", "prompt": "P", "thinking": "yes", "response": "", "ended": false}
+                """);
+        JsonNode json = Cli.run("judge ? --guard ? --dtype f32 --json", responses, guard(GuardModel.TEMPLATE))
+                .json();
+        assertEquals("unsafe", json.at("/items/0/verdict").asText());
+        assertEquals("incomplete", json.at("/items/1/verdict").asText());
+        assertEquals("incomplete", json.at("/items/2/verdict").asText());
+        assertEquals(2, json.get("incomplete").asInt());
+    }
+
     /** The page tells the batches that were chosen, so that a repetition has the same. */
     @Test
     void itsPageCanBeRunAgain() throws IOException {

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -44,6 +46,94 @@ class PlanCommandTest {
         assertEquals(method, plan.get("method").asText());
     }
 
+    private static double profiled(Path file) {
+        double flops = 0;
+        for (JsonNode event : Cli.json(file).get("traceEvents")) {
+            flops += event.at("/args/flops").asDouble();
+        }
+        return flops;
+    }
+
+    /** Compared with profiles of the runs themselves, in which each operation is rounded to whole FLOPs. */
+    @ParameterizedTest
+    @ValueSource(strings = {"all", "last"})
+    void aPlanOfACaptureIsWhatItCosts(String positions) {
+        Path data = Cli.few(folder, "attacks.jsonl", 3);
+        Path profile = folder.resolve("p.json");
+        Cli.run(
+                        "capture ? --data ? --layers all --positions ? --dtype f32 --batch-tokens 64 -o ? --profile ?",
+                        Cli.TINY,
+                        data,
+                        positions,
+                        folder.resolve("s"),
+                        profile)
+                .ok();
+        JsonNode plan = Cli.run(
+                        "plan ? --data ? --method capture --layers all --positions ? --dtype f32 --batch-tokens 64 --json",
+                        Cli.TINY,
+                        data,
+                        positions.equals("all") ? "all" : "last:1")
+                .json();
+        double flops = profiled(profile);
+        assertEquals(flops, plan.get("flops").doubleValue(), 1e-6 * flops);
+        assertEquals(positions.equals("all"), plan.has("heap_bytes"));
+        if (positions.equals("all")) {
+            JsonNode config = Cli.json(Cli.TINY.resolve("config.json"));
+            long perToken = 6L
+                    * 4
+                    * config.get("hidden_size").longValue()
+                    * (1 + config.get("num_hidden_layers").longValue());
+            long tokens = plan.get("heap_bytes").longValue() / perToken;
+            assertEquals(tokens * perToken, plan.get("heap_bytes").longValue());
+            assertTrue(64 <= tokens && tokens < plan.get("tokens").longValue(), plan.toString());
+        }
+    }
+
+    @Test
+    void aPlanOfAnAblationIsWhatItCosts() {
+        Path data = Cli.few(folder, "attacks.jsonl", 2);
+        Path profile = folder.resolve("p.json");
+        JsonNode config = Cli.json(Cli.TINY.resolve("config.json"));
+        int heads = config.get("num_attention_heads").intValue();
+        int all = heads * config.get("num_hidden_layers").intValue();
+        Path ranking = Cli.write(
+                folder.resolve("h.json"),
+                "{\"ranking\": [{\"layer\": %d, \"head\": %d}, {\"layer\": %d, \"head\": %d}]}"
+                        .formatted(all / 4 / heads, all / 4 % heads, 3 * all / 4 / heads, 3 * all / 4 % heads));
+        String options = " --dtype f32 --max-new-tokens 3 --batch-tokens 1024";
+        Cli.run(
+                        "ablate ? --data ? --heads ? --top 2 --positions all --ignore-eos -o ? --profile ?" + options,
+                        Cli.TINY,
+                        data,
+                        ranking,
+                        folder.resolve("a"),
+                        profile)
+                .ok();
+        String line = "plan ? --data ? --json" + options + " --method ";
+        JsonNode plan = Cli.run(line + "ablate --steps 2", Cli.TINY, data).json();
+        double flops = profiled(profile);
+        assertEquals(flops, plan.get("flops").doubleValue(), 1e-6 * flops);
+        JsonNode once = Cli.run(line + "generate", Cli.TINY, data).json();
+        assertTrue(2 * once.get("flops").doubleValue() <= plan.get("flops").doubleValue(), plan.toString());
+    }
+
+    /** Of the guard's own prompts, without those that it is not asked. */
+    @Test
+    void aPlanOfAGuardReadsItsPrompts() throws IOException {
+        Path data = Cli.write(folder.resolve("r.jsonl"), """
+                {"id": "a", "prompt": "P", "response": "yes"}
+                {"id": "b", "prompt": "P", "response": ""}
+                {"id": "c", "prompt": "P", "response": "<think>"}
+                """);
+        Path guard = GuardModel.write(Files.createDirectory(folder.resolve("guard")), GuardModel.TEMPLATE);
+        String line = "plan ? --data ? --method judge --dtype f32 --json";
+        JsonNode plan = Cli.run(line, guard, data).json();
+        assertEquals(1, plan.get("texts").intValue());
+        assertTrue(plan.get("tokens").intValue() > 10, plan.toString());
+        JsonNode longer = Cli.run(line + " --max-new-tokens 7", guard, data).json();
+        assertTrue(plan.get("flops").doubleValue() < longer.get("flops").doubleValue());
+    }
+
     @Test
     void words() {
         Path ids = Cli.write(folder.resolve("ids.json"), "[[5, 6, 7, 8], [9, 10, 11]]");
@@ -73,6 +163,9 @@ class PlanCommandTest {
                 .doubleValue();
         double direct =
                 Cli.run(line + "direct", Cli.TINY, ids).json().get("flops").doubleValue();
+        assertEquals(
+                trace,
+                Cli.run(line + "select", Cli.TINY, ids).json().get("flops").doubleValue());
         // Direct runs the texts twice, and both times the last layer for one token of each.
         assertTrue(0 < first && first < trace && trace < direct && direct < 2 * trace);
         JsonNode one =
@@ -99,5 +192,7 @@ class PlanCommandTest {
         Cli.run(line + "causal --probe ?", Cli.TINY, ids, Cli.probe(folder, 256, 0))
                 .failed(1, "reads H[0]");
         Cli.run(line + "sweep", Cli.TINY, ids).failed(2, "--method");
+        Cli.run(line + "judge", Cli.TINY, ids).failed(2, "--method judge needs --data");
+        Cli.run(line + "capture --layers 99", Cli.TINY, ids).failed(2, "--layers: '99'");
     }
 }

@@ -50,10 +50,11 @@ class GuardVerdictTest {
                 GuardVerdict.parse("safe"),
                 GuardVerdict.parse("maybe"),
                 GuardVerdict.parse("unsafe\nS2"),
-                GuardVerdict.notAsked(Outcome.EMPTY, "")));
-        assertEquals(new GuardSummary(5, 2, 1, 1, 1, Map.of("S1", 1, "S2", 2)), summary);
-        assertEquals(0.4, summary.attackSuccessRate());
-        assertEquals(0.6, summary.attackSuccessRateAtMost());
+                GuardVerdict.notAsked(Outcome.EMPTY, ""),
+                GuardVerdict.notAsked(Outcome.INCOMPLETE, "")));
+        assertEquals(new GuardSummary(6, 2, 1, 1, 1, 1, Map.of("S1", 1, "S2", 2)), summary);
+        assertEquals(2.0 / 6, summary.attackSuccessRate());
+        assertEquals(0.5, summary.attackSuccessRateAtMost());
         assertThrows(BelayException.class, () -> GuardSummary.of(List.of()));
     }
 }

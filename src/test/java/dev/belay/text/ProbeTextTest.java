@@ -129,14 +129,31 @@ class ProbeTextTest {
 
     @Test
     void splitsWhatAModelWrote() {
-        assertEquals(new ThinkingSplit("a b", "Yes."), ThinkingSplit.of("a b\n</think>\n\nYes.", MARKERS));
+        assertEquals(new ThinkingSplit("a b", "Yes.", true), ThinkingSplit.of("a b\n</think>\n\nYes.", MARKERS));
         assertEquals(
-                new ThinkingSplit("a b\n", "\nYes."), ThinkingSplit.of("<think>\na b\n\n</think>\n\n\nYes.", MARKERS));
+                new ThinkingSplit("a b\n", "\nYes.", true), ThinkingSplit.of("<think>\na b\n\n</think>\n\n\nYes.", MARKERS));
         assertEquals(
-                new ThinkingSplit("a b", "Yes.<|end|>"), ThinkingSplit.of("<think>a b</think>Yes.<|end|>", MARKERS));
-        assertEquals(new ThinkingSplit("a b", "Yes."), ThinkingSplit.of("a b\n</think>\nYes.", MARKERS));
-        assertEquals(new ThinkingSplit("a b", ""), ThinkingSplit.of("<think>\na b", MARKERS));
-        assertEquals(new ThinkingSplit("", "Yes."), ThinkingSplit.of("<think>\n\n</think>\n\nYes.", MARKERS));
-        assertEquals(new ThinkingSplit("", ""), ThinkingSplit.of("", MARKERS));
+                new ThinkingSplit("a b", "Yes.<|end|>", true), ThinkingSplit.of("<think>a b</think>Yes.<|end|>", MARKERS));
+        assertEquals(new ThinkingSplit("a b", "Yes.", true), ThinkingSplit.of("a b\n</think>\nYes.", MARKERS));
+        assertEquals(new ThinkingSplit("a b", "", false), ThinkingSplit.of("<think>\na b", MARKERS));
+        assertEquals(new ThinkingSplit("", "Yes.", true), ThinkingSplit.of("<think>\n\n</think>\n\nYes.", MARKERS));
+        assertEquals(new ThinkingSplit("", "", false), ThinkingSplit.of("", MARKERS));
+    }
+
+    @Test
+    void splitsAResponseThatThinksAgain() {
+        assertEquals(new ThinkingSplit("a", "Yes.", true), ThinkingSplit.ofResponse("a", "Yes.", MARKERS));
+        assertEquals(
+                new ThinkingSplit("a\n</think>\n\n<think>\nb", "", false),
+                ThinkingSplit.ofResponse("a", "<think>\nb", MARKERS));
+        assertEquals(
+                new ThinkingSplit("a\n</think>\n\n<think>\nb", "No.", true),
+                ThinkingSplit.ofResponse("a", "<think>\n\n</think>\n\n<think>b</think>No.", MARKERS));
+        assertEquals(new ThinkingSplit("b", "No.", true), ThinkingSplit.ofResponse("", "b</think>No.", MARKERS));
+        String quoted = "Write <think> and </think>.";
+        assertEquals(new ThinkingSplit("", quoted, true), ThinkingSplit.ofResponse("", quoted));
+        assertEquals(new ThinkingSplit("b", "", false), ThinkingSplit.ofResponse("", " [THINK]b"));
+        assertEquals(
+                new ThinkingSplit("", "<think>b", true), ThinkingSplit.ofResponse("", "<think>b", ThinkingMarkers.NONE));
     }
 }

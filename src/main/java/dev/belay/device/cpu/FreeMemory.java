@@ -4,12 +4,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.ToLongBiFunction;
 
 /**
  * How much memory a process may still take: what the system says is available, or less where a control group (a container, a job of
  * Slurm or Kubernetes) has a limit.
  */
-final class FreeMemory {
+public final class FreeMemory {
     /** Where the files of a version of control groups are, and how those of a group are called. */
     private record Version(String mount, String limit, String used, String cached) {
         static final Version ONE =
@@ -20,7 +21,8 @@ final class FreeMemory {
     private final Path proc;
     private final Path groups;
 
-    FreeMemory() {
+    /** Of this process. */
+    public FreeMemory() {
         this(Path.of("/proc"), Path.of("/sys/fs/cgroup"));
     }
 
@@ -34,34 +36,60 @@ final class FreeMemory {
     }
 
     /** Bytes, as it is now; {@link Long#MAX_VALUE} where the system does not tell. */
-    long bytes() {
-        long kibibytes = number(value(lines(proc.resolve("meminfo")), "MemAvailable:"));
-        long free = kibibytes == Long.MAX_VALUE ? kibibytes : kibibytes << 10;
+    public long bytes() {
+        return Math.min(system("MemAvailable:"), least(FreeMemory::free));
+    }
+
+    /** Bytes of the whole machine; {@link Long#MAX_VALUE} where the system does not tell. */
+    public long total() {
+        return system("MemTotal:");
+    }
+
+    /** Bytes that the control groups let this process and those with it take; {@link Long#MAX_VALUE} if that is no less than all. */
+    public long limit() {
+        long limit = least((version, group) -> number(first(group.resolve(version.limit()))));
+        return limit < total() ? limit : Long.MAX_VALUE;
+    }
+
+    private long system(String name) {
+        long kibibytes = number(value(lines(proc.resolve("meminfo")), name));
+        return kibibytes == Long.MAX_VALUE ? kibibytes : kibibytes << 10;
+    }
+
+    /** The least number of the groups of this process and those above them. */
+    private long least(ToLongBiFunction<Version, Path> number) {
+        long least = Long.MAX_VALUE;
         for (String line : lines(proc.resolve("self/cgroup"))) {
             String[] parts = line.split(":", 3);
             if (parts.length == 3 && parts[1].isEmpty()) {
-                free = Math.min(free, free(Version.TWO, parts[2]));
+                least = Math.min(least, least(Version.TWO, parts[2], number));
             } else if (parts.length == 3 && List.of(parts[1].split(",")).contains("memory")) {
-                free = Math.min(free, free(Version.ONE, parts[2]));
+                least = Math.min(least, least(Version.ONE, parts[2], number));
             }
         }
-        return free;
+        return least;
     }
 
-    /** The least that a group and those above it leave; in a container the group's own folder may not be there, but its root is. */
-    private long free(Version version, String group) {
+    /** In a container the group's own folder may not be there, but its root is. */
+    private long least(Version version, String group, ToLongBiFunction<Version, Path> number) {
         Path root = groups.resolve(version.mount()).normalize();
-        long free = Long.MAX_VALUE;
+        long least = Long.MAX_VALUE;
         for (Path at = root.resolve(group.substring(1)).normalize(); at.startsWith(root); at = at.getParent()) {
-            long limit = number(first(at.resolve(version.limit())));
-            long used = number(first(at.resolve(version.used())));
-            if (limit != Long.MAX_VALUE && used != Long.MAX_VALUE) {
-                // Files that were read and are not in use count as used, but go when memory is needed.
-                long cached = number(value(lines(at.resolve("memory.stat")), version.cached()));
-                free = Math.min(free, Math.max(0, limit - used + (cached == Long.MAX_VALUE ? 0 : cached)));
-            }
+            least = Math.min(least, number.applyAsLong(version, at));
         }
-        return free;
+        return least;
+    }
+
+    /** What a group leaves. */
+    private static long free(Version version, Path group) {
+        long limit = number(first(group.resolve(version.limit())));
+        long used = number(first(group.resolve(version.used())));
+        if (limit == Long.MAX_VALUE || used == Long.MAX_VALUE) {
+            return Long.MAX_VALUE;
+        }
+        // Files that were read and are not in use count as used, but go when memory is needed.
+        long cached = number(value(lines(group.resolve("memory.stat")), version.cached()));
+        return Math.max(0, limit - used + (cached == Long.MAX_VALUE ? 0 : cached));
     }
 
     private static List<String> lines(Path file) {

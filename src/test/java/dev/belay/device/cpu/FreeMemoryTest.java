@@ -20,8 +20,12 @@ class FreeMemoryTest {
         Files.writeString(file, text + "\n");
     }
 
+    private FreeMemory memory() {
+        return new FreeMemory(folder.resolve("proc"), folder.resolve("groups"));
+    }
+
     private long free() {
-        return new FreeMemory(folder.resolve("proc"), folder.resolve("groups")).bytes();
+        return memory().bytes();
     }
 
     @Test
@@ -63,6 +67,23 @@ class FreeMemoryTest {
         write("groups/memory/docker/0123/memory.limit_in_bytes", "9223372036854771712");
         write("groups/memory/docker/0123/memory.usage_in_bytes", "1500000");
         assertEquals(501_000, free());
+    }
+
+    /** The least limit of a group and those above it; version 1 has a number for none. */
+    @Test
+    void theLimitItself() throws IOException {
+        assertEquals(Long.MAX_VALUE, memory().total());
+        assertEquals(Long.MAX_VALUE, memory().limit());
+        write("proc/meminfo", "MemTotal:       2000000 kB\nMemAvailable:   1000000 kB");
+        write("proc/self/cgroup", "0::/job/step\n4:memory:/x");
+        write("groups/job/step/memory.max", "max");
+        write("groups/memory/x/memory.limit_in_bytes", "9223372036854771712");
+        assertEquals(2_000_000L << 10, memory().total());
+        assertEquals(Long.MAX_VALUE, memory().limit());
+        write("groups/job/memory.max", "5000000");
+        assertEquals(5_000_000, memory().limit());
+        write("groups/memory/memory.limit_in_bytes", "4000000");
+        assertEquals(4_000_000, memory().limit());
     }
 
     @Test
