@@ -166,13 +166,17 @@ public final class OutputFile implements AutoCloseable {
         }
     }
 
-    /** Flushes, closes and renames the file to its own name. */
+    /** Flushes, closes and renames the file to its own name; it is on the disk under that name when this returns. */
     public void commit() {
         try {
             writer.flush();
-            channel.close();
-            if (!partial.equals(place)) {
+            if (partial.equals(place)) {
+                channel.close();
+            } else {
+                channel.force(true);
+                channel.close();
                 Files.move(partial, place, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+                Disk.forceName(place);
             }
             committed = true;
         } catch (IOException e) {
