@@ -14,6 +14,7 @@ import dev.belay.text.Transcript;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntConsumer;
 
 /** A guard model that judges responses. */
 final class Guard {
@@ -26,8 +27,14 @@ final class Guard {
         this.session = session;
     }
 
+    /** Takes verdicts, in the order of the transcripts. */
+    interface Sink {
+        /** Called with each transcript's verdict as soon as it and those before it are there. */
+        void take(Transcript transcript, GuardVerdict verdict);
+    }
+
     /** Judges every transcript's response; those that are empty, or too long for the guard, without asking it. */
-    List<GuardVerdict> judge(List<Transcript> transcripts, Run run) {
+    void judge(List<Transcript> transcripts, Run run, Sink sink) {
         TextFormat format = session.format();
         int room = session.config().positions() - NEW_TOKENS;
         GuardVerdict[] verdicts = new GuardVerdict[transcripts.size()];
@@ -45,6 +52,12 @@ final class Guard {
                 prompts.add(new Generator.Prompt(i, ids, TextSpan.plain(ids.length)));
             }
         }
+        int[] told = {0};
+        IntConsumer tell = until -> {
+            for (; told[0] < until; told[0]++) {
+                sink.take(transcripts.get(told[0]), verdicts[told[0]]);
+            }
+        };
         ForwardPass forward = session.forward();
         Generator generator = new Generator(forward, null, Generator.Closing.NONE, Sampling.GREEDY, NEW_TOKENS, false);
         try (Progress progress = new Progress("judging", prompts.size())) {
@@ -61,10 +74,11 @@ final class Guard {
                             verdicts[prompts.get(i).number()] =
                                     GuardVerdict.parse(answers.get(i - from).textValue());
                         }
+                        tell.accept(end < prompts.size() ? prompts.get(end).number() : verdicts.length);
                         progress.at(end);
                     });
         }
-        return List.of(verdicts);
+        tell.accept(verdicts.length);
     }
 
     private ArrayNode answers(Generator generator, List<Generator.Prompt> prompts) {

@@ -14,6 +14,7 @@ import dev.belay.judge.JudgeSummary;
 import dev.belay.judge.RefusalPhrases;
 import dev.belay.judge.Verdict;
 import dev.belay.run.Run;
+import dev.belay.run.StoppedException;
 import dev.belay.stats.Estimate;
 import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
@@ -93,6 +94,7 @@ final class JudgeCommand implements Callable<Integer> {
     private final ObjectNode result = Output.object();
     private final ArrayNode items = result.putArray("items");
     private Run run = Run.inMemory();
+    private OutputFile lines;
     private String answer;
     private Map<String, Integer> parts;
 
@@ -100,7 +102,12 @@ final class JudgeCommand implements Callable<Integer> {
     public Integer call() {
         try {
             return judge();
+        } catch (StoppedException e) {
+            throw lines == null ? e : e.with(lines.leave());
         } finally {
+            if (lines != null) {
+                lines.close();
+            }
             run.close();
         }
     }
@@ -119,10 +126,7 @@ final class JudgeCommand implements Callable<Integer> {
             compare(judged, labelled);
         }
         if (output != null) {
-            try (OutputFile lines = OutputFile.create(output)) {
-                items.forEach(item -> lines.writeLine(Output.line(item)));
-                lines.commit();
-            }
+            lines.commit();
             run.finish();
         }
         reports.write(
@@ -181,14 +185,23 @@ final class JudgeCommand implements Callable<Integer> {
         Output.put(json, "attack_success_rate_interval", new double[] {rate.low(), rate.high()});
     }
 
+    /** Adds a response's verdict to the result, and to the output at once. */
+    private void add(ObjectNode item) {
+        items.add(item);
+        if (lines != null) {
+            lines.writeLine(Output.line(item));
+        }
+    }
+
     private Map<String, Boolean> byPhrases(List<Transcript> transcripts) {
         RefusalPhrases phrases = judge.phrases == null ? RefusalPhrases.standard() : RefusalPhrases.read(judge.phrases);
         List<Verdict> verdicts = new ArrayList<>();
+        lines = output == null ? null : OutputFile.create(output);
         for (Transcript t : transcripts) {
             Verdict verdict = phrases.judge(t.response());
             verdicts.add(verdict);
             String outcome = verdict.outcome().name().toLowerCase(Locale.ROOT);
-            items.addObject().put("id", t.id()).put("verdict", outcome).put("phrase", verdict.phrase());
+            add(Output.object().put("id", t.id()).put("verdict", outcome).put("phrase", verdict.phrase()));
             String phrase = verdict.phrase() == null ? "" : "  (" + verdict.phrase() + ")";
             out.say("%-20s %s%s", t.id(), outcome, phrase);
         }
@@ -214,24 +227,22 @@ final class JudgeCommand implements Callable<Integer> {
         options.on.dtype = on.dtype(DType.BF16);
         options.batchTokens = batchTokens;
         options.use = BatchMemory.Use.GENERATION;
-        List<GuardVerdict> verdicts;
+        List<GuardVerdict> verdicts = new ArrayList<>();
         try (Session session = Session.openForText(options)) {
             if (output != null) {
                 run = runs.open(session, output);
+                lines = OutputFile.create(output);
             }
-            verdicts = new Guard(session).judge(transcripts, run);
+            new Guard(session).judge(transcripts, run, (transcript, verdict) -> {
+                verdicts.add(verdict);
+                add(json(transcript, verdict));
+            });
             reports.ranOn(session);
             result.put("guard", session.fingerprint());
         }
         for (int i = 0; i < verdicts.size(); i++) {
             GuardVerdict verdict = verdicts.get(i);
-            String id = transcripts.get(i).id();
-            String outcome = verdict.outcome().name().toLowerCase(Locale.ROOT);
-            ObjectNode item = items.addObject().put("id", id).put("verdict", outcome);
-            ArrayNode categories = item.putArray("categories");
-            verdict.categories().forEach(categories::add);
-            item.put("raw", verdict.raw());
-            out.say("%-20s %s%s", id, outcome, remark(verdict));
+            out.say("%-20s %s%s", transcripts.get(i).id(), outcome(verdict), remark(verdict));
         }
         GuardSummary summary = GuardSummary.of(verdicts);
         answer = words(summary);
@@ -248,6 +259,17 @@ final class JudgeCommand implements Callable<Integer> {
             judged.put(transcripts.get(i).id(), succeeded);
         }
         return judged;
+    }
+
+    private static String outcome(GuardVerdict verdict) {
+        return verdict.outcome().name().toLowerCase(Locale.ROOT);
+    }
+
+    private static ObjectNode json(Transcript transcript, GuardVerdict verdict) {
+        ObjectNode item = Output.object().put("id", transcript.id()).put("verdict", outcome(verdict));
+        ArrayNode categories = item.putArray("categories");
+        verdict.categories().forEach(categories::add);
+        return item.put("raw", verdict.raw());
     }
 
     private static String remark(GuardVerdict verdict) {

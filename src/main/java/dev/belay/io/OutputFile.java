@@ -195,6 +195,12 @@ public final class OutputFile implements AutoCloseable {
         return failed ? e : new BelayException(e.getMessage() + kept(), e);
     }
 
+    /** Closes the file under its partial name; says where that is, in words for the end of an error. */
+    public String leave() {
+        close();
+        return kept();
+    }
+
     /** Closes the file and removes what was written. */
     public void discard() {
         failed = true;

@@ -5,16 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardWatchEventKinds;
 import java.nio.file.WatchKey;
 import java.nio.file.WatchService;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
@@ -33,40 +30,11 @@ class InterruptionTest {
     @TempDir
     private static Path folder;
 
-    private static final Map<String, Path> FILES = new HashMap<>();
+    private static LongRuns runs;
 
     @BeforeAll
-    static void prepare() throws Exception {
-        Path probe = folder.resolve("p.safetensors");
-        Cli.run(
-                        "probe train ? --refused ? --complied ? -o ?",
-                        Cli.TINY,
-                        Cli.data("refused.jsonl"),
-                        Cli.data("complied.jsonl"),
-                        probe)
-                .ok();
-        Path attacks = Cli.few(folder, "attacks.jsonl", 8);
-        Path heads = folder.resolve("h.json");
-        Cli.run("heads ? --probe ? --data ? --method direct -o ?", Cli.TINY, probe, attacks, heads)
-                .ok();
-        Path guard = GuardModel.write(Files.createDirectory(folder.resolve("guard")), GuardModel.TEMPLATE);
-        StringBuilder responses = new StringBuilder();
-        StringBuilder questions = new StringBuilder();
-        for (int i = 0; i < 12; i++) {
-            responses.append("{\"id\": \"r%d\", \"prompt\": \"do it\", \"response\": \"%s %d\"}\n"
-                    .formatted(i, i % 3 == 0 ? "yes" : "no", i));
-            questions.append(
-                    "{\"question\": \"what is %d + 1?\", \"choices\": [\"%d\", \"many\", \"none\"], \"answer\": 0}\n"
-                            .formatted(i, i + 1));
-        }
-        FILES.put("MODEL", Cli.TINY);
-        FILES.put("PROBE", probe);
-        FILES.put("ATTACKS", attacks);
-        FILES.put("BENIGN", Cli.few(folder, "benign.jsonl", 4));
-        FILES.put("HEADS", heads);
-        FILES.put("GUARD", guard);
-        FILES.put("RESPONSES", Cli.write(folder.resolve("r.jsonl"), responses.toString()));
-        FILES.put("QUESTIONS", Cli.write(folder.resolve("q.jsonl"), questions.toString()));
+    static void prepare() {
+        runs = LongRuns.prepare(folder);
     }
 
     @ParameterizedTest
@@ -86,9 +54,7 @@ class InterruptionTest {
                 "eval MODEL --task QUESTIONS --heads HEADS --top 2 --batch-tokens 64"
             })
     void goesOnToTheSameBytes(String line, @TempDir Path own) throws Exception {
-        List<String> args = Arrays.stream(line.split(" "))
-                .map(word -> FILES.containsKey(word) ? FILES.get(word).toString() : word)
-                .toList();
+        List<String> args = runs.args(line);
         Path out = own.resolve("out");
         Path journal = own.resolve("out.progress");
         Path partial = own.resolve("out.partial");
