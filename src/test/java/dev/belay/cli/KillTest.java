@@ -42,10 +42,10 @@ class KillTest {
     @ParameterizedTest
     @CsvSource({
         "8, capture MODEL --data ATTACKS --layers all --positions closing --batch-tokens 32",
-        "7, generate MODEL --data ATTACKS --ignore-eos --max-new-tokens 60 --temperature 1 --batch-tokens 32",
+        "7, generate MODEL --data ATTACKS --ignore-eos --max-new-tokens 30 --temperature 1 --batch-tokens 32",
         "7, heads MODEL --probe PROBE --data ATTACKS --method greedy --steps 3 --batch-tokens 32",
         "7, trace MODEL --probe PROBE --data ATTACKS --batch-tokens 32",
-        "7, ablate MODEL --data ATTACKS --heads HEADS --top 2 --random-control 1 --max-new-tokens 30 --batch-tokens 32",
+        "7, ablate MODEL --data ATTACKS --heads HEADS --top 2 --random-control 1 --max-new-tokens 16 --batch-tokens 32",
         "7, select MODEL --probe PROBE --data ATTACKS --top 3 --batch-tokens 32",
         "7, judge RESPONSES --guard GUARD --batch-tokens 32"
     })
@@ -70,7 +70,7 @@ class KillTest {
                 continue;
             }
             RunProcess.signal("KILL", process);
-            assertTrue(process.waitFor(60, TimeUnit.SECONDS));
+            assertTrue(process.waitFor(300, TimeUnit.SECONDS));
             kill++;
             ALL.incrementAndGet();
             if (Files.exists(out)) {
@@ -91,7 +91,7 @@ class KillTest {
     }
 
     private static void finished(Process process) throws InterruptedException {
-        assertTrue(process.waitFor(60, TimeUnit.SECONDS));
+        assertTrue(process.waitFor(300, TimeUnit.SECONDS));
         assertEquals(0, process.exitValue(), () -> Cli.text(folder.resolve("log")));
     }
 

@@ -24,6 +24,9 @@ class SignalTest {
     /** Larger than a header, smaller than one with a unit. */
     private static final int A_UNIT = 1200;
 
+    /** Of a run that a signal ends: enough for it to come between two. */
+    private static final int TEXTS = 48;
+
     @TempDir
     private Path folder;
 
@@ -99,19 +102,20 @@ class SignalTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "capture MODEL --data ATTACKS --layers 0,last --positions closing --batch-tokens 32",
-                "heads MODEL --probe PROBE --data ATTACKS --method causal --batch-tokens 32",
-                "heads MODEL --probe PROBE --data ATTACKS --method direct --batch-tokens 32",
-                "judge RESPONSES --guard GUARD --batch-tokens 32"
+                "capture MODEL --data MANY --layers 0,last --positions closing --batch-tokens 32",
+                "trace MODEL --probe PROBE --data MANY --batch-tokens 32",
+                "heads MODEL --probe PROBE --data MANY --method causal --batch-tokens 32",
+                "heads MODEL --probe PROBE --data MANY --method direct --batch-tokens 32",
+                "judge MANY --guard GUARD --batch-tokens 32"
             })
     void aSignalLeavesAPartialResult(String line) throws IOException, InterruptedException {
         out = folder.resolve("out");
         journal = folder.resolve("out.progress");
         Path partial = folder.resolve("out.partial");
-        List<String> args = LongRuns.prepare(folder).args(line + " --device cpu");
+        String many = Cli.few(folder, "attacks.jsonl", TEXTS).toString();
+        List<String> args = LongRuns.prepare(folder).args(line.replace("MANY", many) + " --device cpu");
         byte[] expected = uninterrupted(args);
-        // Interpreted, batches are long enough for a signal to come between them.
-        Process process = start(args, "-Xint");
+        Process process = start(args, "-XX:TieredStopAtLevel=1", "-Dbelay.threads=1");
         String stage = line.contains("direct") ? "attribution" : line.contains("causal") ? "sweep 0" : "";
         while (process.isAlive() && !(Files.exists(journal) && Files.readString(journal).contains("{\"stage\":\"" + stage))) {
             Thread.sleep(1);
@@ -123,8 +127,8 @@ class SignalTest {
             int done;
             try (SafetensorsFile some = SafetensorsFile.open(partial);
                     SafetensorsFile all = SafetensorsFile.open(folder.resolve("whole"))) {
-                done = Integer.parseInt(some.metadata().get("partial").replaceAll(" of 8 texts", ""));
-                for (int t = 0; t < 8; t++) {
+                done = Integer.parseInt(some.metadata().get("partial").replaceAll(" of " + TEXTS + " texts", ""));
+                for (int t = 0; t < TEXTS; t++) {
                     String name = t + ".hidden.0";
                     assertEquals(t < done, some.has(name));
                     if (t < done) {
@@ -132,16 +136,16 @@ class SignalTest {
                     }
                 }
             }
-            assertTrue(done > 0 && done < 8, done + " texts");
-        } else if (line.startsWith("judge")) {
+            assertTrue(done > 0 && done < TEXTS, done + " texts");
+        } else if (line.startsWith("judge") || line.startsWith("trace")) {
             List<?> done = Cli.lines(partial);
-            assertTrue(!done.isEmpty() && done.size() < 12, done::toString);
+            assertTrue(!done.isEmpty() && done.size() < TEXTS, done::toString);
             assertEquals(Cli.lines(folder.resolve("whole")).subList(0, done.size()), done);
         } else {
             JsonNode some = Cli.json(partial);
             assertTrue(some.get("partial").booleanValue());
             int done = some.get("transcripts").intValue();
-            assertTrue(done > 0 && done < 8, done + " transcripts");
+            assertTrue(done > 0 && done < TEXTS, done + " transcripts");
             Path limited = folder.resolve("limited");
             Cli.run(args, "-o", limited, "--limit", done).ok();
             assertEquals(Cli.json(limited).get("ranking"), some.get("ranking"));
