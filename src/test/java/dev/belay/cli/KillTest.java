@@ -43,7 +43,7 @@ class KillTest {
     @CsvSource({
         "8, capture MODEL --data ATTACKS --layers all --positions closing --batch-tokens 32",
         "7, generate MODEL --data ATTACKS --ignore-eos --max-new-tokens 30 --temperature 1 --batch-tokens 32",
-        "7, heads MODEL --probe PROBE --data ATTACKS --method greedy --steps 3 --batch-tokens 32",
+        "7, heads MODEL --probe PROBE --data ATTACKS --method direct --batch-tokens 32",
         "7, trace MODEL --probe PROBE --data ATTACKS --batch-tokens 32",
         "7, ablate MODEL --data ATTACKS --heads HEADS --top 2 --random-control 1 --max-new-tokens 16 --batch-tokens 32",
         "7, select MODEL --probe PROBE --data ATTACKS --top 3 --batch-tokens 32",

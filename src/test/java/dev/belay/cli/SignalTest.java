@@ -113,7 +113,7 @@ class SignalTest {
         journal = folder.resolve("out.progress");
         Path partial = folder.resolve("out.partial");
         // A sweep of one text is long enough.
-        int texts = line.contains("causal") ? 8 : TEXTS;
+        int texts = line.contains("causal") ? 3 : TEXTS;
         String many = Cli.few(folder, "attacks.jsonl", texts).toString();
         List<String> args = LongRuns.prepare(folder).args(line.replace("MANY", many) + " --device cpu");
         byte[] expected = uninterrupted(args);
