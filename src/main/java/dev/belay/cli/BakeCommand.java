@@ -59,17 +59,7 @@ final class BakeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (heads.file == null) {
-            throw new UsageException("--heads H.json is missing: it says which heads to ablate");
-        }
-        if (heads.renormalize) {
-            throw new UsageException("--renormalize depends on the text: it cannot be written into weights");
-        }
-        boolean elsewhere = heads.positions != null && heads.positions.kind() != PositionScope.Kind.ALL;
-        if (elsewhere) {
-            throw new UsageException("--positions " + heads.positions + ": weights act at all positions");
-        }
-        heads.settle();
+        heads.settleForWeights();
         ModelConfig config = ModelConfig.read(model);
         List<HeadOptions.Head> chosen = heads.chosen(config);
         SortedMap<Integer, List<Integer>> ofLayer = chosen.stream()

@@ -14,6 +14,7 @@ import dev.belay.model.ModelConfig;
 import dev.belay.report.DataTable;
 import dev.belay.report.RunReport;
 import dev.belay.run.Run;
+import dev.belay.run.StoppedException;
 import dev.belay.text.ThinkingMarkers;
 import dev.belay.weights.SafetensorsWriter;
 import dev.belay.weights.TensorType;
@@ -50,6 +51,9 @@ import picocli.CommandLine.Option;
 final class CaptureCommand implements Callable<Integer> {
     /** Copies of a state that are on the heap at a time: as numbers, as bytes, and as characters and bytes of a line of JSON. */
     private static final int HEAP_COPIES = 6;
+
+    /** The stage of the run. */
+    private static final String STATES = "states";
 
     @Mixin
     private TextModelOptions options;
@@ -107,7 +111,7 @@ final class CaptureCommand implements Callable<Integer> {
             List<InputOptions.Input> inputs = input.probeInputs(session);
             if (run.partOnly()) {
                 int[] count = {0};
-                run(session, inputs, run, (text, states) -> count[0]++);
+                run(session.forward(), inputs, run, (text, states) -> count[0]++);
                 return out.shard(run, output, count[0]);
             }
             reports.phase("capture");
@@ -166,13 +170,13 @@ final class CaptureCommand implements Callable<Integer> {
     }
 
     /** Runs the texts; {@code sink} gets the number of each text, in order, and its states layer by layer. */
-    private void run(Session session, List<InputOptions.Input> inputs, Run run, BiConsumer<Integer, JsonNode> sink) {
+    private void run(
+            ForwardPass forward, List<InputOptions.Input> inputs, Run run, BiConsumer<Integer, JsonNode> sink) {
         List<TextRunner.Text> texts = InputOptions.texts(inputs);
-        Set<Integer> chosen = LayerList.parse(layers, session.config().layers());
-        ForwardPass forward = session.forward();
+        Set<Integer> chosen = LayerList.parse(layers, options.config().layers());
         try (Progress progress = new Progress("capturing", texts.size())) {
             run.stage(
-                    "states",
+                    STATES,
                     TextBatches.of(inputs, (i, tokens) -> texts.get(i).ids().length, forward),
                     (from, end) -> states(forward, texts.subList(from, end), chosen),
                     (from, end, value) -> {
@@ -230,11 +234,30 @@ final class CaptureCommand implements Callable<Integer> {
         return end(span) - first(span);
     }
 
-    /** Runs the texts and writes their states as they come. */
+    /** Writes the states of the texts; if the run is stopped, those of the texts that are done, under the partial name. */
     private void write(Session session, List<InputOptions.Input> inputs, Run run) {
+        ForwardPass forward = session.forward();
+        try (SafetensorsWriter file = open(session, inputs, Map.of())) {
+            write(session, forward, inputs, run, file);
+        } catch (StoppedException e) {
+            List<InputOptions.Input> done = inputs.subList(0, run.done(STATES));
+            if (done.isEmpty()) {
+                throw e;
+            }
+            Map<String, String> partial = Map.of("partial", done.size() + " of " + inputs.size() + " texts");
+            try (SafetensorsWriter file = open(session, done, partial)) {
+                write(session, forward, done, run, file);
+                throw e.with(file.leave());
+            }
+        }
+    }
+
+    /** Runs the texts and writes their states as they come. */
+    private void write(
+            Session session, ForwardPass forward, List<InputOptions.Input> inputs, Run run, SafetensorsWriter file) {
         Set<Integer> chosen = LayerList.parse(layers, session.config().layers());
         boolean withText = input.data != null;
-        try (SafetensorsWriter file = declaration(session, inputs, chosen).open()) {
+        try {
             TokenTable tokens = TokenTable.begin(file, withText);
             BiConsumer<Integer, JsonNode> sink = (t, states) -> {
                 int next = 0;
@@ -247,19 +270,18 @@ final class CaptureCommand implements Callable<Integer> {
                 tokens.add(
                         Arrays.copyOfRange(text.text().ids(), from, to), from, withText ? texts(session, text) : null);
             };
-            try {
-                run(session, inputs, run, sink);
-            } catch (RuntimeException | Error e) {
-                // What is done is in the run's journal.
-                file.abandon();
-                throw e;
-            }
+            run(forward, inputs, run, sink);
+        } catch (RuntimeException | Error e) {
+            // What is done is in the run's journal.
+            file.abandon();
+            throw e;
         }
     }
 
-    private SafetensorsWriter.Declaration declaration(
-            Session session, List<InputOptions.Input> inputs, Set<Integer> chosen) {
-        Map<String, String> metadata = new LinkedHashMap<>();
+    private SafetensorsWriter open(
+            Session session, List<InputOptions.Input> inputs, Map<String, String> more) {
+        Set<Integer> chosen = LayerList.parse(layers, session.config().layers());
+        Map<String, String> metadata = new LinkedHashMap<>(more);
         ArrayNode ids = Output.object().putArray("rows");
         inputs.forEach(i -> ids.add(i.id()));
         metadata.put("rows", Output.line(ids));
@@ -284,7 +306,7 @@ final class CaptureCommand implements Callable<Integer> {
                         .mapToLong(text -> TokenTable.bytes(texts(session, text)))
                         .sum();
         TokenTable.declare(file, inputs.size(), tokens, textBytes);
-        return file;
+        return file.open();
     }
 
     /** The tensor with the states H[i] of text t. */

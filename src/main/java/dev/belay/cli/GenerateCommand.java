@@ -124,7 +124,7 @@ final class GenerateCommand implements Callable<Integer> {
                 }
             });
         } catch (StoppedException e) {
-            throw e;
+            throw e.with(lines.leave());
         } catch (BelayException e) {
             throw lines.interrupted(e);
         }

@@ -15,6 +15,7 @@ import dev.belay.text.Transcript;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntConsumer;
 
 /** A guard model that judges responses. */
 final class Guard {
@@ -27,10 +28,22 @@ final class Guard {
         this.session = session;
     }
 
+    /** Takes verdicts, in the order of the transcripts. */
+    interface Sink {
+        /** Called with each transcript's verdict as soon as it and those before it are there. */
+        void take(Transcript transcript, GuardVerdict verdict);
+    }
+
     /** Judges every transcript's response; those that are empty, incomplete or too long for the guard, without asking it. */
-    List<GuardVerdict> judge(List<Transcript> transcripts, Run run) {
+    void judge(List<Transcript> transcripts, Run run, Sink sink) {
         GuardVerdict[] verdicts = new GuardVerdict[transcripts.size()];
         List<Generator.Prompt> prompts = prompts(transcripts, verdicts);
+        int[] told = {0};
+        IntConsumer tell = until -> {
+            for (; told[0] < until; told[0]++) {
+                sink.take(transcripts.get(told[0]), verdicts[told[0]]);
+            }
+        };
         ForwardPass forward = session.forward();
         Generator generator = new Generator(forward, null, Generator.Closing.NONE, Sampling.GREEDY, NEW_TOKENS, false);
         try (Progress progress = new Progress("judging", prompts.size())) {
@@ -47,10 +60,11 @@ final class Guard {
                             verdicts[prompts.get(i).number()] =
                                     GuardVerdict.parse(answers.get(i - from).textValue());
                         }
+                        tell.accept(end < prompts.size() ? prompts.get(end).number() : verdicts.length);
                         progress.at(end);
                     });
         }
-        return List.of(verdicts);
+        tell.accept(verdicts.length);
     }
 
     /** The prompts of those that are asked about; the others get their verdicts. */

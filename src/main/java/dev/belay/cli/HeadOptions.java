@@ -69,6 +69,24 @@ final class HeadOptions {
         }
     }
 
+    /**
+     * Reads the ranking of heads that weights are to ablate, which they do at every position.
+     *
+     * @throws UsageException if there is none, or an option that weights cannot follow
+     */
+    void settleForWeights() {
+        if (file == null) {
+            throw new UsageException("--heads H.json is missing: it says which heads to ablate");
+        }
+        if (renormalize) {
+            throw new UsageException("--renormalize depends on the text: it cannot be written into weights");
+        }
+        if (positions != null && positions.kind() != PositionScope.Kind.ALL) {
+            throw new UsageException("--positions " + positions + ": weights act at all positions");
+        }
+        settle();
+    }
+
     private PositionScope scope(String text) {
         try {
             return PositionScope.parse(text);

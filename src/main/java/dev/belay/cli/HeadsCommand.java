@@ -20,6 +20,7 @@ import dev.belay.report.DataTable;
 import dev.belay.report.RunReport;
 import dev.belay.run.Run;
 import dev.belay.run.Shard;
+import dev.belay.run.StoppedException;
 import dev.belay.text.ProbeText;
 import java.nio.file.Path;
 import java.util.List;
@@ -108,7 +109,7 @@ final class HeadsCommand implements Callable<Integer> {
             try (ProbeScorer scorer = new ProbeScorer(forward, loaded, probe.file)) {
                 reports.phase("rank");
                 long start = System.nanoTime();
-                HeadRanking ranking = rank(new RankingRun(scorer, texts, run), loaded);
+                HeadRanking ranking = rank(session, new RankingRun(scorer, texts, run), loaded);
                 if (run.partOnly()) {
                     return out.shard(run, output, texts.size());
                 }
@@ -139,6 +140,36 @@ final class HeadsCommand implements Callable<Integer> {
             Messages.current()
                     .notice("--method direct reads the last position and ablates nothing:"
                             + " --positions and --renormalize do not matter");
+        }
+    }
+
+    private HeadRanking rank(Session session, RankingRun ranking, LinearProbe loaded) {
+        try {
+            return rank(ranking, loaded);
+        } catch (StoppedException e) {
+            throw ranking.run().partOnly() ? e : e.with(writePartial(session, ranking, loaded));
+        }
+    }
+
+    /** Leaves a ranking by what is done, if that gives one, under the partial name; says where it is. */
+    private String writePartial(Session session, RankingRun run, LinearProbe loaded) {
+        int done = switch (method) {
+            case direct -> run.attributed();
+            case causal -> run.swept();
+            case greedy -> run.chosen();
+        };
+        if (done == 0) {
+            return "";
+        }
+        HeadRanking ranking = switch (method) {
+            case direct -> run.direct(loaded, done);
+            case causal -> run.first(done).causal(sweep.positions, sweep.renormalize);
+            case greedy -> run.greedy(sweep.positions, sweep.renormalize, done);
+        };
+        int transcripts = method == Method.greedy ? run.texts().size() : done;
+        try (OutputFile file = OutputFile.create(output)) {
+            file.write(Output.pretty(json(session, ranking, transcripts).put("partial", true)));
+            return file.leave();
         }
     }
 
@@ -198,10 +229,14 @@ final class HeadsCommand implements Callable<Integer> {
         page.table(table);
     }
 
-    private void write(Session session, HeadRanking ranking, int transcripts, WorkReport work, double seconds) {
+    private ObjectNode json(Session session, HeadRanking ranking, int transcripts) {
         ObjectNode json = ranking.toJson();
         json.put("transcripts", transcripts).put("renormalize", sweep.renormalize && method != Method.direct);
-        json.put("dtype", session.device().dtype().label()).put("model", session.fingerprint());
+        return json.put("dtype", session.device().dtype().label()).put("model", session.fingerprint());
+    }
+
+    private void write(Session session, HeadRanking ranking, int transcripts, WorkReport work, double seconds) {
+        ObjectNode json = json(session, ranking, transcripts);
         OutputFile.writeText(output, Output.pretty(json));
         reports.write("Heads that suppress refusal", session, output, page -> fill(page, ranking, transcripts));
         out.say("%s ranking over %d transcripts, mean final score %.4f", method, transcripts, ranking.base());

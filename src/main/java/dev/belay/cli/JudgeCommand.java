@@ -16,6 +16,7 @@ import dev.belay.judge.ThinkingSummary;
 import dev.belay.judge.TranscriptVerdict;
 import dev.belay.judge.Verdict;
 import dev.belay.run.Run;
+import dev.belay.run.StoppedException;
 import dev.belay.stats.Estimate;
 import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
@@ -96,6 +97,7 @@ final class JudgeCommand implements Callable<Integer> {
     private final ObjectNode result = Output.object();
     private final ArrayNode items = result.putArray("items");
     private Run run = Run.inMemory();
+    private OutputFile lines;
     private String answer;
     private Map<String, Integer> parts;
 
@@ -103,7 +105,12 @@ final class JudgeCommand implements Callable<Integer> {
     public Integer call() {
         try {
             return judge();
+        } catch (StoppedException e) {
+            throw lines == null ? e : e.with(lines.leave());
         } finally {
+            if (lines != null) {
+                lines.close();
+            }
             run.close();
         }
     }
@@ -122,10 +129,7 @@ final class JudgeCommand implements Callable<Integer> {
             compare(judged, labelled);
         }
         if (output != null) {
-            try (OutputFile lines = OutputFile.create(output)) {
-                items.forEach(item -> lines.writeLine(Output.line(item)));
-                lines.commit();
-            }
+            lines.commit();
             run.finish();
         }
         reports.write(
@@ -184,20 +188,29 @@ final class JudgeCommand implements Callable<Integer> {
         Output.put(json, "attack_success_rate_interval", new double[] {rate.low(), rate.high()});
     }
 
+    /** Adds a response's verdict to the result, and to the output at once. */
+    private void add(ObjectNode item) {
+        items.add(item);
+        if (lines != null) {
+            lines.writeLine(Output.line(item));
+        }
+    }
+
     private Map<String, Boolean> byPhrases(List<Transcript> transcripts) {
         RefusalPhrases phrases = judge.phrases == null ? RefusalPhrases.standard() : RefusalPhrases.read(judge.phrases);
         List<TranscriptVerdict> judged = new ArrayList<>();
         List<Verdict> verdicts = new ArrayList<>();
+        lines = output == null ? null : OutputFile.create(output);
         for (Transcript t : transcripts) {
             TranscriptVerdict both = phrases.judge(t);
             judged.add(both);
             verdicts.add(both.response());
-            items.addObject()
+            add(Output.object()
                     .put("id", t.id())
                     .put("verdict", both.response().word())
                     .put("phrase", both.response().phrase())
                     .put("thinking_verdict", both.thinking().word())
-                    .put("thinking_phrase", both.thinking().phrase());
+                    .put("thinking_phrase", both.thinking().phrase()));
             boolean thought = both.thinking().outcome() != Verdict.Outcome.EMPTY;
             String thinking = thought ? "; thinking " + words(both.thinking()) : "";
             out.say("%-20s %s%s", t.id(), words(both.response()), thinking);
@@ -228,24 +241,22 @@ final class JudgeCommand implements Callable<Integer> {
         options.on.dtype = on.dtype(DType.BF16);
         options.batchTokens = batchTokens;
         options.use = BatchMemory.Use.GENERATION;
-        List<GuardVerdict> verdicts;
+        List<GuardVerdict> verdicts = new ArrayList<>();
         try (Session session = Session.openForText(options)) {
             if (output != null) {
                 run = runs.open(session, output);
+                lines = OutputFile.create(output);
             }
-            verdicts = new Guard(session).judge(transcripts, run);
+            new Guard(session).judge(transcripts, run, (transcript, verdict) -> {
+                verdicts.add(verdict);
+                add(json(transcript, verdict));
+            });
             reports.ranOn(session);
             result.put("guard", session.fingerprint());
         }
         for (int i = 0; i < verdicts.size(); i++) {
             GuardVerdict verdict = verdicts.get(i);
-            String id = transcripts.get(i).id();
-            String outcome = verdict.outcome().name().toLowerCase(Locale.ROOT);
-            ObjectNode item = items.addObject().put("id", id).put("verdict", outcome);
-            ArrayNode categories = item.putArray("categories");
-            verdict.categories().forEach(categories::add);
-            item.put("raw", verdict.raw());
-            out.say("%-20s %s%s", id, outcome, remark(verdict));
+            out.say("%-20s %s%s", transcripts.get(i).id(), outcome(verdict), remark(verdict));
         }
         GuardSummary summary = GuardSummary.of(verdicts);
         answer = words(summary);
@@ -262,6 +273,17 @@ final class JudgeCommand implements Callable<Integer> {
             judged.put(transcripts.get(i).id(), succeeded);
         }
         return judged;
+    }
+
+    private static String outcome(GuardVerdict verdict) {
+        return verdict.outcome().name().toLowerCase(Locale.ROOT);
+    }
+
+    private static ObjectNode json(Transcript transcript, GuardVerdict verdict) {
+        ObjectNode item = Output.object().put("id", transcript.id()).put("verdict", outcome(verdict));
+        ArrayNode categories = item.putArray("categories");
+        verdict.categories().forEach(categories::add);
+        return item.put("raw", verdict.raw());
     }
 
     private static String remark(GuardVerdict verdict) {

@@ -16,17 +16,53 @@ import java.util.List;
 
 /** Ranks heads, batch by batch of transcripts, as stages of a run. */
 record RankingRun(ProbeScorer scorer, List<ProbeText> texts, Run run) {
+    private static final String ATTRIBUTION = "attribution";
+
+    /** Texts whose attribution is done. */
+    int attributed() {
+        return run.done(ATTRIBUTION);
+    }
+
+    /** Texts over which the first sweep is done. */
+    int swept() {
+        return run.done(sweepName(0));
+    }
+
+    /** Heads that are chosen, each by a sweep over all texts. */
+    int chosen() {
+        int step = 0;
+        while (run.done(sweepName(step)) == texts.size()) {
+            step++;
+        }
+        return step;
+    }
+
+    /** The same run over the first texts only. */
+    RankingRun first(int count) {
+        return new RankingRun(scorer, texts.subList(0, count), run);
+    }
+
+    private static String sweepName(int step) {
+        return "sweep " + step;
+    }
+
     HeadRanking direct(LinearProbe probe) {
+        return direct(probe, texts.size());
+    }
+
+    /** Ranks by the attribution of the first {@code count} texts, with the mean final score of all. */
+    HeadRanking direct(LinearProbe probe, int count) {
+        List<ProbeText> first = texts.subList(0, count);
         double base = FinalScoreStage.mean("final scores", scorer, texts, null, run);
         int layers = scorer.forward().model().config().layers();
         int heads = scorer.forward().model().config().heads();
         double[][] sums = new double[layers][heads];
         try (HeadAttribution attribution = new HeadAttribution(scorer.forward(), probe, scorer.layer());
-                Progress progress = new Progress("attributing heads", texts.size())) {
+                Progress progress = new Progress("attributing heads", count)) {
             run.stage(
-                    "attribution",
-                    TextBatches.of(texts, scorer.forward()),
-                    (from, end) -> Output.arrays(List.of(attribution.sums(texts.subList(from, end), n -> {}))),
+                    ATTRIBUTION,
+                    TextBatches.of(first, scorer.forward()),
+                    (from, end) -> Output.arrays(List.of(attribution.sums(first.subList(from, end), n -> {}))),
                     (from, end, value) -> {
                         double[][] more = rows(value);
                         for (int l = 0; l < layers; l++) {
@@ -37,7 +73,7 @@ record RankingRun(ProbeScorer scorer, List<ProbeText> texts, Run run) {
                         progress.at(end);
                     });
         }
-        return HeadRanking.direct(base, HeadAttribution.mean(sums, texts.size()));
+        return HeadRanking.direct(base, HeadAttribution.mean(sums, count));
     }
 
     HeadRanking causal(PositionScope scope, boolean renormalize) {
@@ -61,7 +97,7 @@ record RankingRun(ProbeScorer scorer, List<ProbeText> texts, Run run) {
         AblationSweep.Result[] total = {sweep.nothing()};
         long before = step * sweep.work(texts.size());
         run.stage(
-                "sweep " + step,
+                sweepName(step),
                 TextBatches.of(texts, scorer.forward()),
                 (from, end) -> json(sweep.total(
                         texts.subList(from, end), chosen, done -> progress.at(before + sweep.work(from) + done))),

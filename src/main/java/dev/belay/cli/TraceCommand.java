@@ -7,6 +7,7 @@ import dev.belay.probe.LinearProbe;
 import dev.belay.report.DataTable;
 import dev.belay.report.RunReport;
 import dev.belay.run.Run;
+import dev.belay.run.StoppedException;
 import dev.belay.text.Tokenizer;
 import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
@@ -73,10 +74,14 @@ final class TraceCommand implements Callable<Integer> {
                 return out.shard(run, output, traces.size());
             }
             try (OutputFile lines = OutputFile.create(output)) {
-                tracing.run(session, loaded, files, transcripts, "traces", "tracing", run, some -> {
-                    traces.addAll(some);
-                    some.forEach(trace -> lines.writeLine(Output.line(json(session.tokenizer(), trace))));
-                });
+                try {
+                    tracing.run(session, loaded, files, transcripts, "traces", "tracing", run, some -> {
+                        traces.addAll(some);
+                        some.forEach(trace -> lines.writeLine(Output.line(json(session.tokenizer(), trace))));
+                    });
+                } catch (StoppedException e) {
+                    throw e.with(lines.leave());
+                }
                 lines.commit();
             }
             run.finish();

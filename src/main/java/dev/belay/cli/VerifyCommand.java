@@ -2,8 +2,15 @@ package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.BelayException;
 import dev.belay.device.DType;
+import dev.belay.hooks.HeadMask;
+import dev.belay.hooks.PositionScope;
+import dev.belay.io.OutputFile;
+import dev.belay.model.ModelConfig;
 import dev.belay.weights.SafetensorsFile;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -22,9 +29,15 @@ import picocli.CommandLine.Option;
             "  p.head_out.l  head outputs of layer l, [tokens, heads, head size]",
             "  p.logits      [tokens, vocabulary]",
             "  p.ablate      last state with each head ablated, [layers, heads, hidden]",
-            "  p.greedy      greedy continuation, [tokens]; compared with --dtype f32 only"
+            "  p.greedy      greedy continuation, [tokens]; compared with --dtype f32 only",
+            "With --against, the model is one that belay bake wrote, and is compared with the original whose heads are",
+            "scaled while it runs, on random tokens: states of every layer, logits and greedy tokens."
         },
-        footer = {"", "Example: belay verify models/tiny-cliff --golden golden.safetensors"})
+        footer = {
+            "",
+            "Example: belay verify models/tiny-cliff --golden golden.safetensors",
+            "         belay verify repaired --against models/tiny-cliff --heads heads.json --top 3"
+        })
 final class VerifyCommand implements Callable<Integer> {
     /** Accepted by default in float32, absolute, for hidden states of the order of 1 to 10. */
     private static final double F32_TOLERANCE = 2e-4;
@@ -45,6 +58,16 @@ final class VerifyCommand implements Callable<Integer> {
     private Path golden;
 
     @Option(
+            names = "--against",
+            paramLabel = "MODEL",
+            converter = Converters.ModelFolder.class,
+            description = "the original of a baked model; with the --heads, --top and --gamma of belay bake")
+    private Path original;
+
+    @Mixin
+    private HeadOptions heads;
+
+    @Option(
             names = "--tolerance",
             paramLabel = "X",
             description =
@@ -59,12 +82,63 @@ final class VerifyCommand implements Callable<Integer> {
         if (options.on.dtype == null) {
             options.on.dtype = DType.F32;
         }
-        if (golden == null) {
-            golden = options.folder.resolve("golden.safetensors");
-        }
         if (tolerance != null && !(tolerance >= 0)) {
             throw new UsageException("--tolerance is " + tolerance + ": use a number from 0");
         }
+        if (original != null) {
+            return againstOriginal();
+        }
+        heads.settle();
+        if (heads.file != null) {
+            throw new UsageException("--against MODEL is missing: --heads says which of its heads a baked model ablates");
+        }
+        if (golden == null) {
+            golden = options.folder.resolve("golden.safetensors");
+        }
+        return compare("golden", golden.toString());
+    }
+
+    /** Has the original compute a golden file, and compares the baked model with that. */
+    private int againstOriginal() {
+        if (golden != null) {
+            throw new UsageException("--golden and --against are two things to compare with: give one");
+        }
+        heads.settleForWeights();
+        ModelOptions hooked = new ModelOptions();
+        hooked.folder = original;
+        hooked.on = options.on;
+        hooked.batchTokens = options.batchTokens;
+        ModelConfig config = hooked.config();
+        HeadMask mask = new HeadMask(config.layers(), config.heads(), PositionScope.ALL, false);
+        heads.chosen(config).forEach(head -> mask.scale(head.layer(), head.head(), heads.gamma));
+        checkShape(options.config(), config);
+        try {
+            golden = Files.createTempFile("belay-against", ".safetensors");
+            try {
+                try (Session session = Session.open(hooked)) {
+                    HookedGolden.write(session, mask, golden);
+                }
+                return compare("against", original.toString());
+            } finally {
+                Files.deleteIfExists(golden);
+            }
+        } catch (IOException e) {
+            throw new BelayException("cannot write a temporary file: " + OutputFile.reason(e), e);
+        }
+    }
+
+    private void checkShape(ModelConfig baked, ModelConfig config) {
+        if (baked.layers() != config.layers()
+                || baked.heads() != config.heads()
+                || baked.hidden() != config.hidden()
+                || baked.vocabulary() != config.vocabulary()) {
+            throw new BelayException(options.folder + " is not baked from " + original
+                    + ": they differ in layers, heads, width or vocabulary");
+        }
+    }
+
+    /** Compares with the golden file; the result names it as {@code kind}. */
+    private int compare(String kind, String name) {
         try (Session session = Session.open(options);
                 SafetensorsFile file = SafetensorsFile.open(golden)) {
             boolean exact = options.dtype() == DType.F32;
@@ -77,7 +151,7 @@ final class VerifyCommand implements Callable<Integer> {
             String words = relative ? "root mean square 3 % of " + whose : Double.toString(largest);
             List<GoldenComparison.Row> rows = new GoldenComparison(session, file, golden, limit, exact).run();
             ObjectNode result = Output.object();
-            result.put("golden", golden.toString())
+            result.put(kind, name)
                     .put("dtype", options.dtype().label())
                     .put("tolerance", relative ? null : largest)
                     .put("tolerance_relative", relative ? BF16_RELATIVE : null);

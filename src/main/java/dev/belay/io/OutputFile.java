@@ -166,13 +166,17 @@ public final class OutputFile implements AutoCloseable {
         }
     }
 
-    /** Flushes, closes and renames the file to its own name. */
+    /** Flushes, closes and renames the file to its own name; it is on the disk under that name when this returns. */
     public void commit() {
         try {
             writer.flush();
-            channel.close();
-            if (!partial.equals(place)) {
+            if (partial.equals(place)) {
+                channel.close();
+            } else {
+                channel.force(true);
+                channel.close();
                 Files.move(partial, place, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+                Disk.forceName(place);
             }
             committed = true;
         } catch (IOException e) {
@@ -189,6 +193,12 @@ public final class OutputFile implements AutoCloseable {
     /** The error to throw when the work fails whose results go here line by line: the work's own, and what was kept. */
     public BelayException interrupted(BelayException e) {
         return failed ? e : new BelayException(e.getMessage() + kept(), e);
+    }
+
+    /** Closes the file under its partial name; says where that is, in words for the end of an error. */
+    public String leave() {
+        close();
+        return kept();
     }
 
     /** Closes the file and removes what was written. */

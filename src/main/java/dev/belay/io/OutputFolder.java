@@ -60,14 +60,16 @@ public final class OutputFolder implements AutoCloseable {
     }
 
     /**
-     * Gives the folder its name.
+     * Gives the folder its name; it is on the disk with all its files when this returns.
      *
      * @throws BelayException if that fails
      */
     public void commit() {
         try {
+            Disk.forceAll(partial);
             Files.deleteIfExists(target);
             Files.move(partial, target);
+            Disk.forceName(target);
         } catch (IOException e) {
             throw new BelayException("cannot write " + target + ": " + OutputFile.reason(e), e);
         }

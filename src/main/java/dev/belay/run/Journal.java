@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
+import dev.belay.io.Disk;
 import dev.belay.io.JsonText;
 import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
@@ -79,6 +80,7 @@ public final class Journal implements AutoCloseable {
             try {
                 journal.write(header);
                 journal.force();
+                Disk.forceName(file);
                 return journal;
             } catch (RuntimeException e) {
                 channel.close();
@@ -353,6 +355,7 @@ public final class Journal implements AutoCloseable {
     void moveTo(Path target) {
         try {
             Files.move(file, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            Disk.forceName(target);
         } catch (IOException e) {
             throw new BelayException("cannot write " + target + ": " + OutputFile.reason(e), e);
         }

@@ -182,6 +182,19 @@ public final class Run implements AutoCloseable {
         return header == null ? OptionalInt.empty() : batchTokens(header);
     }
 
+    /** How many texts of a stage are done, counted from the first; they can be had by doing the stage with only these. */
+    public int done(String stage) {
+        int end = 0;
+        for (Journal.Unit unit = unit(stage, end); unit != null; unit = unit(stage, end)) {
+            end = unit.end();
+        }
+        return end;
+    }
+
+    private Journal.Unit unit(String stage, int from) {
+        return journal == null ? null : journal.unit(stage, from);
+    }
+
     /** One stage while it is done. */
     private final class Stage {
         private final String name;
@@ -224,7 +237,7 @@ public final class Run implements AutoCloseable {
         /** Does some texts. */
         void texts(int first, int last) {
             for (int from = first; from < last; ) {
-                Journal.Unit done = journal == null ? null : journal.unit(name, from);
+                Journal.Unit done = unit(name, from);
                 if (done == null) {
                     from = compute(from, last);
                 } else {

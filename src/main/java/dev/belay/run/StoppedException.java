@@ -9,4 +9,9 @@ public final class StoppedException extends BelayException {
     StoppedException(String message) {
         super(message);
     }
+
+    /** The same, and what more there is to say. */
+    public StoppedException with(String more) {
+        return new StoppedException(getMessage() + more);
+    }
 }

@@ -142,6 +142,12 @@ public final class SafetensorsWriter implements AutoCloseable {
         }
     }
 
+    /** Leaves a file that is complete under its partial name; {@link #close} does nothing then. Says where it is, for the end of an error. */
+    public String leave() {
+        closed = true;
+        return out.leave();
+    }
+
     /** Removes what was written; {@link #close} does nothing then. */
     public void abandon() {
         closed = true;

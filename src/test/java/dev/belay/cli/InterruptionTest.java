@@ -2,15 +2,18 @@ package dev.belay.cli;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardWatchEventKinds;
+import java.nio.file.WatchKey;
+import java.nio.file.WatchService;
+import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -27,40 +30,11 @@ class InterruptionTest {
     @TempDir
     private static Path folder;
 
-    private static final Map<String, Path> FILES = new HashMap<>();
+    private static LongRuns runs;
 
     @BeforeAll
-    static void prepare() throws Exception {
-        Path probe = folder.resolve("p.safetensors");
-        Cli.run(
-                        "probe train ? --refused ? --complied ? -o ?",
-                        Cli.TINY,
-                        Cli.data("refused.jsonl"),
-                        Cli.data("complied.jsonl"),
-                        probe)
-                .ok();
-        Path attacks = Cli.few(folder, "attacks.jsonl", 8);
-        Path heads = folder.resolve("h.json");
-        Cli.run("heads ? --probe ? --data ? --method direct -o ?", Cli.TINY, probe, attacks, heads)
-                .ok();
-        Path guard = GuardModel.write(Files.createDirectory(folder.resolve("guard")), GuardModel.TEMPLATE);
-        StringBuilder responses = new StringBuilder();
-        StringBuilder questions = new StringBuilder();
-        for (int i = 0; i < 12; i++) {
-            responses.append("{\"id\": \"r%d\", \"prompt\": \"do it\", \"response\": \"%s %d\"}\n"
-                    .formatted(i, i % 3 == 0 ? "yes" : "no", i));
-            questions.append(
-                    "{\"question\": \"what is %d + 1?\", \"choices\": [\"%d\", \"many\", \"none\"], \"answer\": 0}\n"
-                            .formatted(i, i + 1));
-        }
-        FILES.put("MODEL", Cli.TINY);
-        FILES.put("PROBE", probe);
-        FILES.put("ATTACKS", attacks);
-        FILES.put("BENIGN", Cli.few(folder, "benign.jsonl", 4));
-        FILES.put("HEADS", heads);
-        FILES.put("GUARD", guard);
-        FILES.put("RESPONSES", Cli.write(folder.resolve("r.jsonl"), responses.toString()));
-        FILES.put("QUESTIONS", Cli.write(folder.resolve("q.jsonl"), questions.toString()));
+    static void prepare() {
+        runs = LongRuns.prepare(folder);
     }
 
     @ParameterizedTest
@@ -79,10 +53,8 @@ class InterruptionTest {
                 "compare MODEL MODEL --probe PROBE --data ATTACKS --benign BENIGN --max-new-tokens 8 --batch-tokens 64",
                 "eval MODEL --task QUESTIONS --heads HEADS --top 2 --batch-tokens 64"
             })
-    void goesOnToTheSameBytes(String line, @TempDir Path own) {
-        List<String> args = Arrays.stream(line.split(" "))
-                .map(word -> FILES.containsKey(word) ? FILES.get(word).toString() : word)
-                .toList();
+    void goesOnToTheSameBytes(String line, @TempDir Path own) throws Exception {
+        List<String> args = runs.args(line);
         Path out = own.resolve("out");
         Path journal = own.resolve("out.progress");
         Path partial = own.resolve("out.partial");
@@ -97,10 +69,28 @@ class InterruptionTest {
             Cli.bytes(journal, Arrays.copyOf(done, whole));
             Cli.bytes(partial, Arrays.copyOf(expected, random.nextInt(expected.length)));
             Cli.write(own.resolve("out.lock"), "process 1 of a run that is no more\n");
-            run(1 + cut % 3, args, "-o", out, "--resume");
+            try (WatchService watch = own.getFileSystem().newWatchService()) {
+                own.register(watch, StandardWatchEventKinds.ENTRY_CREATE, StandardWatchEventKinds.ENTRY_DELETE);
+                run(1 + cut % 3, args, "-o", out, "--resume");
+                assertJournalOutlivesOutput(watch);
+            }
             assertArrayEquals(expected, Cli.bytes(out), "cut off after " + whole + " of " + done.length + " bytes");
             assertEquals(List.of("out"), Cli.names(own), "cut off after " + whole + " bytes");
         }
+    }
+
+    /** The journal is removed only when the output has its name. */
+    private static void assertJournalOutlivesOutput(WatchService watch) throws InterruptedException {
+        List<String> events = new ArrayList<>();
+        while (!events.contains("ENTRY_DELETE out.progress")) {
+            WatchKey key = watch.poll(10, TimeUnit.SECONDS);
+            assertNotNull(key, "the journal was not removed: " + events);
+            key.pollEvents().forEach(event -> events.add(event.kind().name() + " " + event.context()));
+            key.reset();
+        }
+        assertTrue(events.contains("ENTRY_CREATE out"), events::toString);
+        assertTrue(
+                events.indexOf("ENTRY_CREATE out") < events.indexOf("ENTRY_DELETE out.progress"), events::toString);
     }
 
     private static void run(int threads, List<String> args, Object... more) {

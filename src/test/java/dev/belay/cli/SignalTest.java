@@ -5,17 +5,17 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.belay.weights.SafetensorsFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Runs in a process of their own that signals end, and that go on to the bytes of a run that none has ended. */
@@ -23,6 +23,9 @@ class SignalTest {
     private static final String STOPPING = "stopping after the batch at hand; once more stops now";
     /** Larger than a header, smaller than one with a unit. */
     private static final int A_UNIT = 1200;
+
+    /** Of a run that a signal ends: enough for it to come between two. */
+    private static final int TEXTS = 48;
 
     @TempDir
     private Path folder;
@@ -41,29 +44,14 @@ class SignalTest {
                 tokens);
     }
 
-    /** Starts a run; a shell that runs the tests in the background would else have it ignore SIGINT. */
     private Process start(List<String> args, String... jvmOptions) throws IOException {
-        List<String> command = new ArrayList<>(List.of("env", "--default-signal=INT"));
-        List<String> options = new ArrayList<>(List.of("-XX:+UseSerialGC"));
-        options.addAll(List.of(jvmOptions));
-        command.addAll(Cli.process(options, args));
-        command.addAll(List.of("-o", out.toString(), "--resume"));
-        return new ProcessBuilder(command)
-                .redirectErrorStream(true)
-                .redirectOutput(folder.resolve("log").toFile())
-                .start();
+        List<String> all = new ArrayList<>(args);
+        all.addAll(List.of("-o", out.toString(), "--resume"));
+        return RunProcess.start(List.of(jvmOptions), all, folder.resolve("log"));
     }
 
     private String log() {
         return Cli.text(folder.resolve("log"));
-    }
-
-    private static void signal(String name, Process process) throws IOException, InterruptedException {
-        assertEquals(
-                0,
-                new ProcessBuilder("kill", "-" + name, "" + process.pid())
-                        .start()
-                        .waitFor());
     }
 
     /** Waits until the journal has more bytes. */
@@ -99,13 +87,71 @@ class SignalTest {
         byte[] expected = uninterrupted(args);
         Process process = start(args, "-XX:TieredStopAtLevel=1");
         untilMoreThan(A_UNIT, process);
-        signal(name, process);
+        RunProcess.signal(name, process);
         stopped(process);
         assertTrue(log().contains(STOPPING), this::log);
         assertTrue(log().contains(journal + " has what is done: go on with the same command and --resume"), this::log);
         List<?> done = Cli.lines(folder.resolve("out.partial"));
         assertEquals(Cli.lines(folder.resolve("whole")).subList(0, done.size()), done);
         assertEquals(Cli.lines(journal).size() - 1, done.size());
+        assertTrue(log().contains("; what was written so far is in " + out + ".partial"), this::log);
+        goesOn(args, expected);
+    }
+
+    /** What is left under the partial name is a result of the command, of the first texts. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "capture MODEL --data MANY --layers 0,last --positions closing --batch-tokens 32",
+                "trace MODEL --probe PROBE --data MANY --batch-tokens 32",
+                "heads MODEL --probe PROBE --data MANY --method causal --batch-tokens 32",
+                "heads MODEL --probe PROBE --data MANY --method direct --batch-tokens 32",
+                "judge MANY --guard GUARD --batch-tokens 32"
+            })
+    void aSignalLeavesAPartialResult(String line) throws IOException, InterruptedException {
+        out = folder.resolve("out");
+        journal = folder.resolve("out.progress");
+        Path partial = folder.resolve("out.partial");
+        // A sweep of one text is long enough.
+        int texts = line.contains("causal") ? 3 : TEXTS;
+        String many = Cli.few(folder, "attacks.jsonl", texts).toString();
+        List<String> args = LongRuns.prepare(folder).args(line.replace("MANY", many) + " --device cpu");
+        byte[] expected = uninterrupted(args);
+        Process process = start(args, "-XX:TieredStopAtLevel=1", "-Dbelay.threads=1");
+        String stage = line.contains("direct") ? "attribution" : line.contains("causal") ? "sweep 0" : "";
+        while (process.isAlive() && !(Files.exists(journal) && Files.readString(journal).contains("{\"stage\":\"" + stage))) {
+            Thread.sleep(1);
+        }
+        RunProcess.signal("INT", process);
+        stopped(process);
+        assertTrue(log().contains("; what was written so far is in " + partial), this::log);
+        if (line.startsWith("capture")) {
+            int done;
+            try (SafetensorsFile some = SafetensorsFile.open(partial);
+                    SafetensorsFile all = SafetensorsFile.open(folder.resolve("whole"))) {
+                done = Integer.parseInt(some.metadata().get("partial").replaceAll(" of " + texts + " texts", ""));
+                for (int t = 0; t < texts; t++) {
+                    String name = t + ".hidden.0";
+                    assertEquals(t < done, some.has(name));
+                    if (t < done) {
+                        assertArrayEquals(all.floats(name), some.floats(name));
+                    }
+                }
+            }
+            assertTrue(done > 0 && done < texts, done + " texts");
+        } else if (line.startsWith("judge") || line.startsWith("trace")) {
+            List<?> done = Cli.lines(partial);
+            assertTrue(!done.isEmpty() && done.size() < texts, done::toString);
+            assertEquals(Cli.lines(folder.resolve("whole")).subList(0, done.size()), done);
+        } else {
+            JsonNode some = Cli.json(partial);
+            assertTrue(some.get("partial").booleanValue());
+            int done = some.get("transcripts").intValue();
+            assertTrue(done > 0 && done < texts, done + " transcripts");
+            Path limited = folder.resolve("limited");
+            Cli.run(args, "-o", limited, "--limit", done).ok();
+            assertEquals(Cli.json(limited).get("ranking"), some.get("ranking"));
+        }
         goesOn(args, expected);
     }
 
@@ -115,38 +161,14 @@ class SignalTest {
         Process process = start(generation(6), "-Xint");
         untilMoreThan(A_UNIT, process);
         long done = Files.size(journal);
-        signal("INT", process);
+        RunProcess.signal("INT", process);
         while (process.isAlive() && !log().contains(STOPPING)) {
             Thread.sleep(1);
         }
         assertTrue(process.isAlive(), this::log);
-        signal("INT", process);
+        RunProcess.signal("INT", process);
         stopped(process);
         assertFalse(log().contains("stopped;"), this::log);
         assertEquals(done, Files.size(journal), "the batch at hand was not given up");
-    }
-
-    /** Kills a run again and again, each time at a random moment after it has finished a batch more. */
-    @ParameterizedTest
-    @CsvSource({"generate, 4", "ablate, 2"})
-    void aKilledRunGoesOn(String command, int kills) throws IOException, InterruptedException {
-        List<String> args = generation(60);
-        if (command.equals("ablate")) {
-            Path heads = Cli.write(folder.resolve("h.json"), "{\"ranking\": [{\"layer\": 0, \"head\": 5}]}");
-            args.set(0, command);
-            args.addAll(List.of("--heads", heads.toString(), "--top", "1", "--random-control", "1"));
-        }
-        byte[] expected = uninterrupted(args);
-        Random random = new Random(8);
-        for (int kill = 0; kill < kills; kill++) {
-            Process process = start(args, "-XX:TieredStopAtLevel=1");
-            untilMoreThan(Math.max(Files.exists(journal) ? Files.size(journal) : 0, A_UNIT), process);
-            Thread.sleep(random.nextInt(30));
-            assertTrue(process.isAlive(), this::log);
-            signal("KILL", process);
-            assertTrue(process.waitFor(60, TimeUnit.SECONDS));
-            assertFalse(Files.exists(out));
-        }
-        goesOn(args, expected);
     }
 }
