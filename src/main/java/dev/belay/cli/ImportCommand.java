@@ -72,7 +72,7 @@ final class ImportCommand implements Callable<Integer> {
                 paramLabel = "KEY=COL,...",
                 converter = Converters.Columns.class,
                 description =
-                        "for other files: the columns of prompt, and if there are any of id, thinking, response, harmful; "
+                        "for other files: the columns of prompt, and if there are any of id, system, thinking, response, harmful; "
                                 + "a.0.b is a part of a nested one")
         private ColumnMap columns;
     }

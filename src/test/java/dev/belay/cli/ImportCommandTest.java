@@ -178,6 +178,23 @@ class ImportCommandTest {
                 "0", "P", "A", false, "null", imported("ultrachat", older).getFirst());
     }
 
+    @Test
+    void systemPromptsAreKept() throws IOException {
+        Path chat = file(
+                "s.jsonl",
+                "{\"prompt\":\"P\",\"prompt_id\":\"x1\",\"messages\":[{\"content\":\"S\",\"role\":\"system\"},"
+                        + "{\"content\":\"P\",\"role\":\"user\"},{\"content\":\"A\",\"role\":\"assistant\"}]}\n");
+        Transcript read = imported("ultrachat", chat).getFirst();
+        assertTranscript("x1", "P", "A", false, "null", read);
+        assertEquals("S", read.system());
+        Path file = file("c.csv", "q,s\nP,S\n");
+        assertEquals(
+                "S",
+                imported("columns", file, "--columns", "prompt=q,system=s", "--harmful", "true")
+                        .getFirst()
+                        .system());
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"ultrachat-snappy.parquet", "ultrachat-zstd.parquet"})
     void parquet(String name) {

@@ -235,6 +235,38 @@ public class GgufConversionTest {
         assertRefused("not those of llama3's scaling", other.bytes());
     }
 
+    private JsonNode scaling(GgufWriter writer) throws IOException {
+        Path config = converted(writer, false).resolve("config.json");
+        return JSON.readTree(config.toFile()).path("rope_scaling");
+    }
+
+    /** As llama.cpp reads them: the factor counts without a type, and under its old name; none means none. */
+    @Test
+    void ropeScalingIsReadAsLlamaCppDoes() throws IOException {
+        String linear = "{\"rope_type\":\"linear\",\"factor\":4.0}";
+        assertEquals(linear, scaling(family("llama").put("llama.rope.scaling.factor", 4f)).toString());
+        assertEquals(linear, scaling(family("llama").put("llama.rope.scale_linear", 4f)).toString());
+        assertTrue(scaling(family("llama").put("llama.rope.scale_linear", 1f)).isMissingNode());
+        assertTrue(scaling(family("llama")
+                        .put("llama.rope.scaling.type", "none")
+                        .put("llama.rope.scaling.factor", 4f))
+                .isMissingNode());
+        GgufWriter yarn = family("llama")
+                .put("llama.rope.scaling.type", "yarn")
+                .put("llama.rope.scaling.factor", 4f)
+                .put("llama.rope.scaling.original_context_length", 64)
+                .put("llama.rope.scaling.yarn_ext_factor", 1f)
+                .put("llama.rope.scaling.yarn_beta_fast", 16f);
+        assertEquals(
+                "{\"rope_type\":\"yarn\",\"factor\":4.0,\"original_max_position_embeddings\":64,\"beta_fast\":16.0}",
+                scaling(yarn).toString());
+        for (String key : List.of("attn_factor", "yarn_attn_factor", "yarn_log_multiplier", "yarn_ext_factor", "alpha")) {
+            assertRefused(
+                    "llama.rope.scaling." + key + " 0.5 cannot be converted",
+                    family("llama").put("llama.rope.scaling." + key, 0.5f).bytes());
+        }
+    }
+
     /** tiny-cliff's tokenizer through GGUF and back: the same ids, and the same chat template. */
     @Test
     void aByteLevelTokenizerSurvives() throws IOException {
