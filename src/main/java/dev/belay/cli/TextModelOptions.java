@@ -10,7 +10,7 @@ final class TextModelOptions extends ModelOptions {
             names = "--thinking-markers",
             paramLabel = "OPEN,CLOSE",
             converter = Converters.Markers.class,
-            description = "what encloses thinking, or none; \\n = line feed (default: the template's)")
+            description = "tags of thinking, or none; \\n = line feed (default: the template's)")
     private ThinkingMarkers markers;
 
     @Option(names = "--parse-special", description = "names of special tokens in prompts and thinking are those tokens")
