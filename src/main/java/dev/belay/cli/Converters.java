@@ -7,7 +7,6 @@ import dev.belay.cliff.Plateau;
 import dev.belay.cliff.TopCount;
 import dev.belay.cliff.TrainingFormat;
 import dev.belay.dataset.ColumnMap;
-import dev.belay.dataset.DatasetFormat;
 import dev.belay.device.DType;
 import dev.belay.device.DeviceException;
 import dev.belay.device.cuda.CudaDeviceChoice;
@@ -74,10 +73,10 @@ final class Converters {
     }
 
     /** The name of a published file of prompts. */
-    static final class Dataset implements ITypeConverter<DatasetFormat> {
+    static final class Dataset implements ITypeConverter<ImportCommand.Source> {
         @Override
-        public DatasetFormat convert(String value) {
-            return Converters.usage(value, DatasetFormat::parse);
+        public ImportCommand.Source convert(String value) {
+            return Converters.usage(value, ImportCommand.Source::parse);
         }
     }
 

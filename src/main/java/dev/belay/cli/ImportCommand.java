@@ -1,11 +1,14 @@
 package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.BelayException;
 import dev.belay.dataset.ColumnMap;
 import dev.belay.dataset.DatasetFormat;
 import dev.belay.dataset.DatasetImport;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.text.Transcripts;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
@@ -31,7 +34,22 @@ final class ImportCommand implements Callable<Integer> {
         harmless
     }
 
-    @Parameters(index = "0", paramLabel = "FILE", description = "the published file")
+    /** What {@code --from} names: a format, or else the file. */
+    record Source(DatasetFormat format, Path file) {
+        /** The format of that name, or the file, if there is one. */
+        static Source parse(String value) {
+            try {
+                return new Source(DatasetFormat.parse(value), null);
+            } catch (BelayException e) {
+                if (Files.isRegularFile(Path.of(value))) {
+                    return new Source(null, Path.of(value));
+                }
+                throw e;
+            }
+        }
+    }
+
+    @Parameters(index = "0", arity = "0..1", paramLabel = "FILE", description = "the published file")
     private Path file;
 
     @Option(names = "-o", paramLabel = "T.jsonl", required = true, description = "output file")
@@ -46,15 +64,15 @@ final class ImportCommand implements Callable<Integer> {
                 names = "--from",
                 paramLabel = "NAME",
                 converter = Converters.Dataset.class,
-                description = "which file it is (default: found out from its columns)")
-        private DatasetFormat format;
+                description = "which file it is (default: found out from its columns); or the file itself instead of FILE")
+        private Source source = new Source(null, null);
 
         @Option(
                 names = "--columns",
                 paramLabel = "KEY=COL,...",
                 converter = Converters.Columns.class,
                 description =
-                        "for other files: the columns of prompt, and if there are any of id, thinking, response, harmful; "
+                        "for other files: the columns of prompt, and if there are any of id, system, thinking, response, harmful; "
                                 + "a.0.b is a part of a nested one")
         private ColumnMap columns;
     }
@@ -84,14 +102,20 @@ final class ImportCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        Path input = input();
         OutputFile.check(output);
         Boolean wanted = only == null ? null : (Boolean) (only == Only.harmful);
         DatasetImport.Options options = new DatasetImport.Options(
-                meaning.format, meaning.columns, harmful, wanted, limit == null ? Long.MAX_VALUE : limit, skipBad);
+                meaning.source.format(), meaning.columns, harmful, wanted, limit == null ? Long.MAX_VALUE : limit, skipBad);
         DatasetImport.Counts counts;
         try (OutputFile lines = OutputFile.create(output)) {
-            counts = new DatasetImport(file, options).run(t -> lines.writeLine(Transcripts.toJsonLine(t)));
+            counts = new DatasetImport(input, options).run(t -> lines.writeLine(Transcripts.toJsonLine(t)));
             lines.commit();
+        }
+        if (counts.unlabelled() == counts.taken()) {
+            Messages.current()
+                    .warning(input + " does not say whether its prompts are harmful; say so by --harmful true|false,"
+                            + " or name the column by --columns prompt=COL,harmful=COL");
         }
         String left = counts.left() == 0 ? "" : ", " + counts.left() + " left out by --only";
         String bad = counts.bad() == 0 ? "" : ", " + counts.bad() + " left out because they cannot be used";
@@ -102,5 +126,17 @@ final class ImportCommand implements Callable<Integer> {
         json.put("left_out", counts.left()).put("bad", counts.bad());
         out.result(json.put("output", output.toString()));
         return 0;
+    }
+
+    private Path input() {
+        Path named = meaning.source.file();
+        if (file == null && named == null) {
+            throw new UsageException("Missing required parameter: 'FILE'");
+        }
+        if (file != null && named != null) {
+            throw new UsageException("Invalid value for option '--from': '" + named
+                    + "' is a file, and so is FILE; name one, or use " + DatasetFormat.labels());
+        }
+        return file == null ? named : file;
     }
 }

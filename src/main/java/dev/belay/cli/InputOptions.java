@@ -95,7 +95,8 @@ final class InputOptions {
             return idInputs(session);
         }
         List<Input> inputs = new ArrayList<>();
-        for (Transcript t : transcripts) {
+        for (Transcript given : transcripts) {
+            Transcript t = session.withSystem(given);
             inputs.add(new Input(t.id(), t, start(session, t, thinking)));
         }
         return inputs;

@@ -51,6 +51,11 @@ class ModelOptions {
         return null;
     }
 
+    /** The system prompt of texts that have none of their own, or null. */
+    String system() {
+        return null;
+    }
+
     /** Whether names of control tokens in given text count as those tokens. */
     boolean parseSpecial() {
         return false;

@@ -40,7 +40,11 @@ final class Responses {
         ObjectNode json() {
             ObjectNode json = Output.object();
             Transcript t = input.transcript();
-            json.put("id", input.id()).put("prompt", t == null ? "" : t.prompt());
+            json.put("id", input.id());
+            if (t != null && !t.system().isEmpty()) {
+                json.put("system", t.system());
+            }
+            json.put("prompt", t == null ? "" : t.prompt());
             json.put("thinking", thinking).put("response", response);
             if (t != null && t.harmful() != null) {
                 json.put("harmful", t.harmful());

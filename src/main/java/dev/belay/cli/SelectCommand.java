@@ -146,7 +146,7 @@ final class SelectCommand implements Callable<Integer> {
             List<DataSelection.Candidate> kept) {
         try (OutputFile lines = OutputFile.create(file)) {
             for (DataSelection.Candidate c : kept) {
-                lines.writeLine(format.line(pool.get(c.index()), session.markers()));
+                lines.writeLine(format.line(session.withSystem(pool.get(c.index())), session.markers()));
             }
             lines.commit();
         }

@@ -154,20 +154,27 @@ final class Session implements AutoCloseable {
         return new TextFormat(tokenizer(), template(), markers(), options.parseSpecial());
     }
 
+    /** The transcript with the system prompt that was asked for, if it has none of its own. */
+    Transcript withSystem(Transcript transcript) {
+        return options.system() == null || !transcript.system().isEmpty()
+                ? transcript
+                : transcript.withSystem(options.system());
+    }
+
     List<ProbeText> probeTexts(List<Transcript> transcripts) {
         return transcripts.stream().map(this::probeText).toList();
     }
 
     /** The tokens of a transcript up to its response. */
     ProbeText probeText(Transcript transcript) {
-        ProbeText text = ProbeText.of(format(), transcript);
+        ProbeText text = ProbeText.of(format(), withSystem(transcript));
         checkLength("transcript " + transcript.id(), text.ids().length);
         return text;
     }
 
     /** The tokens of a transcript's prompt. */
     int[] prompt(Transcript transcript) {
-        int[] prompt = ProbeText.prompt(format(), transcript);
+        int[] prompt = ProbeText.prompt(format(), withSystem(transcript));
         checkLength("the prompt of transcript " + transcript.id(), prompt.length);
         return prompt;
     }

@@ -10,11 +10,17 @@ final class TextModelOptions extends ModelOptions {
             names = "--thinking-markers",
             paramLabel = "OPEN,CLOSE",
             converter = Converters.Markers.class,
-            description = "what encloses thinking, or none; \\n = line feed (default: the template's)")
+            description = "tags of thinking, or none; \\n = line feed (default: the template's)")
     private ThinkingMarkers markers;
 
     @Option(names = "--parse-special", description = "names of special tokens in prompts and thinking are those tokens")
     private boolean parseSpecial;
+
+    @Option(
+            names = "--system",
+            paramLabel = "TEXT",
+            description = "system prompt of texts that have none of their own")
+    private String system;
 
     /** The same options for another model. */
     TextModelOptions of(Path other) {
@@ -25,12 +31,18 @@ final class TextModelOptions extends ModelOptions {
         options.use = use;
         options.markers = markers;
         options.parseSpecial = parseSpecial;
+        options.system = system;
         return options;
     }
 
     @Override
     ThinkingMarkers markers() {
         return markers;
+    }
+
+    @Override
+    String system() {
+        return system;
     }
 
     @Override

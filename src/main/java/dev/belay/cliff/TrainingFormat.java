@@ -2,6 +2,7 @@ package dev.belay.cliff;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
 import dev.belay.io.JsonText;
@@ -15,9 +16,9 @@ import java.util.Locale;
 public enum TrainingFormat {
     /** The line the transcript was read from, with all of its fields. */
     TRANSCRIPT,
-    /** {@code instruction}, an empty {@code input}, {@code output}. */
+    /** {@code system} if there is one, {@code instruction}, an empty {@code input}, {@code output}. */
     ALPACA,
-    /** {@code id} and {@code messages}: one of the user, one of the assistant. */
+    /** {@code id} and {@code messages}: one of the system if there is a system prompt, one of the user, one of the assistant. */
     MESSAGES;
 
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -41,13 +42,7 @@ public enum TrainingFormat {
     public String line(Transcript transcript, ThinkingMarkers markers) {
         return switch (this) {
             case TRANSCRIPT -> Transcripts.toJsonLine(transcript);
-            case ALPACA ->
-                text(
-                        transcript,
-                        JSON.createObjectNode()
-                                .put("instruction", transcript.prompt())
-                                .put("input", "")
-                                .put("output", answer(transcript, markers)));
+            case ALPACA -> text(transcript, alpaca(transcript, markers));
             case MESSAGES -> text(transcript, messages(transcript, markers));
         };
     }
@@ -57,10 +52,23 @@ public enum TrainingFormat {
         return name().toLowerCase(Locale.ROOT);
     }
 
+    private static ObjectNode alpaca(Transcript transcript, ThinkingMarkers markers) {
+        ObjectNode line = JSON.createObjectNode();
+        if (!transcript.system().isEmpty()) {
+            line.put("system", transcript.system());
+        }
+        return line.put("instruction", transcript.prompt())
+                .put("input", "")
+                .put("output", answer(transcript, markers));
+    }
+
     private static ObjectNode messages(Transcript transcript, ThinkingMarkers markers) {
         ObjectNode line = JSON.createObjectNode().put("id", transcript.id());
-        line.putArray("messages")
-                .add(JSON.createObjectNode().put("role", "user").put("content", transcript.prompt()))
+        ArrayNode messages = line.putArray("messages");
+        if (!transcript.system().isEmpty()) {
+            messages.add(JSON.createObjectNode().put("role", "system").put("content", transcript.system()));
+        }
+        messages.add(JSON.createObjectNode().put("role", "user").put("content", transcript.prompt()))
                 .add(JSON.createObjectNode().put("role", "assistant").put("content", answer(transcript, markers)));
         return line;
     }

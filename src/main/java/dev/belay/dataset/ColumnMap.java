@@ -7,14 +7,14 @@ import java.util.Map;
 
 /** Which columns hold what, as a user says it: {@code prompt=COLUMN,response=COLUMN}. */
 public final class ColumnMap {
-    private static final List<String> KEYS = List.of("id", "prompt", "thinking", "response", "harmful");
+    private static final List<String> KEYS = List.of("id", "system", "prompt", "thinking", "response", "harmful");
 
     private final Map<String, String> columns = new LinkedHashMap<>();
 
     private ColumnMap() {}
 
     /**
-     * Reads pairs with commas between them; the keys are id, prompt, thinking, response and harmful.
+     * Reads pairs with commas between them; the keys are id, system, prompt, thinking, response and harmful.
      *
      * @throws BelayException if one is no such pair, or prompt is not among them
      */
@@ -41,6 +41,9 @@ public final class ColumnMap {
         Item item = new Item(fields.text(columns.get("prompt")));
         if (columns.containsKey("id")) {
             item.id(fields.text(columns.get("id")));
+        }
+        if (columns.containsKey("system")) {
+            item.system(fields.text(columns.get("system")));
         }
         if (columns.containsKey("thinking")) {
             item.thinking(fields.text(columns.get("thinking")));

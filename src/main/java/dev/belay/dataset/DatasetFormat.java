@@ -61,6 +61,7 @@ public enum DatasetFormat {
                 int first = messages.path(0).path("role").asText().equals("system") ? 1 : 0;
                 item = new Item(messages.path(first).path("content").asText());
                 item.response(messages.path(first + 1).path("content").asText());
+                item.system(first == 0 ? "" : messages.path(0).path("content").asText());
             } else {
                 item = new Item(f.node("data").path(0).asText());
                 item.response(f.node("data").path(1).asText());

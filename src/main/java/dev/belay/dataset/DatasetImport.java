@@ -31,8 +31,9 @@ public final class DatasetImport {
      * @param taken transcripts
      * @param left records left out because of {@link Options#only}
      * @param bad records left out because they could not be used
+     * @param unlabelled transcripts of which nothing says whether they are harmful
      */
-    public record Counts(String format, long taken, long left, long bad) {}
+    public record Counts(String format, long taken, long left, long bad, long unlabelled) {}
 
     private final Path file;
     private final Options options;
@@ -56,6 +57,7 @@ public final class DatasetImport {
         long taken = 0;
         long left = 0;
         long bad = 0;
+        long unlabelled = 0;
         BelayException firstBad = null;
         try (Records records = Records.open(file)) {
             for (long number = 1; taken < options.limit(); number++) {
@@ -83,6 +85,7 @@ public final class DatasetImport {
                 }
                 sink.accept(transcript);
                 taken++;
+                unlabelled += transcript.harmful() == null ? 1 : 0;
             }
         }
         if (taken == 0 && left == 0 && firstBad != null) {
@@ -94,7 +97,7 @@ public final class DatasetImport {
                             ? ": none is what --only asks for; where the file does not say what it holds, --harmful does"
                             : ""));
         }
-        return new Counts(name(), taken, left, bad);
+        return new Counts(name(), taken, left, bad, unlabelled);
     }
 
     private Item read(Fields fields, String place) {

@@ -10,6 +10,7 @@ final class Item {
     private final String prompt;
     private final ObjectNode meta = JsonNodeFactory.instance.objectNode();
     private String id = "";
+    private String system = "";
     private String thinking = "";
     private String response = "";
     private Boolean harmful;
@@ -20,6 +21,11 @@ final class Item {
 
     Item id(String value) {
         id = value;
+        return this;
+    }
+
+    Item system(String value) {
+        system = value;
         return this;
     }
 
@@ -63,6 +69,7 @@ final class Item {
     }
 
     Transcript transcript(String uniqueId, Boolean isHarmful) {
-        return new Transcript(uniqueId, prompt, thinking, response, isHarmful, meta.isEmpty() ? null : meta);
+        return new Transcript(
+                uniqueId, system, prompt, thinking, response, isHarmful, meta.isEmpty() ? null : meta, null);
     }
 }

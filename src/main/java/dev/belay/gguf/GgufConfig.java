@@ -125,20 +125,57 @@ final class GgufConfig {
         return Double.parseDouble(Float.toString((float) value));
     }
 
+    /** As llama.cpp reads it: a factor without a type is linear scaling, also under its old name; without a factor nothing is scaled. */
     private void scaling(ObjectNode json) {
-        String type = file.text(key("rope.scaling.type"), "none");
-        if (file.tensor(ROPE_FACTORS) != null) {
-            llama3(json);
-        } else if (type.equals("linear") || type.equals("yarn")) {
-            ObjectNode scaling = json.putObject("rope_scaling");
-            scaling.put("rope_type", type).put("factor", shortest(file.number(key("rope.scaling.factor"))));
-            if (type.equals("yarn")) {
-                scaling.put(
-                        "original_max_position_embeddings", file.whole(key("rope.scaling.original_context_length")));
-            }
-        } else if (!type.equals("none")) {
+        String type = file.text(key("rope.scaling.type"), "linear");
+        double factor = type.equals("none") ? 1 : shortest(factor());
+        refuseScaling("rope.scaling.attn_factor", 1);
+        refuseScaling("rope.scaling.alpha", 0);
+        refuseScaling("rope.scaling.yarn_attn_factor", 1);
+        refuseScaling("rope.scaling.yarn_log_multiplier", 0);
+        refuseScaling("rope.scaling.yarn_ext_factor", type.equals("yarn") ? 1 : 0);
+        boolean scaled = factor != 0 && factor != 1;
+        if (!type.matches("none|linear|yarn")) {
             throw new BelayException(file.path() + " scales its rotary embedding by '" + GgufFile.shown(type)
                     + "'; linear, yarn and llama3 can be converted");
+        }
+        if (file.tensor(ROPE_FACTORS) != null) {
+            if (scaled) {
+                throw new BelayException(file.path() + " scales its rotary embedding by " + ROPE_FACTORS + " and by the "
+                        + type + " factor " + factor + "; only one of the two can be converted");
+            }
+            llama3(json);
+        } else if (scaled) {
+            ObjectNode scaling = json.putObject("rope_scaling");
+            scaling.put("rope_type", type).put("factor", factor);
+            if (type.equals("yarn")) {
+                yarn(scaling);
+            }
+        }
+    }
+
+    private double factor() {
+        return file.number(key("rope.scaling.factor"), file.number(key("rope.scale_linear"), 0));
+    }
+
+    private void yarn(ObjectNode scaling) {
+        String original = key("rope.scaling.original_context_length");
+        scaling.put(
+                "original_max_position_embeddings",
+                file.has(original) ? file.whole(original) : positive(key("context_length")));
+        for (String name : List.of("beta_fast", "beta_slow")) {
+            if (file.has(key("rope.scaling.yarn_" + name))) {
+                scaling.put(name, shortest(file.number(key("rope.scaling.yarn_" + name))));
+            }
+        }
+    }
+
+    /** Refuses a setting of the rotary embedding's scaling that config.json has no key for; negative ones mean the usual. */
+    private void refuseScaling(String name, double usual) {
+        double value = file.number(key(name), usual);
+        if (value != usual && value >= 0) {
+            throw new BelayException(
+                    file.path() + ": " + key(name) + " " + shortest(value) + " cannot be converted, only " + usual);
         }
     }
 

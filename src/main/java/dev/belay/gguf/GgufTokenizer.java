@@ -20,6 +20,9 @@ final class GgufTokenizer {
     private static final int CONTROL = 3;
     private static final int USER_DEFINED = 4;
 
+    /** Ways of splitting text whose merges are only for what is no token itself, and which begin texts with a begin token. */
+    private static final String WHOLE = "llama-bpe|llama-v3|llama3|tekken";
+
     private static final String WORDS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|";
     private static final String REST = " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
     private static final String LLAMA3 = WORDS + "\\p{N}{1,3}|" + REST;
@@ -61,10 +64,17 @@ final class GgufTokenizer {
                 json.added(tokens.get(id), id, type != USER_DEFINED);
             }
         }
-        if (file.flag("tokenizer.ggml.add_bos_token", false) && file.has("tokenizer.ggml.bos_token_id")) {
+        if (begins() && file.has("tokenizer.ggml.bos_token_id")) {
             json.begin(name("tokenizer.ggml.bos_token_id"), file.whole("tokenizer.ggml.bos_token_id"));
         }
         return json.json();
+    }
+
+    /** Whether a text begins with the begin token; where the file does not say, as llama.cpp has it for this kind of tokenizer. */
+    private boolean begins() {
+        boolean usual = file.text("tokenizer.ggml.model").equals("llama")
+                || file.text("tokenizer.ggml.pre", "gpt-2").matches(WHOLE);
+        return file.flag("tokenizer.ggml.add_bos_token", usual);
     }
 
     private String name(String key) {
@@ -78,8 +88,7 @@ final class GgufTokenizer {
 
     private TokenizerJson byteLevel() {
         String splitting = file.text("tokenizer.ggml.pre", "gpt-2");
-        boolean whole = splitting.matches("llama-bpe|llama-v3|llama3|tekken");
-        TokenizerJson json = TokenizerJson.ofBytes(preTokenizer(splitting), whole);
+        TokenizerJson json = TokenizerJson.ofBytes(preTokenizer(splitting), splitting.matches(WHOLE));
         if (splitting.matches("qwen2|deepseek-r1-qwen")) {
             json.compose();
         }
@@ -137,7 +146,7 @@ final class GgufTokenizer {
     /** The begin, end and padding tokens, and the chat template. */
     ObjectNode config() {
         ObjectNode json = JsonNodeFactory.instance.objectNode().put("tokenizer_class", "PreTrainedTokenizerFast");
-        json.put("add_bos_token", file.flag("tokenizer.ggml.add_bos_token", false));
+        json.put("add_bos_token", begins());
         json.put("clean_up_tokenization_spaces", false);
         for (String token : List.of("bos", "eos", "pad")) {
             String key = "tokenizer.ggml." + (token.equals("pad") ? "padding" : token) + "_token_id";

@@ -13,27 +13,38 @@ import java.util.Set;
 
 /** Reads {@code config.json} as transformers 4 and 5 write it. */
 final class ConfigReader {
-    /** Keys that change what a model computes in ways that the forward pass does not know; null, 0, 1 and false mean nothing. */
-    private static final List<String> DECISIVE = List.of(
+    /** Keys of options that the forward pass does not know; null, 0 and false mean that there is none. */
+    private static final List<String> OPTIONS = List.of(
             "final_logit_softcapping",
             "attn_logit_softcapping",
-            "attention_multiplier",
-            "embedding_multiplier",
-            "residual_multiplier",
-            "logits_scaling",
-            "logit_scale",
+            "logits_soft_cap",
+            "attn_logits_soft_cap",
+            "attention_scale",
             "query_pre_attn_scalar",
+            "dim_model_base",
             "clip_qkv",
             "attention_chunk_size",
             "alibi",
             "use_alibi",
-            "use_qk_norm",
-            "qk_layernorm",
             "parallel_attn",
             "use_parallel_residual",
             "use_bidirectional_attention",
             "shared_expert_intermediate_size",
             "n_shared_experts");
+
+    /** Keys of norms of queries and keys, which only families with norms of heads have. */
+    private static final List<String> HEAD_NORMS = List.of("qk_norm", "use_qk_norm", "qk_layernorm");
+
+    /** Keys of factors that the forward pass does not know; null and 1 leave everything as it is. */
+    private static final List<String> MULTIPLIERS = List.of(
+            "attention_multiplier",
+            "embedding_multiplier",
+            "residual_multiplier",
+            "lm_head_multiplier",
+            "logits_scaling",
+            "logit_scale",
+            "scale_emb",
+            "scale_depth");
 
     /** Far beyond every model, and small enough that no product of sizes overflows. */
     private static final int MOST_LAYERS = 1 << 12;
@@ -223,11 +234,11 @@ final class ConfigReader {
     private List<Integer> rotated(int layers) {
         List<Integer> listed = integers("no_rope_layers");
         if (config.get("no_rope_layers") != null) {
-            if (listed.size() != layers) {
+            if (listed.size() < layers) {
                 throw new BelayException(config.path() + ": 'no_rope_layers' must have an entry for each of " + layers
                         + " layers, has " + listed.size());
             }
-            return listed;
+            return listed.subList(0, layers);
         }
         int interval = config.positive("no_rope_layer_interval", 4);
         List<Integer> rotated = new ArrayList<>();
@@ -257,7 +268,7 @@ final class ConfigReader {
     }
 
     private Rope rope(String type, int headSize) {
-        JsonNode node = config.object(config.get("rope_parameters") != null ? "rope_parameters" : "rope_scaling");
+        JsonNode node = ropeSettings();
         if (node != null && node.path("full_attention").isObject()) {
             String layer = type == null ? "full_attention" : type;
             if (!node.path(layer).isObject()) {
@@ -268,9 +279,11 @@ final class ConfigReader {
         double theta = config.positiveNumber("rope_theta", preset("rope_theta", 10000.0));
         double part = config.positiveNumber("partial_rotary_factor", 1);
         if (node != null) {
-            RopeSettings settings = new RopeSettings(node, config.path());
+            RopeSettings settings = new RopeSettings(node, family, config.path());
             theta = settings.number("rope_theta", theta);
             part = settings.number("partial_rotary_factor", part);
+            refuseLost(node, "rope_theta", theta);
+            refuseLost(node, "partial_rotary_factor", part);
         }
         if (part > 1 || part != 1 && !family.partialRotary()) {
             throw new BelayException(config.path() + ": 'partial_rotary_factor': " + part + " is not supported for "
@@ -281,12 +294,29 @@ final class ConfigReader {
             throw new BelayException(config.path() + ": 'partial_rotary_factor': " + part + " of 'head_dim' " + headSize
                     + " is " + size + ": the rotary embedding turns an even number of dimensions");
         }
-        int original = config.positive("original_max_position_embeddings", 0);
-        boolean phi = family.partialRotary();
-        int pretrained = original == 0 && phi && config.get("rope_parameters") == null ? 4096 : original;
-        Rope rope = new Rope(theta, size, RopeScaling.of(node, positions(), pretrained, size, config.path()));
+        int original =
+                config.positive("original_max_position_embeddings", preset("original_max_position_embeddings", 0));
+        Rope rope = new Rope(theta, size, RopeScaling.of(node, positions(), original, size, family, config.path()));
         checkNumbers(rope);
         return rope;
+    }
+
+    /** {@code rope_scaling} where there is something in it, else {@code rope_parameters}; null where there is neither. */
+    private JsonNode ropeSettings() {
+        JsonNode parameters = config.object("rope_parameters");
+        JsonNode scaling = config.object("rope_scaling");
+        return scaling == null || scaling.isEmpty() ? parameters : scaling;
+    }
+
+    /** Refuses a number of {@code rope_parameters} that {@code rope_scaling} beside it leaves out, and so puts out of force. */
+    private void refuseLost(JsonNode settings, String key, double taken) {
+        JsonNode lost = config.object("rope_parameters") == null
+                ? null
+                : config.object("rope_parameters").get(key);
+        if (lost != null && lost.isNumber() && !settings.hasNonNull(key) && lost.doubleValue() != taken) {
+            throw new BelayException(config.path() + ": 'rope_scaling' stands for 'rope_parameters' and has no '" + key
+                    + "', so that " + taken + " counts, not " + lost + "; put all rope settings into one of the two");
+        }
     }
 
     /** Settings that are numbers each may still give frequencies that are none. */
@@ -338,13 +368,10 @@ final class ConfigReader {
                     + quantization.path("quant_method").asText("unknown method")
                     + ") are not supported; use the float32, float16 or bfloat16 release of the model");
         }
-        for (String key : DECISIVE) {
-            JsonNode value = config.get(key);
-            if (value != null
-                    && !(value.isNumber() && (value.doubleValue() == 0 || value.doubleValue() == 1))
-                    && !(value.isBoolean() && !value.booleanValue())) {
-                throw new BelayException(config.path() + ": '" + key + "': " + value + " is not supported");
-            }
+        refuse(OPTIONS, 0);
+        refuse(MULTIPLIERS, 1);
+        if (!family.headNorms()) {
+            refuse(HEAD_NORMS, 0);
         }
         if (!family.experts()) {
             for (String key : List.of("num_experts", "num_local_experts", "n_routed_experts")) {
@@ -352,6 +379,18 @@ final class ConfigReader {
                     throw new BelayException(config.path() + ": '" + key + "': " + config.get(key)
                             + " is not supported for " + family.architecture());
                 }
+            }
+        }
+    }
+
+    /** Refuses keys that are there with anything but {@code neutral} or false. */
+    private void refuse(List<String> keys, double neutral) {
+        for (String key : keys) {
+            JsonNode value = config.get(key);
+            if (value != null
+                    && !(value.isNumber() && value.doubleValue() == neutral)
+                    && !(value.isBoolean() && !value.booleanValue())) {
+                throw new BelayException(config.path() + ": '" + key + "': " + value + " is not supported");
             }
         }
     }

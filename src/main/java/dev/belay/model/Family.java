@@ -18,6 +18,7 @@ import java.util.Optional;
  * @param headNorms whether every head of queries and keys is RMS-normed
  * @param mask which keys a token sees
  * @param partialRotary whether {@code partial_rotary_factor} counts
+ * @param yarnIsLongRope whether the rope type yarn is another name of longrope
  * @param renewsKeys whether a text's keys are computed again where it grows beyond the original length of longrope
  * @param unrotatedLayers whether {@code no_rope_layers} counts
  * @param experts whether feed-forward blocks may be mixtures of experts
@@ -34,6 +35,7 @@ public record Family(
         boolean headNorms,
         Mask mask,
         boolean partialRotary,
+        boolean yarnIsLongRope,
         boolean renewsKeys,
         boolean unrotatedLayers,
         boolean experts,
@@ -84,6 +86,7 @@ public record Family(
             false,
             false,
             false,
+            false,
             null,
             Map.of());
 
@@ -95,6 +98,7 @@ public record Family(
             Bias.NEVER,
             false,
             Mask.WINDOW,
+            false,
             false,
             false,
             false,
@@ -116,6 +120,7 @@ public record Family(
             false,
             false,
             false,
+            false,
             null,
             Map.of("num_key_value_heads", 32, "max_position_embeddings", 32768, "sliding_window", 4096));
 
@@ -127,6 +132,7 @@ public record Family(
             Bias.NEVER,
             true,
             Mask.LAYER_TYPES,
+            false,
             false,
             false,
             false,
@@ -153,6 +159,7 @@ public record Family(
             false,
             false,
             false,
+            false,
             true,
             null,
             Map.of("num_key_value_heads", 4, "max_position_embeddings", 32768, "sliding_window", 4096));
@@ -167,10 +174,11 @@ public record Family(
             Mask.WINDOW,
             true,
             true,
+            true,
             false,
             false,
             null,
-            Map.of("rms_norm_eps", 1e-5, "max_position_embeddings", 4096));
+            Map.of("rms_norm_eps", 1e-5, "max_position_embeddings", 4096, "original_max_position_embeddings", 4096));
 
     private static final Family SMOLLM3 = new Family(
             "SmolLM3ForCausalLM",
@@ -180,6 +188,7 @@ public record Family(
             Bias.AS_CONFIGURED,
             false,
             Mask.UNROTATED_LAYERS,
+            false,
             false,
             false,
             true,
@@ -211,6 +220,7 @@ public record Family(
                 headNorms,
                 mask,
                 partialRotary,
+                yarnIsLongRope,
                 renewsKeys,
                 unrotatedLayers,
                 experts,

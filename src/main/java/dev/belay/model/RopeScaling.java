@@ -254,9 +254,10 @@ public sealed interface RopeScaling {
      * @param positions {@code max_position_embeddings}
      * @param original {@code original_max_position_embeddings} beside the settings, which goes first; or 0
      * @param size rotary size
+     * @param family says what the types' names mean
      * @throws BelayException if the type is not known or a number is missing
      */
-    static RopeScaling of(JsonNode node, int positions, int original, int size, Path file) {
-        return node == null ? NONE : new RopeSettings(node, file).scaling(positions, original, size);
+    static RopeScaling of(JsonNode node, int positions, int original, int size, Family family, Path file) {
+        return node == null ? NONE : new RopeSettings(node, family, file).scaling(positions, original, size);
     }
 }

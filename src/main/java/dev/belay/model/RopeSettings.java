@@ -9,10 +9,12 @@ import java.util.List;
 /** Reads the object {@code rope_scaling} or {@code rope_parameters} of a configuration. */
 final class RopeSettings {
     private final JsonNode node;
+    private final Family family;
     private final Path file;
 
-    RopeSettings(JsonNode node, Path file) {
+    RopeSettings(JsonNode node, Family family, Path file) {
         this.node = node;
+        this.family = family;
         this.file = file;
     }
 
@@ -40,7 +42,8 @@ final class RopeSettings {
 
     String type() {
         JsonNode named = node.hasNonNull("rope_type") ? node.get("rope_type") : node.get("type");
-        return named == null || named.isNull() ? "default" : named.asText();
+        String type = named == null || named.isNull() ? "default" : named.asText();
+        return type.equals("yarn") && family.yarnIsLongRope() ? "longrope" : type;
     }
 
     private RopeScaling dynamic(int positions, int size) {

@@ -7,6 +7,11 @@ package dev.belay.text;
  * @param content its text, taken as it is
  */
 public record Message(String role, String content) {
+    /** What goes before the conversation. */
+    public static Message system(String content) {
+        return new Message("system", content);
+    }
+
     /** A turn of the person. */
     public static Message user(String content) {
         return new Message("user", content);

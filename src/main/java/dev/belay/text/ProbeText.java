@@ -15,11 +15,11 @@ import java.util.List;
  */
 public record ProbeText(String id, int[] ids, int thinkingStart, int thinkingEnd) {
     /**
-     * Joins and tokenizes a transcript. The open marker is added unless the chat template or the thinking itself brings it; a
+     * Joins and tokenizes a transcript, its system prompt first if it has one. The open marker is added unless the chat template or the thinking itself brings it; a
      * marker that both bring, and a close marker at the end of the thinking, count once. Without markers the thinking follows the
      * prompt as it is, and there are no closing tokens.
      *
-     * @throws BelayException if the chat template fails or nothing of the close marker is left among the tokens
+     * @throws BelayException if the chat template fails or leaves out the system prompt, or nothing of the close marker is left among the tokens
      */
     public static ProbeText of(TextFormat format, Transcript transcript) {
         Cover cover = format.cover();
@@ -49,7 +49,7 @@ public record ProbeText(String id, int[] ids, int thinkingStart, int thinkingEnd
     /**
      * The tokens from which a model generates its thinking and response to the transcript's prompt.
      *
-     * @throws BelayException if the chat template fails
+     * @throws BelayException if the chat template fails or leaves out the system prompt
      */
     public static int[] prompt(TextFormat format, Transcript transcript) {
         Cover cover = format.cover();
@@ -57,7 +57,17 @@ public record ProbeText(String id, int[] ids, int thinkingStart, int thinkingEnd
     }
 
     private static String render(TextFormat format, Cover cover, Transcript transcript) {
-        return format.template().render(List.of(Message.user(cover.cover(transcript.prompt()))), true);
+        Message user = Message.user(cover.cover(transcript.prompt()));
+        if (transcript.system().isEmpty()) {
+            return format.template().render(List.of(user), true);
+        }
+        String system = cover.cover(transcript.system());
+        String text = format.template().render(List.of(Message.system(system), user), true);
+        if (!text.contains(system.strip())) {
+            throw new BelayException("transcript " + transcript.id() + " has a system prompt, but the model's chat template"
+                    + " leaves it out; put it into the prompt, or leave it away");
+        }
+        return text;
     }
 
     private static String withoutClose(String thinking, ThinkingMarkers markers) {

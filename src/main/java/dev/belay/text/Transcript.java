@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
  * A prompt, what the model thought and what it answered.
  *
  * @param id names it in reports; unique within a file
+ * @param system the system prompt that goes before it, or empty
  * @param prompt what the person asked
  * @param thinking the text between the thinking markers, or empty
  * @param response the text after them, or empty
@@ -15,10 +16,23 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
  * @param source the line it was read from with all of its fields, or null if it was not read from a file
  */
 public record Transcript(
-        String id, String prompt, String thinking, String response, Boolean harmful, JsonNode meta, JsonNode source) {
-    /** A transcript that does not come from a file. */
+        String id,
+        String system,
+        String prompt,
+        String thinking,
+        String response,
+        Boolean harmful,
+        JsonNode meta,
+        JsonNode source) {
+    /** A transcript that does not come from a file and has no system prompt. */
     public Transcript(String id, String prompt, String thinking, String response, Boolean harmful, JsonNode meta) {
-        this(id, prompt, thinking, response, harmful, meta, null);
+        this(id, "", prompt, thinking, response, harmful, meta, null);
+    }
+
+    /** The same with a system prompt, which goes into the source too. */
+    public Transcript withSystem(String newSystem) {
+        JsonNode changed = source == null ? null : ((ObjectNode) source.deepCopy()).put("system", newSystem);
+        return new Transcript(id, newSystem, prompt, thinking, response, harmful, meta, changed);
     }
 
     /** Whether the file says that the text stops before an answer: in the thinking, or at the limit of tokens. */
@@ -39,6 +53,6 @@ public record Transcript(
             ObjectNode copy = source.deepCopy();
             changed = copy.put("thinking", newThinking).put("response", newResponse);
         }
-        return new Transcript(id, prompt, newThinking, newResponse, harmful, meta, changed);
+        return new Transcript(id, system, prompt, newThinking, newResponse, harmful, meta, changed);
     }
 }

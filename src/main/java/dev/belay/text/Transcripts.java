@@ -22,7 +22,7 @@ import java.util.Map;
 
 /**
  * Files of transcripts: JSON Lines in UTF-8, one object per line with {@code prompt} and optionally {@code id},
- * {@code thinking}, {@code response}, {@code harmful} and {@code meta}. Other fields are kept but not read.
+ * {@code system}, {@code thinking}, {@code response}, {@code harmful} and {@code meta}. Other fields are kept but not read.
  */
 public final class Transcripts {
     private static final JsonMapper JSON = JsonMapper.builder()
@@ -41,8 +41,8 @@ public final class Transcripts {
     }
 
     /**
-     * Reads all transcripts of a file. Blank lines are skipped; an absent {@code thinking} or {@code response} is empty, an
-     * absent {@code id} is the line number.
+     * Reads all transcripts of a file. Blank lines are skipped; an absent {@code system}, {@code thinking} or {@code response} is
+     * empty, an absent {@code id} is the line number.
      *
      * @throws BelayException naming file and line, if the file is missing or empty, or a line is no JSON object, has no prompt,
      *     a field of the wrong type, or the id of another line
@@ -74,9 +74,11 @@ public final class Transcripts {
     public static String toJsonLine(Transcript transcript) {
         JsonNode node = transcript.source();
         if (node == null) {
-            ObjectNode fields = JSON.createObjectNode()
-                    .put("id", transcript.id())
-                    .put("prompt", transcript.prompt())
+            ObjectNode fields = JSON.createObjectNode().put("id", transcript.id());
+            if (!transcript.system().isEmpty()) {
+                fields.put("system", transcript.system());
+            }
+            fields.put("prompt", transcript.prompt())
                     .put("thinking", transcript.thinking())
                     .put("response", transcript.response());
             if (transcript.harmful() != null) {
@@ -120,6 +122,7 @@ public final class Transcripts {
         String id = id(node.path("id"));
         transcripts.add(new Transcript(
                 id,
+                string(node, "system"),
                 string(node, "prompt"),
                 string(node, "thinking"),
                 string(node, "response"),

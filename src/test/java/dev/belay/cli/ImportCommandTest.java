@@ -2,6 +2,7 @@ package dev.belay.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.belay.text.Transcript;
@@ -37,9 +38,11 @@ class ImportCommandTest {
 
     private List<Transcript> imported(String format, Path file, String... more) {
         String line = "import ? -o ? --json" + (more.length == 0 ? "" : " " + String.join(" ", more));
-        JsonNode json = Cli.run(line, file, output).json();
-        assertEquals(format, json.get("format").asText());
+        Cli.Result run = Cli.run(line, file, output);
         List<Transcript> transcripts = Transcripts.read(output);
+        boolean unlabelled = transcripts.stream().allMatch(t -> t.harmful() == null);
+        JsonNode json = Cli.parse(unlabelled ? run.okWithNote("does not say whether", "--harmful", "--columns") : run.ok());
+        assertEquals(format, json.get("format").asText());
         assertEquals(transcripts.size(), json.get("transcripts").asInt());
         return transcripts;
     }
@@ -175,6 +178,23 @@ class ImportCommandTest {
                 "0", "P", "A", false, "null", imported("ultrachat", older).getFirst());
     }
 
+    @Test
+    void systemPromptsAreKept() throws IOException {
+        Path chat = file(
+                "s.jsonl",
+                "{\"prompt\":\"P\",\"prompt_id\":\"x1\",\"messages\":[{\"content\":\"S\",\"role\":\"system\"},"
+                        + "{\"content\":\"P\",\"role\":\"user\"},{\"content\":\"A\",\"role\":\"assistant\"}]}\n");
+        Transcript read = imported("ultrachat", chat).getFirst();
+        assertTranscript("x1", "P", "A", false, "null", read);
+        assertEquals("S", read.system());
+        Path file = file("c.csv", "q,s\nP,S\n");
+        assertEquals(
+                "S",
+                imported("columns", file, "--columns", "prompt=q,system=s", "--harmful", "true")
+                        .getFirst()
+                        .system());
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"ultrachat-snappy.parquet", "ultrachat-zstd.parquet"})
     void parquet(String name) {
@@ -293,6 +313,30 @@ class ImportCommandTest {
         Cli.run("import ? -o ? --columns prompt=q,id=k", twice, output)
                 .failed(1, "i.jsonl line 2", "id '1'", "i.jsonl line 1");
         assertFalse(Files.exists(output));
+    }
+
+    /** What people type, as if --from named the file. */
+    @Test
+    void theFileMayStandAfterFrom() throws IOException {
+        Path file = file("a.csv", "goal,target\nx,y\n");
+        Cli.run("import --from ? -o ?", file, output).ok();
+        assertEquals(
+                List.of("x"),
+                Transcripts.read(output).stream().map(Transcript::prompt).toList());
+        Cli.run("import ? --from ? -o ?", file, file, output).failed(2, "--from", "a.csv", "and so is FILE");
+        Cli.run("import --from advbench -o ?", output).failed(2, "Missing required parameter", "FILE");
+        Cli.run("import -o ?", output).failed(2, "Missing required parameter", "FILE");
+        Cli.run("import --from ? -o ?", folder.resolve("none.csv"), output).failed(2, "none.csv", "wildjailbreak");
+    }
+
+    @Test
+    void promptsOfWhichNothingSaysWhetherTheyAreHarmfulAreNoticed() throws IOException {
+        Path file = file("q.csv", "q,label\nx,1\ny,\n");
+        String notice = file + " does not say whether its prompts are harmful; say so by --harmful true|false";
+        String columns = "import ? -o ? --columns prompt=q";
+        assertTrue(Cli.run(columns, file, output).err().contains(notice));
+        assertEquals("", Cli.run(columns + " --harmful false", file, output).err());
+        assertEquals("", Cli.run(columns + ",harmful=label", file, output).err());
     }
 
     @Test

@@ -53,6 +53,18 @@ class TrainingFormatTest {
                 TrainingFormat.MESSAGES.line(transcript("T"), MARKERS));
     }
 
+    @Test
+    void systemPromptsGoFirst() {
+        Transcript told = new Transcript("t1", "P", "", "R", true, null).withSystem("S");
+        assertEquals(
+                "{\"system\":\"S\",\"instruction\":\"P\",\"input\":\"\",\"output\":\"R\"}",
+                TrainingFormat.ALPACA.line(told, MARKERS));
+        assertEquals(
+                "{\"id\":\"t1\",\"messages\":[{\"role\":\"system\",\"content\":\"S\"},"
+                        + "{\"role\":\"user\",\"content\":\"P\"},{\"role\":\"assistant\",\"content\":\"R\"}]}",
+                TrainingFormat.MESSAGES.line(told, MARKERS));
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"", " \n", "<think>\n\n</think>\n\n"})
     void writesOnlyTheResponseIfThereIsNoThinking(String thinking) {

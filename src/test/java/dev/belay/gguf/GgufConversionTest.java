@@ -30,6 +30,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 public class GgufConversionTest {
@@ -133,8 +134,10 @@ public class GgufConversionTest {
         return out;
     }
 
+    private int models;
+
     private Path converted(GgufWriter writer, boolean withTokenizer) throws IOException {
-        Path target = folder.resolve("model");
+        Path target = folder.resolve("model" + models++);
         try (GgufConversion conversion = new GgufConversion(writer.write(folder.resolve("m.gguf")), withTokenizer)) {
             conversion.write(target, n -> {});
         }
@@ -235,6 +238,38 @@ public class GgufConversionTest {
         assertRefused("not those of llama3's scaling", other.bytes());
     }
 
+    private JsonNode scaling(GgufWriter writer) throws IOException {
+        Path config = converted(writer, false).resolve("config.json");
+        return JSON.readTree(config.toFile()).path("rope_scaling");
+    }
+
+    /** As llama.cpp reads them: the factor counts without a type, and under its old name; none means none. */
+    @Test
+    void ropeScalingIsReadAsLlamaCppDoes() throws IOException {
+        String linear = "{\"rope_type\":\"linear\",\"factor\":4.0}";
+        assertEquals(linear, scaling(family("llama").put("llama.rope.scaling.factor", 4f)).toString());
+        assertEquals(linear, scaling(family("llama").put("llama.rope.scale_linear", 4f)).toString());
+        assertTrue(scaling(family("llama").put("llama.rope.scale_linear", 1f)).isMissingNode());
+        assertTrue(scaling(family("llama")
+                        .put("llama.rope.scaling.type", "none")
+                        .put("llama.rope.scaling.factor", 4f))
+                .isMissingNode());
+        GgufWriter yarn = family("llama")
+                .put("llama.rope.scaling.type", "yarn")
+                .put("llama.rope.scaling.factor", 4f)
+                .put("llama.rope.scaling.original_context_length", 64)
+                .put("llama.rope.scaling.yarn_ext_factor", 1f)
+                .put("llama.rope.scaling.yarn_beta_fast", 16f);
+        assertEquals(
+                "{\"rope_type\":\"yarn\",\"factor\":4.0,\"original_max_position_embeddings\":64,\"beta_fast\":16.0}",
+                scaling(yarn).toString());
+        for (String key : List.of("attn_factor", "yarn_attn_factor", "yarn_log_multiplier", "yarn_ext_factor", "alpha")) {
+            assertRefused(
+                    "llama.rope.scaling." + key + " 0.5 cannot be converted",
+                    family("llama").put("llama.rope.scaling." + key, 0.5f).bytes());
+        }
+    }
+
     /** tiny-cliff's tokenizer through GGUF and back: the same ids, and the same chat template. */
     @Test
     void aByteLevelTokenizerSurvives() throws IOException {
@@ -316,6 +351,28 @@ public class GgufConversionTest {
             assertArrayEquals(new int[] {259, 263, 259, 264, 3 + 0xC3, 3 + 0xA9, 2}, tokenizer.encode("ab bcé</s>"));
             assertEquals("ab bcé", tokenizer.decode(tokenizer.encode("ab bcé"), 0, 6, true));
         }
+    }
+
+    /** Where the file does not say: as llama.cpp for SentencePiece and the byte-level ones of Llama 3 and Mistral. */
+    @ParameterizedTest
+    @CsvSource({"llama, default, , true", "gpt2, llama-bpe, , true", "gpt2, tekken, , true", "gpt2, gpt-2, , false",
+        "gpt2, qwen2, , false", "llama, default, false, false", "gpt2, llama-bpe, false, false", "gpt2, qwen2, true, true"})
+    void textsBeginWithTheBeginTokenAsInLlamaCpp(String model, String splitting, Boolean said, boolean begins)
+            throws IOException {
+        GgufWriter writer = family("llama")
+                .put("tokenizer.ggml.model", model)
+                .put("tokenizer.ggml.pre", splitting)
+                .put("tokenizer.ggml.tokens", List.of("<s>", "a", "b", "ab"))
+                .put("tokenizer.ggml.token_type", List.of(3, 1, 1, 1))
+                .put("tokenizer.ggml.bos_token_id", 0);
+        writer = model.equals("llama")
+                ? writer.put("tokenizer.ggml.scores", List.of(0f, -1f, -2f, -3f))
+                : writer.put("tokenizer.ggml.merges", List.of("a b"));
+        Path target = converted(said == null ? writer : writer.put("tokenizer.ggml.add_bos_token", said), true);
+        JsonNode config = JSON.readTree(target.resolve("tokenizer_config.json").toFile());
+        assertEquals(begins, config.get("add_bos_token").booleanValue());
+        JsonNode tokenizer = JSON.readTree(target.resolve("tokenizer.json").toFile());
+        assertEquals(begins, tokenizer.get("post_processor").toString().contains("<s>"));
     }
 
     private void assertRefused(String part, byte[] bytes) throws IOException {

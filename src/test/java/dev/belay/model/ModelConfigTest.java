@@ -272,11 +272,121 @@ class ModelConfigTest {
         "partial_rotary_factor, 0.5, 0.5 is not supported",
         "num_experts, 4, 4 is not supported",
         "hidden_activation, '\"gelu_pytorch_tanh\"', gelu_pytorch_tanh is not supported",
-        "clip_qkv, 8.0, 8.0 is not supported"
+        "clip_qkv, 8.0, 8.0 is not supported",
+        // A cap of 1 is no neutral one.
+        "final_logit_softcapping, 1.0, 1.0 is not supported",
+        "attn_logit_softcapping, 1, 1 is not supported",
+        "clip_qkv, 1.0, 1.0 is not supported",
+        "logits_soft_cap, 1.0, 1.0 is not supported",
+        "n_shared_experts, 1, 1 is not supported",
+        "attention_scale, 0.1, 0.1 is not supported",
+        "qk_norm, true, true is not supported",
+        "use_qk_norm, true, true is not supported",
+        "scale_emb, 12, 12 is not supported",
+        "scale_depth, 1.4, 1.4 is not supported",
+        "embedding_multiplier, 0, 0 is not supported",
+        "residual_multiplier, 0.22, 0.22 is not supported",
+        "logits_scaling, 8.0, 8.0 is not supported"
     })
     void keysThatDecideAreNotPassedOver(String key, String value, String reason) throws IOException {
         JsonNode decisive = JSON.readTree(value);
         refuses(key, reason, json -> json.set(key, decisive));
+    }
+
+    @Test
+    void neutralValuesOfKeysThatDecideAreRead() {
+        assertEquals(
+                3,
+                read(json -> json.put("clip_qkv", 0.0)
+                                .put("use_qk_norm", false)
+                                .put("scale_emb", 1)
+                                .put("residual_multiplier", 1.0)
+                                .putNull("final_logit_softcapping"))
+                        .layers());
+        // A family whose heads have norms.
+        ModelFolder.copy("qwen3", subfolder("qwen3")).edit("config.json", json -> json.put("use_qk_norm", true));
+        assertTrue(ModelConfig.read(folder.resolve("qwen3")).family().equals("qwen3"));
+    }
+
+    /** transformers 5.18: {'rope_type': 'linear', 'factor': 2.0, 'rope_theta': 10000.0}; with an empty one, rope_parameters. */
+    @Test
+    void ropeScalingStandsForRopeParameters() {
+        ModelConfig c =
+                read(json -> json.putObject("rope_scaling").put("rope_type", "linear").put("factor", 2.0));
+        assertEquals(new Rope(10000, 16, new RopeScaling.Linear(2)), c.rope());
+        ModelFolder.edit(folder, "config.json", json -> json.putObject("rope_scaling"));
+        assertEquals(
+                new Rope(10000, 16, RopeScaling.NONE), ModelConfig.read(folder).rope());
+    }
+
+    /** transformers 5.18 takes 10,000 for the base here, or what stands outside, or what rope_scaling has. */
+    @Test
+    void aBaseThatRopeScalingWouldLoseIsRefused() {
+        refuses(
+                "rope_theta",
+                "'rope_scaling' stands for 'rope_parameters' and has no 'rope_theta', so that 10000.0 counts, not 500000.0",
+                json -> {
+                    json.putObject("rope_parameters").put("rope_theta", 500000.0);
+                    json.putObject("rope_scaling").put("type", "linear").put("factor", 2.0);
+                });
+        ModelFolder.edit(folder, "config.json", json -> json.put("rope_theta", 500000));
+        assertEquals(500000, ModelConfig.read(folder).rope().theta());
+        ModelFolder.edit(
+                folder, "config.json", json -> ((ObjectNode) json.get("rope_scaling")).put("rope_theta", 70000));
+        assertEquals(70000, ModelConfig.read(folder).rope().theta());
+    }
+
+    /** transformers 5.18 takes longrope for Phi-3's su and yarn; of other families yarn is what it is called. */
+    @Test
+    void phi3CallsLongRopeYarnToo() {
+        Rope expected = ModelConfig.read(Golden.path("families/phi3-longrope")).rope();
+        assertEquals("longrope", expected.scaling().name());
+        ModelFolder model = ModelFolder.copy("phi3-longrope", folder);
+        for (String type : List.of("yarn", "su")) {
+            model.edit("config.json", json -> {
+                String key = json.hasNonNull("rope_scaling") ? "rope_scaling" : "rope_parameters";
+                ((ObjectNode) json.get(key)).remove("rope_type");
+                ((ObjectNode) json.get(key)).put("type", type);
+            });
+            assertEquals(expected, ModelConfig.read(folder).rope(), type);
+        }
+    }
+
+    /** transformers 5.18: the class's 4096, whatever rope_parameters have; 24 and 256 positions are those of the folder. */
+    @Test
+    void phi3sOriginalLengthStandsOutside() {
+        ModelFolder model = ModelFolder.copy("phi3-longrope", folder);
+        RopeScaling.LongRope given =
+                (RopeScaling.LongRope) ModelConfig.read(folder).rope().scaling();
+        assertEquals(24, given.originalPositions());
+        model.edit("config.json", json -> {
+            ObjectNode rope = (ObjectNode) json.remove("rope_scaling");
+            rope = rope == null ? (ObjectNode) json.get("rope_parameters") : rope;
+            json.set("rope_parameters", rope.put("original_max_position_embeddings", 24));
+            json.remove("original_max_position_embeddings");
+        });
+        RopeScaling.LongRope scaling =
+                (RopeScaling.LongRope) ModelConfig.read(folder).rope().scaling();
+        assertEquals(4096, scaling.originalPositions());
+        assertEquals(1, scaling.magnitude());
+    }
+
+    /** transformers 5.18 reads as many as there are layers, and fails where there are fewer. */
+    @Test
+    void unrotatedLayersMayBeListedBeyondTheLast() {
+        ModelFolder model = ModelFolder.copy("smollm3-slide", folder);
+        model.edit("config.json", json -> {
+            json.remove("layer_types");
+            json.put("num_hidden_layers", 3);
+            json.putArray("no_rope_layers").add(0).add(1).add(1).add(0).add(1);
+        });
+        ModelConfig c = ModelConfig.read(folder);
+        assertEquals(
+                List.of(false, true, true),
+                c.kinds().stream().map(kind -> kind.rope() != null).toList());
+        model.edit(
+                "config.json", json -> json.putArray("no_rope_layers").add(0).add(1));
+        refuses("config.json", "no_rope_layers", "must have an entry for each of 3 layers, has 2");
     }
 
     @Test

@@ -16,14 +16,15 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class RopeScalingTest {
     private static final Path FILE = Path.of("config.json");
+    private static final Family LLAMA = Family.of("LlamaForCausalLM").orElseThrow();
 
     private static RopeScaling read(String json) throws JsonProcessingException {
-        return RopeScaling.of(new ObjectMapper().readTree(json.replace('\'', '"')), 256, 0, 8, FILE);
+        return RopeScaling.of(new ObjectMapper().readTree(json.replace('\'', '"')), 256, 0, 8, LLAMA, FILE);
     }
 
     @Test
     void readsEachKindInBothSpellings() throws JsonProcessingException {
-        assertEquals(RopeScaling.NONE, RopeScaling.of(null, 256, 0, 8, FILE));
+        assertEquals(RopeScaling.NONE, RopeScaling.of(null, 256, 0, 8, LLAMA, FILE));
         assertEquals(RopeScaling.NONE, read("{'rope_theta': 10000.0}"));
         assertEquals(RopeScaling.NONE, read("{'rope_type': 'default'}"));
         RopeScaling linear = new RopeScaling.Linear(4);

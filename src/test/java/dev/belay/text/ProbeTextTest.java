@@ -2,9 +2,11 @@ package dev.belay.text;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.belay.BelayException;
 import java.io.File;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -125,6 +127,27 @@ class ProbeTextTest {
         int[] prompt = ProbeText.prompt(format(template), transcript);
         ProbeText text = ProbeText.of(format(template), transcript);
         assertArrayEquals(prompt, java.util.Arrays.copyOf(text.ids(), text.thinkingStart()));
+    }
+
+    /** The template's own place for it; names of control tokens in it are ordinary text; a template without a place is refused. */
+    @Test
+    void aSystemPromptGoesWhereTheTemplateHasIt() {
+        ChatTemplate chat = ChatTemplate.of(
+                "{% for m in messages %}<|{{ m.role }}|>{{ m.content | trim }}{% endfor %}<|Assistant|><think>", "", "");
+        Transcript told = new Transcript("1", "Hi", "a", "", null, null).withSystem("Be <|User|>. ");
+        ProbeText text = ProbeText.of(format(chat), told);
+        assertText("<|system|>Be <|User|>.<|user|>Hi<|Assistant|><think>", "a", text);
+        int user = tokenizer.encode("<|User|>")[0];
+        assertEquals(0, java.util.Arrays.stream(text.ids()).filter(id -> id == user).count());
+        int[] prompt = ProbeText.prompt(format(chat), told);
+        assertArrayEquals(prompt, java.util.Arrays.copyOf(text.ids(), prompt.length));
+        String message = assertThrows(
+                        BelayException.class, () -> ProbeText.of(format(ChatTemplate.load(MODEL)), told))
+                .getMessage();
+        assertEquals(
+                "transcript 1 has a system prompt, but the model's chat template leaves it out; put it into the prompt,"
+                        + " or leave it away",
+                message);
     }
 
     @Test

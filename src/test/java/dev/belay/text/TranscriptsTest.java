@@ -71,6 +71,19 @@ class TranscriptsTest {
     }
 
     @Test
+    void aSystemPromptIsAFieldOfItsOwn() {
+        Transcript read =
+                Transcripts.read(file("{\"prompt\":\"P\",\"system\":\"S\",\"x\":1}")).getFirst();
+        assertEquals("S", read.system());
+        assertEquals("S", read.answered("T", "R").system());
+        assertEquals("{\"prompt\":\"P\",\"system\":\"Z\",\"x\":1}", Transcripts.toJsonLine(read.withSystem("Z")));
+        assertEquals(
+                "{\"id\":\"1\",\"system\":\"S\",\"prompt\":\"P\",\"thinking\":\"\",\"response\":\"\"}",
+                Transcripts.toJsonLine(new Transcript("1", "P", "", "", null, null).withSystem("S")));
+        assertTrue(errorOf("{\"prompt\":\"P\",\"system\":[1]}").contains("the field system, which is not a string"));
+    }
+
+    @Test
     void writesTheFieldsOfANewTranscript() {
         var meta = JsonNodeFactory.instance.objectNode().put("k", "v");
         assertEquals(
