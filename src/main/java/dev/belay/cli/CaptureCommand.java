@@ -278,8 +278,7 @@ final class CaptureCommand implements Callable<Integer> {
         }
     }
 
-    private SafetensorsWriter open(
-            Session session, List<InputOptions.Input> inputs, Map<String, String> more) {
+    private SafetensorsWriter open(Session session, List<InputOptions.Input> inputs, Map<String, String> more) {
         Set<Integer> chosen = LayerList.parse(layers, session.config().layers());
         Map<String, String> metadata = new LinkedHashMap<>(more);
         ArrayNode ids = Output.object().putArray("rows");

@@ -64,7 +64,8 @@ final class ImportCommand implements Callable<Integer> {
                 names = "--from",
                 paramLabel = "NAME",
                 converter = Converters.Dataset.class,
-                description = "which file it is (default: found out from its columns); or the file itself instead of FILE")
+                description =
+                        "which file it is (default: found out from its columns); or the file itself instead of FILE")
         private Source source = new Source(null, null);
 
         @Option(
@@ -106,7 +107,12 @@ final class ImportCommand implements Callable<Integer> {
         OutputFile.check(output);
         Boolean wanted = only == null ? null : (Boolean) (only == Only.harmful);
         DatasetImport.Options options = new DatasetImport.Options(
-                meaning.source.format(), meaning.columns, harmful, wanted, limit == null ? Long.MAX_VALUE : limit, skipBad);
+                meaning.source.format(),
+                meaning.columns,
+                harmful,
+                wanted,
+                limit == null ? Long.MAX_VALUE : limit,
+                skipBad);
         DatasetImport.Counts counts;
         try (OutputFile lines = OutputFile.create(output)) {
             counts = new DatasetImport(input, options).run(t -> lines.writeLine(Transcripts.toJsonLine(t)));

@@ -338,14 +338,14 @@ final class JudgeCommand implements Callable<Integer> {
 
     static String words(JudgeSummary s) {
         return String.format(
-                Locale.ROOT,
-                "%d responses: %d refused (%.1f %%), %d answered (attack success rate %.1f %% if these were attacks), %d empty",
-                s.n(),
-                s.refused(),
-                100 * s.refusalRate(),
-                s.answered(),
-                100 * s.attackSuccessRate(),
-                s.empty())
+                        Locale.ROOT,
+                        "%d responses: %d refused (%.1f %%), %d answered (attack success rate %.1f %% if these were attacks), %d empty",
+                        s.n(),
+                        s.refused(),
+                        100 * s.refusalRate(),
+                        s.answered(),
+                        100 * s.attackSuccessRate(),
+                        s.empty())
                 + incomplete(s.incomplete());
     }
 

@@ -46,7 +46,8 @@ record JudgePage(
         for (int i = 0; i < transcripts.size(); i++) {
             Transcript t = transcripts.get(i);
             JsonNode item = items.get(i);
-            List<Object> row = new ArrayList<>(List.of(t.id(), item.get("verdict").asText(), reason(item)));
+            List<Object> row =
+                    new ArrayList<>(List.of(t.id(), item.get("verdict").asText(), reason(item)));
             if (!guarded) {
                 row.add(item.get("thinking_verdict").asText());
             }

@@ -147,8 +147,7 @@ final class PlanCommand implements Callable<Integer> {
     }
 
     private static InputOptions.Input asked(Transcript transcript, Generator.Prompt prompt) {
-        return new InputOptions.Input(
-                transcript.id(), transcript, new TextRunner.Text(prompt.ids(), prompt.span()));
+        return new InputOptions.Input(transcript.id(), transcript, new TextRunner.Text(prompt.ids(), prompt.span()));
     }
 
     private Work work(Session session, CostModel model, List<InputOptions.Input> inputs, int layer) {

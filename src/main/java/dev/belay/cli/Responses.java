@@ -139,7 +139,6 @@ final class Responses {
         } else {
             split = ThinkingSplit.of(text, markers).andReopened(markers);
         }
-        return new Reply(
-                input, split.thinking(), split.response().strip(), tokens, ended, split.closed());
+        return new Reply(input, split.thinking(), split.response().strip(), tokens, ended, split.closed());
     }
 }

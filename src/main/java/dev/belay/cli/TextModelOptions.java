@@ -16,10 +16,7 @@ final class TextModelOptions extends ModelOptions {
     @Option(names = "--parse-special", description = "names of special tokens in prompts and thinking are those tokens")
     private boolean parseSpecial;
 
-    @Option(
-            names = "--system",
-            paramLabel = "TEXT",
-            description = "system prompt of texts that have none of their own")
+    @Option(names = "--system", paramLabel = "TEXT", description = "system prompt of texts that have none of their own")
     private String system;
 
     /** The same options for another model. */

@@ -90,7 +90,8 @@ final class VerifyCommand implements Callable<Integer> {
         }
         heads.settle();
         if (heads.file != null) {
-            throw new UsageException("--against MODEL is missing: --heads says which of its heads a baked model ablates");
+            throw new UsageException(
+                    "--against MODEL is missing: --heads says which of its heads a baked model ablates");
         }
         if (golden == null) {
             golden = options.folder.resolve("golden.safetensors");

@@ -117,8 +117,8 @@ public final class CostModel implements AutoCloseable {
      */
     public Work capture(List<TextRunner.Text> texts, boolean lastOnly) {
         int layers = model.config().layers();
-        return of(() ->
-                new TextRunner(forward).run(texts, layers, null, null, lastOnly, (batch, states) -> {}, n -> {}));
+        return of(
+                () -> new TextRunner(forward).run(texts, layers, null, null, lastOnly, (batch, states) -> {}, n -> {}));
     }
 
     /** Continuing every prompt by {@code newTokens} tokens, or up to the model's last position. */

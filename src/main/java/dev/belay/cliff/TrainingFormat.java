@@ -57,9 +57,7 @@ public enum TrainingFormat {
         if (!transcript.system().isEmpty()) {
             line.put("system", transcript.system());
         }
-        return line.put("instruction", transcript.prompt())
-                .put("input", "")
-                .put("output", answer(transcript, markers));
+        return line.put("instruction", transcript.prompt()).put("input", "").put("output", answer(transcript, markers));
     }
 
     private static ObjectNode messages(Transcript transcript, ThinkingMarkers markers) {

@@ -141,8 +141,8 @@ final class GgufConfig {
         }
         if (file.tensor(ROPE_FACTORS) != null) {
             if (scaled) {
-                throw new BelayException(file.path() + " scales its rotary embedding by " + ROPE_FACTORS + " and by the "
-                        + type + " factor " + factor + "; only one of the two can be converted");
+                throw new BelayException(file.path() + " scales its rotary embedding by " + ROPE_FACTORS
+                        + " and by the " + type + " factor " + factor + "; only one of the two can be converted");
             }
             llama3(json);
         } else if (scaled) {

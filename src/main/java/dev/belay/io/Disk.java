@@ -32,7 +32,8 @@ public final class Disk {
         try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
             channel.force(true);
         } catch (IOException e) {
-            // Some file systems, and Windows, have no such thing for folders: there it is the system that sees to the name.
+            // Some file systems, and Windows, have no such thing for folders: there it is the system that sees to the
+            // name.
             return;
         }
     }

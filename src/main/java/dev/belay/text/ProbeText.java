@@ -64,8 +64,9 @@ public record ProbeText(String id, int[] ids, int thinkingStart, int thinkingEnd
         String system = cover.cover(transcript.system());
         String text = format.template().render(List.of(Message.system(system), user), true);
         if (!text.contains(system.strip())) {
-            throw new BelayException("transcript " + transcript.id() + " has a system prompt, but the model's chat template"
-                    + " leaves it out; put it into the prompt, or leave it away");
+            throw new BelayException(
+                    "transcript " + transcript.id() + " has a system prompt, but the model's chat template"
+                            + " leaves it out; put it into the prompt, or leave it away");
         }
         return text;
     }

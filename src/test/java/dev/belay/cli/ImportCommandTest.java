@@ -41,7 +41,8 @@ class ImportCommandTest {
         Cli.Result run = Cli.run(line, file, output);
         List<Transcript> transcripts = Transcripts.read(output);
         boolean unlabelled = transcripts.stream().allMatch(t -> t.harmful() == null);
-        JsonNode json = Cli.parse(unlabelled ? run.okWithNote("does not say whether", "--harmful", "--columns") : run.ok());
+        JsonNode json =
+                Cli.parse(unlabelled ? run.okWithNote("does not say whether", "--harmful", "--columns") : run.ok());
         assertEquals(format, json.get("format").asText());
         assertEquals(transcripts.size(), json.get("transcripts").asInt());
         return transcripts;

@@ -89,8 +89,7 @@ class InterruptionTest {
             key.reset();
         }
         assertTrue(events.contains("ENTRY_CREATE out"), events::toString);
-        assertTrue(
-                events.indexOf("ENTRY_CREATE out") < events.indexOf("ENTRY_DELETE out.progress"), events::toString);
+        assertTrue(events.indexOf("ENTRY_CREATE out") < events.indexOf("ENTRY_DELETE out.progress"), events::toString);
     }
 
     private static void run(int threads, List<String> args, Object... more) {

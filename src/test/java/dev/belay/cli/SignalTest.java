@@ -119,7 +119,8 @@ class SignalTest {
         byte[] expected = uninterrupted(args);
         Process process = start(args, "-XX:TieredStopAtLevel=1", "-Dbelay.threads=1");
         String stage = line.contains("direct") ? "attribution" : line.contains("causal") ? "sweep 0" : "";
-        while (process.isAlive() && !(Files.exists(journal) && Files.readString(journal).contains("{\"stage\":\"" + stage))) {
+        while (process.isAlive()
+                && !(Files.exists(journal) && Files.readString(journal).contains("{\"stage\":\"" + stage))) {
             Thread.sleep(1);
         }
         RunProcess.signal("INT", process);

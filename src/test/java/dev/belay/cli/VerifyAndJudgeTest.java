@@ -135,12 +135,13 @@ class VerifyAndJudgeTest {
                 """);
         String out = Cli.run("judge ?", data).ok();
         assertTrue(out.lines().anyMatch(line -> line.matches("w +incomplete; thinking answered")), out);
-        assertTrue(out.lines().anyMatch(line -> line.matches("x +answered; thinking refused  \\(I will not help\\)")), out);
+        assertTrue(
+                out.lines().anyMatch(line -> line.matches("x +answered; thinking refused  \\(I will not help\\)")),
+                out);
         assertTrue(
                 out.endsWith(", 1 empty, 3 incomplete; of 5 with thinking 1 refuse in it, 1 of these answer\n"), out);
         Path labels = Cli.write(
-                folder.resolve("l.jsonl"),
-                "{\"id\":\"w\",\"label\":\"safe\"}\n{\"id\":\"x\",\"label\":\"unsafe\"}\n");
+                folder.resolve("l.jsonl"), "{\"id\":\"w\",\"label\":\"safe\"}\n{\"id\":\"x\",\"label\":\"unsafe\"}\n");
         Path page = folder.resolve("v.html");
         JsonNode json = Cli.run("judge ? --labels ? --report ? --json", data, labels, page)
                 .json();

@@ -247,13 +247,16 @@ public class GgufConversionTest {
     @Test
     void ropeScalingIsReadAsLlamaCppDoes() throws IOException {
         String linear = "{\"rope_type\":\"linear\",\"factor\":4.0}";
-        assertEquals(linear, scaling(family("llama").put("llama.rope.scaling.factor", 4f)).toString());
-        assertEquals(linear, scaling(family("llama").put("llama.rope.scale_linear", 4f)).toString());
+        assertEquals(
+                linear,
+                scaling(family("llama").put("llama.rope.scaling.factor", 4f)).toString());
+        assertEquals(
+                linear,
+                scaling(family("llama").put("llama.rope.scale_linear", 4f)).toString());
         assertTrue(scaling(family("llama").put("llama.rope.scale_linear", 1f)).isMissingNode());
-        assertTrue(scaling(family("llama")
-                        .put("llama.rope.scaling.type", "none")
-                        .put("llama.rope.scaling.factor", 4f))
-                .isMissingNode());
+        assertTrue(
+                scaling(family("llama").put("llama.rope.scaling.type", "none").put("llama.rope.scaling.factor", 4f))
+                        .isMissingNode());
         GgufWriter yarn = family("llama")
                 .put("llama.rope.scaling.type", "yarn")
                 .put("llama.rope.scaling.factor", 4f)
@@ -263,7 +266,8 @@ public class GgufConversionTest {
         assertEquals(
                 "{\"rope_type\":\"yarn\",\"factor\":4.0,\"original_max_position_embeddings\":64,\"beta_fast\":16.0}",
                 scaling(yarn).toString());
-        for (String key : List.of("attn_factor", "yarn_attn_factor", "yarn_log_multiplier", "yarn_ext_factor", "alpha")) {
+        for (String key :
+                List.of("attn_factor", "yarn_attn_factor", "yarn_log_multiplier", "yarn_ext_factor", "alpha")) {
             assertRefused(
                     "llama.rope.scaling." + key + " 0.5 cannot be converted",
                     family("llama").put("llama.rope.scaling." + key, 0.5f).bytes());
@@ -355,8 +359,16 @@ public class GgufConversionTest {
 
     /** Where the file does not say: as llama.cpp for SentencePiece and the byte-level ones of Llama 3 and Mistral. */
     @ParameterizedTest
-    @CsvSource({"llama, default, , true", "gpt2, llama-bpe, , true", "gpt2, tekken, , true", "gpt2, gpt-2, , false",
-        "gpt2, qwen2, , false", "llama, default, false, false", "gpt2, llama-bpe, false, false", "gpt2, qwen2, true, true"})
+    @CsvSource({
+        "llama, default, , true",
+        "gpt2, llama-bpe, , true",
+        "gpt2, tekken, , true",
+        "gpt2, gpt-2, , false",
+        "gpt2, qwen2, , false",
+        "llama, default, false, false",
+        "gpt2, llama-bpe, false, false",
+        "gpt2, qwen2, true, true"
+    })
     void textsBeginWithTheBeginTokenAsInLlamaCpp(String model, String splitting, Boolean said, boolean begins)
             throws IOException {
         GgufWriter writer = family("llama")

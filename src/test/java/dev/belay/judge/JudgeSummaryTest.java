@@ -15,8 +15,8 @@ class JudgeSummaryTest {
         Verdict answered = new Verdict(Outcome.ANSWERED, null);
         Verdict empty = new Verdict(Outcome.EMPTY, null);
         Verdict incomplete = new Verdict(Outcome.INCOMPLETE, null);
-        JudgeSummary summary =
-                JudgeSummary.of(List.of(refused, answered, empty, answered, answered, refused, empty, answered, incomplete, incomplete));
+        JudgeSummary summary = JudgeSummary.of(List.of(
+                refused, answered, empty, answered, answered, refused, empty, answered, incomplete, incomplete));
         assertEquals(new JudgeSummary(10, 2, 4, 2, 2), summary);
         assertEquals(0.2, summary.refusalRate());
         assertEquals(0.4, summary.attackSuccessRate());

@@ -66,7 +66,8 @@ class RefusalPhrasesTest {
                 .map(Transcript::response)
                 .toList();
         assertEquals(
-                new JudgeSummary(refused + answered, refused, answered, 0, 0), JudgeSummary.of(STANDARD.judge(responses)));
+                new JudgeSummary(refused + answered, refused, answered, 0, 0),
+                JudgeSummary.of(STANDARD.judge(responses)));
     }
 
     @ParameterizedTest

@@ -311,8 +311,8 @@ class ModelConfigTest {
     /** transformers 5.18: {'rope_type': 'linear', 'factor': 2.0, 'rope_theta': 10000.0}; with an empty one, rope_parameters. */
     @Test
     void ropeScalingStandsForRopeParameters() {
-        ModelConfig c =
-                read(json -> json.putObject("rope_scaling").put("rope_type", "linear").put("factor", 2.0));
+        ModelConfig c = read(json ->
+                json.putObject("rope_scaling").put("rope_type", "linear").put("factor", 2.0));
         assertEquals(new Rope(10000, 16, new RopeScaling.Linear(2)), c.rope());
         ModelFolder.edit(folder, "config.json", json -> json.putObject("rope_scaling"));
         assertEquals(
@@ -384,8 +384,7 @@ class ModelConfigTest {
         assertEquals(
                 List.of(false, true, true),
                 c.kinds().stream().map(kind -> kind.rope() != null).toList());
-        model.edit(
-                "config.json", json -> json.putArray("no_rope_layers").add(0).add(1));
+        model.edit("config.json", json -> json.putArray("no_rope_layers").add(0).add(1));
         refuses("config.json", "no_rope_layers", "must have an entry for each of 3 layers, has 2");
     }
 

@@ -133,16 +133,17 @@ class ProbeTextTest {
     @Test
     void aSystemPromptGoesWhereTheTemplateHasIt() {
         ChatTemplate chat = ChatTemplate.of(
-                "{% for m in messages %}<|{{ m.role }}|>{{ m.content | trim }}{% endfor %}<|Assistant|><think>", "", "");
+                "{% for m in messages %}<|{{ m.role }}|>{{ m.content | trim }}{% endfor %}<|Assistant|><think>",
+                "", "");
         Transcript told = new Transcript("1", "Hi", "a", "", null, null).withSystem("Be <|User|>. ");
         ProbeText text = ProbeText.of(format(chat), told);
         assertText("<|system|>Be <|User|>.<|user|>Hi<|Assistant|><think>", "a", text);
         int user = tokenizer.encode("<|User|>")[0];
-        assertEquals(0, java.util.Arrays.stream(text.ids()).filter(id -> id == user).count());
+        assertEquals(
+                0, java.util.Arrays.stream(text.ids()).filter(id -> id == user).count());
         int[] prompt = ProbeText.prompt(format(chat), told);
         assertArrayEquals(prompt, java.util.Arrays.copyOf(text.ids(), prompt.length));
-        String message = assertThrows(
-                        BelayException.class, () -> ProbeText.of(format(ChatTemplate.load(MODEL)), told))
+        String message = assertThrows(BelayException.class, () -> ProbeText.of(format(ChatTemplate.load(MODEL)), told))
                 .getMessage();
         assertEquals(
                 "transcript 1 has a system prompt, but the model's chat template leaves it out; put it into the prompt,"
@@ -154,9 +155,11 @@ class ProbeTextTest {
     void splitsWhatAModelWrote() {
         assertEquals(new ThinkingSplit("a b", "Yes.", true), ThinkingSplit.of("a b\n</think>\n\nYes.", MARKERS));
         assertEquals(
-                new ThinkingSplit("a b\n", "\nYes.", true), ThinkingSplit.of("<think>\na b\n\n</think>\n\n\nYes.", MARKERS));
+                new ThinkingSplit("a b\n", "\nYes.", true),
+                ThinkingSplit.of("<think>\na b\n\n</think>\n\n\nYes.", MARKERS));
         assertEquals(
-                new ThinkingSplit("a b", "Yes.<|end|>", true), ThinkingSplit.of("<think>a b</think>Yes.<|end|>", MARKERS));
+                new ThinkingSplit("a b", "Yes.<|end|>", true),
+                ThinkingSplit.of("<think>a b</think>Yes.<|end|>", MARKERS));
         assertEquals(new ThinkingSplit("a b", "Yes.", true), ThinkingSplit.of("a b\n</think>\nYes.", MARKERS));
         assertEquals(new ThinkingSplit("a b", "", false), ThinkingSplit.of("<think>\na b", MARKERS));
         assertEquals(new ThinkingSplit("", "Yes.", true), ThinkingSplit.of("<think>\n\n</think>\n\nYes.", MARKERS));
@@ -177,6 +180,7 @@ class ProbeTextTest {
         assertEquals(new ThinkingSplit("", quoted, true), ThinkingSplit.ofResponse("", quoted));
         assertEquals(new ThinkingSplit("b", "", false), ThinkingSplit.ofResponse("", " [THINK]b"));
         assertEquals(
-                new ThinkingSplit("", "<think>b", true), ThinkingSplit.ofResponse("", "<think>b", ThinkingMarkers.NONE));
+                new ThinkingSplit("", "<think>b", true),
+                ThinkingSplit.ofResponse("", "<think>b", ThinkingMarkers.NONE));
     }
 }

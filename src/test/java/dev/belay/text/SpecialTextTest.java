@@ -214,7 +214,8 @@ class SpecialTextTest {
             assertArrayEquals(new int[] {2, 46, 79, 3}, empty.ids());
             assertEquals(4, empty.thinkingStart());
         }
-        assertEquals(new ThinkingSplit("", " <think> all", true), ThinkingSplit.of(" <think> all", ThinkingMarkers.NONE));
+        assertEquals(
+                new ThinkingSplit("", " <think> all", true), ThinkingSplit.of(" <think> all", ThinkingMarkers.NONE));
     }
 
     @ParameterizedTest

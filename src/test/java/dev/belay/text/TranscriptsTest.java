@@ -72,8 +72,8 @@ class TranscriptsTest {
 
     @Test
     void aSystemPromptIsAFieldOfItsOwn() {
-        Transcript read =
-                Transcripts.read(file("{\"prompt\":\"P\",\"system\":\"S\",\"x\":1}")).getFirst();
+        Transcript read = Transcripts.read(file("{\"prompt\":\"P\",\"system\":\"S\",\"x\":1}"))
+                .getFirst();
         assertEquals("S", read.system());
         assertEquals("S", read.answered("T", "R").system());
         assertEquals("{\"prompt\":\"P\",\"system\":\"Z\",\"x\":1}", Transcripts.toJsonLine(read.withSystem("Z")));
