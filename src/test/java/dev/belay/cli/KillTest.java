@@ -52,7 +52,7 @@ class KillTest {
     void aKilledRunGoesOn(int kills, String line, @TempDir Path own) throws IOException, InterruptedException {
         Path out = own.resolve("out");
         Path journal = own.resolve("out.progress");
-        List<String> args = new ArrayList<>(runs.args(line + " --device cpu"));
+        List<String> args = new ArrayList<>(runs.args(line + " --device cpu --dtype f32"));
         args.addAll(List.of("-o", out.toString(), "--resume"));
         long start = System.nanoTime();
         finished(start(args));

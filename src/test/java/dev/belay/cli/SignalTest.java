@@ -21,8 +21,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Runs in a process of their own that signals end, and that go on to the bytes of a run that none has ended. */
 class SignalTest {
     private static final String STOPPING = "stopping after the batch at hand; once more stops now";
-    /** Larger than a header, smaller than one with a unit. */
-    private static final int A_UNIT = 1200;
+    /** Larger than a header, smaller than one with a unit of 60 tokens. */
+    private static final int A_UNIT = 1000;
 
     /** Of a run that a signal ends: enough for it to come between two. */
     private static final int TEXTS = 48;
@@ -38,7 +38,7 @@ class SignalTest {
         out = folder.resolve("out");
         journal = folder.resolve("out.progress");
         return Cli.args(
-                "generate ? --data ? --ignore-eos --max-new-tokens ? --batch-tokens 32 --device cpu",
+                "generate ? --data ? --ignore-eos --max-new-tokens ? --batch-tokens 32 --device cpu --dtype f32",
                 Cli.TINY,
                 Cli.few(folder, "attacks.jsonl", 16),
                 tokens);
@@ -115,7 +115,7 @@ class SignalTest {
         // A sweep of one text is long enough.
         int texts = line.contains("causal") ? 3 : TEXTS;
         String many = Cli.few(folder, "attacks.jsonl", texts).toString();
-        List<String> args = LongRuns.prepare(folder).args(line.replace("MANY", many) + " --device cpu");
+        List<String> args = LongRuns.prepare(folder).args(line.replace("MANY", many) + " --device cpu --dtype f32");
         byte[] expected = uninterrupted(args);
         Process process = start(args, "-XX:TieredStopAtLevel=1", "-Dbelay.threads=1");
         String stage = line.contains("direct") ? "attribution" : line.contains("causal") ? "sweep 0" : "";
@@ -158,7 +158,7 @@ class SignalTest {
 
     @Test
     void theSecondSignalEndsARunAtOnce() throws IOException, InterruptedException {
-        // Interpreted, a batch takes seconds.
+        // Interpreted, a batch takes seconds; in float32, as oneDNN then does the products.
         Process process = start(generation(6), "-Xint");
         untilMoreThan(A_UNIT, process);
         long done = Files.size(journal);
