@@ -30,14 +30,10 @@ import picocli.CommandLine.Option;
             "  p.logits      [tokens, vocabulary]",
             "  p.ablate      last state with each head ablated, [layers, heads, hidden]",
             "  p.greedy      greedy continuation, [tokens]; compared with --dtype f32 only",
-            "With --against, the model is one that belay bake wrote, and is compared with the original whose heads are",
-            "scaled while it runs, on random tokens: states of every layer, logits and greedy tokens."
+            "With --against ORIGINAL --heads H.json --top N, a model that belay bake wrote is compared with the",
+            "original whose heads are scaled while it runs: states of all layers, logits, greedy tokens."
         },
-        footer = {
-            "",
-            "Example: belay verify models/tiny-cliff --golden golden.safetensors",
-            "         belay verify repaired --against models/tiny-cliff --heads heads.json --top 3"
-        })
+        footer = {"", "Example: belay verify models/tiny-cliff --golden golden.safetensors"})
 final class VerifyCommand implements Callable<Integer> {
     /** Accepted by default in float32, absolute, for hidden states of the order of 1 to 10. */
     private static final double F32_TOLERANCE = 2e-4;
