@@ -11,9 +11,8 @@ import java.util.Map;
 
 /** What long commands need, on tiny-cliff: a probe, a ranking, a guard and data; their command lines name these by words. */
 record LongRuns(Map<String, Path> files) {
-    /** Makes the files. */
-    static LongRuns prepare(Path folder) {
-        Map<String, Path> files = new HashMap<>();
+    /** Trains a probe. */
+    static Path probe(Path folder) {
         Path probe = folder.resolve("p.safetensors");
         Cli.run(
                         "probe train ? --refused ? --complied ? -o ?",
@@ -22,6 +21,13 @@ record LongRuns(Map<String, Path> files) {
                         Cli.data("complied.jsonl"),
                         probe)
                 .ok();
+        return probe;
+    }
+
+    /** Makes the files. */
+    static LongRuns prepare(Path folder) {
+        Map<String, Path> files = new HashMap<>();
+        Path probe = probe(folder);
         Path attacks = Cli.few(folder, "attacks.jsonl", 8);
         Path heads = folder.resolve("h.json");
         Cli.run("heads ? --probe ? --data ? --method direct -o ?", Cli.TINY, probe, attacks, heads)

@@ -27,14 +27,7 @@ class ResumeTest {
 
     @BeforeAll
     static void prepare() {
-        probe = folder.resolve("p.safetensors");
-        Cli.run(
-                        "probe train ? --refused ? --complied ? -o ?",
-                        Cli.TINY,
-                        Cli.data("refused.jsonl"),
-                        Cli.data("complied.jsonl"),
-                        probe)
-                .ok();
+        probe = LongRuns.probe(folder);
         attacks = Cli.few(folder, "attacks.jsonl", 24);
     }
 

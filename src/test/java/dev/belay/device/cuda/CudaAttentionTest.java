@@ -186,12 +186,17 @@ class CudaAttentionTest {
         AttentionCase text = new AttentionCase(layout, shape(heads, kvHeads, headSize), 0);
         KernelSignature signature = KernelCatalog.attentionOf(headSize);
         try (AttentionRun run = new AttentionRun(kernels, text, Kind.BF16, 0)) {
-            float[] plain = run.prefill(signature, Scaling.NONE, false, true).bf16();
-            float[] scaled =
-                    run.prefill(signature, Scaling.FACTORS, false, true).bf16();
-            float[] norms = run.prefill(signature, Scaling.NORMS, false, true).bf16();
-            AttentionRun.assertNormsKept(text, plain, scaled, norms, Kind.BF16);
+            normsKept(run, text, signature);
         }
+    }
+
+    /** z with norms kept, which must be that with factors, times what keeps the norm of z without. */
+    private static float[] normsKept(AttentionRun run, AttentionCase text, KernelSignature signature) {
+        float[] plain = run.prefill(signature, Scaling.NONE, false, true).bf16();
+        float[] scaled = run.prefill(signature, Scaling.FACTORS, false, true).bf16();
+        float[] norms = run.prefill(signature, Scaling.NORMS, false, true).bf16();
+        AttentionRun.assertNormsKept(text, plain, scaled, norms, Kind.BF16);
+        return norms;
     }
 
     /** Eight tiles of eight heads, in whatever order their blocks run. */
@@ -200,11 +205,7 @@ class CudaAttentionTest {
         AttentionCase text = new AttentionCase(AttentionCase.eightTiles(), shape(8, 2, 64), 0);
         KernelSignature signature = KernelCatalog.attentionOf(64);
         try (AttentionRun run = new AttentionRun(kernels, text, Kind.BF16, 0)) {
-            float[] plain = run.prefill(signature, Scaling.NONE, false, true).bf16();
-            float[] scaled =
-                    run.prefill(signature, Scaling.FACTORS, false, true).bf16();
-            float[] norms = run.prefill(signature, Scaling.NORMS, false, true).bf16();
-            AttentionRun.assertNormsKept(text, plain, scaled, norms, Kind.BF16);
+            float[] norms = normsKept(run, text, signature);
             for (int i = 1; i < 5; i++) {
                 float[] again =
                         run.prefill(signature, Scaling.NORMS, false, true).bf16();
