@@ -18,7 +18,9 @@
 #   benchmarks of 3 models            130 (45, 45, 110)
 #   whether there is PyTorch            7 (20)
 #   PyTorch, 2 models                  68 (20, 30, 30 each), in what is left
+#   sanitizers of the kernel tests, 3  90 (40 each), in what is left then
 #   PyTorch, llama3-8b                 46 (20, 45, 45), in what is left then
+# So with --minutes 12 nothing should be left out.
 set -u
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 softcuda=${SOFTCUDA:-0} minutes='' out=$PWD/gpu-check
@@ -133,22 +135,37 @@ findings() {
   grep '^=========' "$1" | grep -Evq "^=========( *| COMPUTE-SANITIZER.*| .*SUMMARY: 0 .*| Error: process didn.t terminate.*)$"
 }
 
-# sanitize TOOL: each kernel once under a tool of compute-sanitizer. A call that the driver refuses ends the process anyway.
+# sanitize LIMIT NAME TOOL CLASS [ARGUMENT...]: a Java class under a tool of compute-sanitizer. A call that the driver refuses ends the
+# process anyway.
 sanitize() {
-  local options=(--tool "$1" --error-exitcode 9 --target-processes all)
-  [ "$1" != memcheck ] || options+=(--report-api-errors no)
-  run 50 "$1" "$sanitizer" "${options[@]}" "${java[@]}" dev.belay.device.cuda.KernelReport run
+  local options=(--tool "$3" --error-exitcode 9 --target-processes all)
+  [ "$3" != memcheck ] || options+=(--report-api-errors no)
+  run "$1" "$2" "$sanitizer" "${options[@]}" "${java[@]}" "${@:4}"
   if [ "$code" = none ]; then
-    unfinish "$1" "not run, as no time is left"
+    unfinish "$2" "not run, as no time is left"
   elif findings "$log"; then
-    fail "$1" "found something, $took s"
+    fail "$2" "found something, $took s"
   elif [ "$code" = 0 ]; then
-    tell "$1" "passed, $took s"
+    tell "$2" "passed, $took s"
   elif cut_off; then
-    unfinish "$1" "cut off after $took s, having found nothing"
+    unfinish "$2" "cut off after $took s, having found nothing"
   else
-    fail "$1" "exit code $code, $took s"
+    fail "$2" "exit code $code, $took s"
   fi
+}
+
+# sanitizers LIMIT WHAT CLASS [ARGUMENT...]: the same under each tool; WHAT is behind its name.
+sanitizers() {
+  local tool
+  for tool in memcheck racecheck initcheck; do
+    if [ $softcuda = 1 ]; then
+      left_out "$tool$2" "softcuda checks all of it by itself"
+    elif [ -z "$sanitizer" ]; then
+      left_out "$tool$2" "compute-sanitizer is not installed (it is in the CUDA toolkit)"
+    else
+      sanitize "$1" "$tool$2" $tool "${@:3}"
+    fi
+  done
 }
 
 # bench LIMIT SHAPE: the benchmarks of a model of this shape with random weights; the numbers go to bench-SHAPE.json.
@@ -176,7 +193,6 @@ bench_largest() {
 }
 
 benchmarks() {
-  local gpu='' torch
   measure 40 "kernel times" "${java[@]}" dev.belay.device.cuda.KernelReport time 8 "$out/kernel-times.json"
   bench 45 smollm2-135m
   bench 45 qwen3-0.6b
@@ -188,11 +204,6 @@ benchmarks() {
     gpu=${gpu:-0}
   fi
   largest "bench llama3-8b" bench_largest
-  run 20 torch python3 -c 'import torch, transformers, sys; sys.exit(not torch.cuda.is_available())'
-  torch=$code
-  pytorch smollm2-135m
-  pytorch qwen3-0.6b
-  largest "pytorch llama3-8b" pytorch llama3-8b
 }
 
 # pytorch SHAPE: the same passes, decoding and sweep as loops of PyTorch and transformers, to compare with Belay's benchmark of the shape. To
@@ -262,21 +273,23 @@ for test in forward.FamilyGoldenTest cliff.CliffGoldenTest cliff.CliffBfloat16Te
 done
 
 sanitizer=$(command -v compute-sanitizer || ls "${CUDA_HOME:-/none}/bin/compute-sanitizer" /usr/local/cuda/bin/compute-sanitizer 2>/dev/null | head -n 1)
-for tool in memcheck initcheck racecheck; do
-  if [ $softcuda = 1 ]; then
-    left_out "$tool" "softcuda checks all of it by itself"
-  elif [ -z "$sanitizer" ]; then
-    left_out "$tool" "compute-sanitizer is not installed (it is in the CUDA toolkit)"
-  else
-    sanitize $tool
-  fi
-done
+# Each kernel once, which takes little time and tells most.
+sanitizers 50 "" dev.belay.device.cuda.KernelReport run
 
+gpu='' torch=''
 if [ $softcuda = 1 ]; then
   left_out benchmarks "softcuda's time says nothing"
 else
   benchmarks
+  run 20 torch python3 -c 'import torch, transformers, sys; sys.exit(not torch.cuda.is_available())'
+  torch=$code
+  pytorch smollm2-135m
+  pytorch qwen3-0.6b
 fi
+# All sizes, which takes longer.
+sanitizers 40 " of the kernel tests" org.junit.platform.console.ConsoleLauncher execute --select-package=dev.belay.device.cuda \
+  --include-tag=kernel --fail-if-no-tests --details=tree --disable-banner --disable-ansi-colors
+[ $softcuda = 1 ] || largest "pytorch llama3-8b" pytorch llama3-8b
 
 # excerpt LOG: of tests the first failures, of a sanitizer what it found first, else the last lines.
 excerpt() {

@@ -151,7 +151,8 @@ class GpuCheckTest {
                 "verify llama bf16",
                 "demo f32",
                 "BatchIndependenceTest",
-                "racecheck")) {
+                "racecheck",
+                "racecheck of the kernel tests")) {
             assertTrue(ended.line(step).contains("passed"), ended.line(step));
         }
         assertTrue(ended.line("bench smollm2-135m").contains("done"), ended.report());
@@ -161,6 +162,7 @@ class GpuCheckTest {
         String calls = Cli.text(folder.resolve("plan.calls"));
         assertTrue(calls.contains("--select-class=dev.belay.device.cuda.CudaBTest"), calls);
         assertTrue(calls.contains("--tool memcheck") && calls.contains("KernelReport run"), calls);
+        assertEquals(3, calls("compute-sanitizer .*--include-tag=kernel").size(), calls);
         assertFalse(calls.contains("TrafficTest"), calls);
         // Of the first GPU that can be used, not of the one with the most.
         assertTrue(ended.line("bench llama3-8b").contains("there are 12345 MB"), ended.line("bench llama3-8b"));
@@ -241,7 +243,8 @@ class GpuCheckTest {
         assertTrue(
                 ended.report()
                         .contains("\nNot finished: free memory, bench llama3-8b, pytorch smollm2-135m, "
-                                + "pytorch qwen3-0.6b, pytorch llama3-8b\n"),
+                                + "pytorch qwen3-0.6b, memcheck of the kernel tests, racecheck of the kernel tests, "
+                                + "initcheck of the kernel tests, pytorch llama3-8b\n"),
                 ended.report());
         assertEquals(List.of(), calls("python3|random-model|doctor --json|--shape llama3"));
     }
@@ -283,12 +286,15 @@ class GpuCheckTest {
     void aSanitizersFindingIsAFailureAlsoIfItDoesNotEnd() throws Exception {
         String begins = "echo '========= COMPUTE-SANITIZER'; ";
         Ended ended = run(
+                "--include-tag=kernel:" + begins
+                        + "case $* in *initcheck*) echo '========= Uninitialized __global__ read'; exit 9 ;; esac",
                 "memcheck:" + begins + "echo '========= Invalid __global__ read of size 4 bytes'; seq 100; sleep 100",
                 "initcheck:" + begins + "sleep 100",
                 "racecheck:" + begins + "echo '========= Error: Race reported between'; exit 9");
         assertEquals(1, ended.code(), ended.report());
-        assertEquals("FAILED: memcheck, racecheck", ended.first());
+        assertEquals("FAILED: memcheck, racecheck, initcheck of the kernel tests", ended.first());
         assertTrue(ended.report().contains("\nNot finished: initcheck\n"), ended.report());
+        assertTrue(ended.line("memcheck of the kernel tests").contains("passed"), ended.report());
         assertTrue(ended.report().contains("Invalid __global__ read"), ended.report());
     }
 }

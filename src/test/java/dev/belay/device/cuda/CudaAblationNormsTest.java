@@ -12,6 +12,7 @@ import dev.belay.device.cuda.TestArray.Kind;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -28,6 +29,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  *
  * With an odd start, all take the accesses of one number.
  */
+@Tag("kernel")
 class CudaAblationNormsTest {
     private static TestKernels kernels;
 

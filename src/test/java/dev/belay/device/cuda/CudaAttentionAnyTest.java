@@ -16,6 +16,7 @@ import dev.belay.device.cuda.TestArray.Kind;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -36,6 +37,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * With an odd start, all take the accesses of one number. A tile of keys is 32; lengths are around that and around half and whole tiles
  * of queries.
  */
+@Tag("kernel")
 class CudaAttentionAnyTest {
     private static TestKernels kernels;
 

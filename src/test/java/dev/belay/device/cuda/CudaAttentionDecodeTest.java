@@ -16,6 +16,7 @@ import dev.belay.device.cuda.TestArray.Kind;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -27,6 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * and 9 leave some of it idle. Head sizes up to 64 take 8 lanes a key, up to 128 take 16, beyond 32; those that are no multiple of 4
  * (float32) or 8 (bfloat16) are read number by number, as are all with an odd start. Key counts are around the ranges of 256.
  */
+@Tag("kernel")
 class CudaAttentionDecodeTest {
     private static final int[] KEYS = {1, 2, 31, 100, 255, 256, 257, 511, 513, 640};
 

@@ -15,6 +15,7 @@ import dev.belay.device.cuda.TestArray.Kind;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -25,6 +26,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * 256): lengths of 1, 15, 16, 17 hit the edges of a warp, 63, 64, 65 those of a block and of a tile, 127 to 129 those of the second.
  * Heads share keys 1, 2, 4 and 7 to one.
  */
+@Tag("kernel")
 class CudaAttentionTest {
     private static final int[] LENGTHS = {1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129};
 

@@ -8,6 +8,7 @@ import dev.belay.device.cpu.OpData;
 import dev.belay.device.cuda.TestArray.Kind;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -24,6 +25,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  *
  * With an odd start, heads of a multiple of 4 take the accesses of one number too.
  */
+@Tag("kernel")
 class CudaAttributionTest {
     private static TestKernels kernels;
 

@@ -22,6 +22,7 @@ import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -42,6 +43,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  *
  * Extra numbers between columns and stride, and starts, that are no multiple of 16 bytes take the numbers one by one.
  */
+@Tag("kernel")
 class CudaMatmulTest {
     private static TestKernels kernels;
     private static CudaProducts own;

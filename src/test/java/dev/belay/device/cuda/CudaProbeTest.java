@@ -10,6 +10,7 @@ import dev.belay.device.cuda.TestArray.Kind;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -28,6 +29,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * With an odd start, widths that are multiples of 4 take the accesses of one number too. Of 1, 4 and 11 vectors there are one batch
  * that is not full, one that is, and both, with the shared sums written a second time; few warps add up several vectors each.
  */
+@Tag("kernel")
 class CudaProbeTest {
     private static final float EPS = 1e-5f;
     private static final int[] COUNTS = {1, 4, 11};

@@ -11,6 +11,7 @@ import dev.belay.device.cuda.TestArray.Kind;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -32,6 +33,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * With an odd start or stride, all take the accesses of one number. Positions are neither ascending nor dense, slots are in another
  * order than tokens, and slots that no token has keep what they held.
  */
+@Tag("kernel")
 class CudaQkvTest {
     private static final int POSITIONS = 97;
     private static final int SLOTS = 61;

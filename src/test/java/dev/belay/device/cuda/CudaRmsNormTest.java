@@ -8,6 +8,7 @@ import dev.belay.device.cpu.OpData;
 import dev.belay.device.cuda.TestArray.Kind;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -26,6 +27,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  *
  * With an odd start, widths that are multiples of 4 take the accesses of one number too.
  */
+@Tag("kernel")
 class CudaRmsNormTest {
     private static final float EPS = 1e-5f;
     private static final int[] TOKENS = {1, 3, 33};

@@ -8,6 +8,7 @@ import dev.belay.device.cuda.TestArray.Kind;
 import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -24,6 +25,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  *
  * With an odd start, or an odd stride, all take the accesses of one number.
  */
+@Tag("kernel")
 class CudaRowCopyTest {
     private static final int ROWS = 61;
     private static final int[] COUNTS = {1, 3, 33};

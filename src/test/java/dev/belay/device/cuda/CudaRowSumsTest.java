@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import dev.belay.device.cpu.OpData;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -19,6 +20,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  *   (2, 896, 1)                         a width of 16-byte accesses at an address that has none
  * </pre>
  */
+@Tag("kernel")
 class CudaRowSumsTest {
     private static TestKernels kernels;
 

@@ -9,6 +9,7 @@ import dev.belay.device.cpu.OpData;
 import dev.belay.device.cuda.TestArray.Kind;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -26,6 +27,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  *
  * With an odd start, all take the accesses of one number.
  */
+@Tag("kernel")
 class CudaScaleHeadsTest {
     private static final int NONE = -1;
     /** Sets: plain factors, plain zeros, kept norm, kept norm with one head alone left, kept norm with all heads gone. */

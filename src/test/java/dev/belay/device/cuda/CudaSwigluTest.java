@@ -8,6 +8,7 @@ import dev.belay.device.cpu.OpData;
 import dev.belay.device.cuda.TestArray.Kind;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -23,6 +24,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  *
  * With an odd start, all take the accesses of one number; with one block a row, each thread takes several vectors.
  */
+@Tag("kernel")
 class CudaSwigluTest {
     private static TestKernels kernels;
 
