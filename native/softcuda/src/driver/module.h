@@ -8,7 +8,7 @@
 namespace softcuda {
 
 struct Module : Object {
-    std::unique_ptr<Program> program;
+    std::shared_ptr<const Program> program;
     std::vector<CUfunction> functions;  // in the order of Program::kernels()
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 #include <set>
 
 #include "../memory/device_memory.h"
@@ -12,6 +13,9 @@ namespace softcuda {
 namespace {
 
 using ptx::Space;
+
+// Bytes of a text whose program is kept.
+constexpr std::size_t kLargeText = 1 << 20;
 
 u64 alignUp(u64 value, u64 align) { return (value + align - 1) / align * align; }
 
@@ -234,11 +238,21 @@ const char* nameOf(InstClass c) {
     return names[static_cast<int>(c)];
 }
 
-std::unique_ptr<Program> Program::load(const std::string& ptxText, const std::string& name) {
+std::shared_ptr<const Program> Program::load(const std::string& ptxText, const std::string& name) {
+    // The last large one, which took seconds.
+    static std::mutex mutex;
+    static std::string keptText;
+    static std::shared_ptr<const Program> kept;
+    std::lock_guard lock(mutex);
+    if (kept != nullptr && ptxText == keptText) return kept;
     ptx::Module module = ptx::parse(ptxText, name);
-    std::unique_ptr<Program> program(new Program);
+    std::shared_ptr<Program> program(new Program);
     program->name_ = name;
     Decoder(*program, module).run();
+    if (program->variables_.empty() && ptxText.size() >= kLargeText) {
+        kept = program;
+        keptText = ptxText;
+    }
     return program;
 }
 

@@ -131,8 +131,9 @@ struct GlobalVariable {
 // Owns its kernels, and its global variables in device memory.
 class Program {
 public:
-    // Parses, decodes, allocates and fills global variables. Throws PtxError.
-    static std::unique_ptr<Program> load(const std::string& ptxText, const std::string& name);
+    // Parses, decodes, allocates and fills global variables. A large text without variables gives the same program
+    // again. Throws PtxError.
+    static std::shared_ptr<const Program> load(const std::string& ptxText, const std::string& name);
     ~Program();
 
     const Kernel* kernel(const std::string& name) const;
