@@ -98,11 +98,10 @@ final class BakeCommand implements Callable<Integer> {
                         + config.layers() * config.heads() + " heads are ablated for good")
                 .story(String.format(
                         Locale.ROOT,
-                        "%s times %s at every position in %s; all else %s.",
-                        chosen.size() == 1 ? "The output of 1 head is" : "The outputs of " + chosen.size() + " heads are",
-                        heads.gamma,
+                        "In %s the output of %s is multiplied by %s at every position; all else is as it was.",
                         folder.getFileName(),
-                        adapter ? "is left to the model" : "is as it was, to the byte"))
+                        chosen.size() == 1 ? "1 head" : "each of " + chosen.size() + " heads",
+                        heads.gamma))
                 .map(map);
         if (!adapter) {
             page.fact("fingerprint of " + folder.getFileName(), ModelFingerprint.of(folder));

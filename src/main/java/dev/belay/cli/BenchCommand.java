@@ -108,7 +108,7 @@ final class BenchCommand implements Callable<Integer> {
             if (output != null) {
                 reports.measured(output);
             }
-            String name = report.json().get("model").asText();
+            String name = shape == null ? folder.getFileName().toString() : shape.name();
             reports.write("Speed", name, null, null, new BenchPage(report.json())::fill);
             if (output != null || reports.wanted()) {
                 out.say("written to %s", reports.written(output));

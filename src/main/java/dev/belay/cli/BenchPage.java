@@ -55,11 +55,11 @@ record BenchPage(JsonNode json) {
         Pass first = passes.getFirst();
         return String.format(
                 Locale.ROOT,
-                "%s takes %.4f s, %.0f %% of %s.",
-                first.name().substring(0, 1).toUpperCase(Locale.ROOT) + first.name().substring(1),
-                first.seconds(),
+                "Of %s, which bounds it, %s reaches %.0f %%: %.4f s.",
+                first.bound(),
+                first.name(),
                 100 * first.share(),
-                first.bound());
+                first.seconds());
     }
 
     private List<Pass> passes() {

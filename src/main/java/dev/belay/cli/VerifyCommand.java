@@ -189,7 +189,9 @@ final class VerifyCommand implements Callable<Integer> {
             result.put("passed", passed);
             out.say(passed ? "passed (tolerance %s)" : "FAILED (tolerance %s)", words);
             Output.write(output, result);
-            VerifyPage page = new VerifyPage(name, words, limit, rows, comparison.details());
+            VerifyPage page = new VerifyPage(
+                    original == null ? "what " + name + " holds" : "what " + name + " does with its heads scaled",
+                    words, limit, rows, comparison.details());
             reports.write(passed ? "Verified" : "Not verified", session, output, page::fill);
             if (output != null || reports.wanted()) {
                 out.say("written to %s", reports.written(output));

@@ -27,7 +27,7 @@ record VerifyPage(
     void fill(RunReport.Builder page) {
         long prompts = details.stream().mapToInt(GoldenComparison.Detail::prompt).distinct().count();
         List<GoldenComparison.Row> failed = rows.stream().filter(row -> !row.passed()).toList();
-        page.subtitle("Does this machine compute what " + with + " holds, of " + prompts
+        page.subtitle("Does this machine compute of this model " + with + ", of " + prompts
                         + (prompts == 1 ? " prompt?" : " prompts?"))
                 .story(
                         failed.isEmpty()
@@ -91,7 +91,7 @@ record VerifyPage(
     private DataTable table() {
         DataTable table = new DataTable(
                         "Differences",
-                        "The largest over all prompts, and the root mean square of all as a share of the expected numbers'.")
+                        "The largest over all prompts, and the root mean square, in % of that of the expected numbers.")
                 .text("what")
                 .number("layer", 0)
                 .number("largest", 8)

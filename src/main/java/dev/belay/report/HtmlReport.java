@@ -44,8 +44,8 @@ public final class HtmlReport {
         heads();
         outcomes();
         selected();
-        report.tables().forEach(this::table);
         probe();
+        report.tables().forEach(this::table);
         repeat();
         out.append("</main>\n<script>").append(SCRIPT).append("</script>\n</body>\n</html>\n");
         return out.toString();

@@ -78,7 +78,7 @@ class RerunTest {
                 "generate model --data 3-benign.jsonl --max-new-tokens 8 --temperature 1 --seed 7",
                 "eval model --task questions.jsonl" + HEADS,
                 "capture model --data 4-attacks.jsonl --positions closing",
-                "probe train model --refused 6-refused.jsonl --complied 6-complied.jsonl --kind nullspace",
+                "probe train model --refused 6-refused.jsonl --complied 6-complied.jsonl --kind nullspace --directions 2",
                 "probe test model --probe probe.safetensors --data 4-attacks.jsonl",
                 "probe import probe.safetensors --layer 6",
                 "bake model" + HEADS,
@@ -89,7 +89,7 @@ class RerunTest {
             })
     void everyPageCanBeRunAgain(String line) {
         String command = line.replaceFirst(" (model|llama|\\S+\\.\\S+)( .*|$)", "");
-        String name = command.replace(' ', '-') + line.contains("lora");
+        String name = command.replace(' ', '-') + (line.contains("lora") ? "-lora" : "");
         List<String> args = args(line, name);
         Path output = folder.resolve(name + ".out");
         Path page = folder.resolve(name + ".html");
@@ -156,7 +156,7 @@ class RerunTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "bench model --device cpu --only prefill,ops --seconds 0.01 -o speed.out",
+                "bench model --device cpu --only prefill,decode,ops --seconds 1 -o speed.out",
                 "plan model --data 4-attacks.jsonl --method causal"
             })
     void pagesOfTimesCanBeRunAgain(String line) {

@@ -49,7 +49,7 @@ public final class SampleReport {
     }
 
     /** The eight golden traces of tiny-cliff, each with five slightly shaken copies, and its head rankings. */
-    static RunReport tiny() throws IOException {
+    public static RunReport tiny() throws IOException {
         SampleReport sample = new SampleReport();
         RunReport.Builder report = RunReport.builder("Refusal cliff of tiny-cliff", "tiny-cliff")
                 .subtitle("Llama, 6 layers × 8 heads, 3.8 M parameters; 48 attack transcripts")
