@@ -1,5 +1,7 @@
 package dev.belay.cli;
 
+import java.awt.Color;
+import java.awt.Graphics2D;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -22,12 +24,13 @@ record PagePicture(List<BufferedImage> parts) {
     /** How much higher or lower a part may be, by lines that are broken elsewhere. */
     private static final double HEIGHT = 0.2;
 
-    /** Takes a picture of elements. */
-    static PagePicture take(Browser browser, String elements) throws InterruptedException, IOException {
-        int count = browser.value("[..." + elements + "].length").asInt();
+    /** Takes a picture of all elements of a selector that take any room. */
+    static PagePicture take(Browser browser, String selector) throws InterruptedException, IOException {
+        String elements = "[...document.querySelectorAll('" + selector + "')].filter(e => e.offsetHeight > 0)";
+        int count = browser.value(elements + ".length").asInt();
         List<BufferedImage> parts = new ArrayList<>();
         for (int i = 0; i < count; i++) {
-            BufferedImage part = browser.picture("[..." + elements + "][" + i + "]");
+            BufferedImage part = browser.picture(elements + "[" + i + "]");
             parts.add(shrunk(
                     part, Math.max(1, part.getWidth() / SCALE), Math.max(1, Math.round(part.getHeight() / (float) SCALE))));
         }
@@ -40,28 +43,36 @@ record PagePicture(List<BufferedImage> parts) {
         List<BufferedImage> parts = new ArrayList<>();
         int from = 0;
         for (int y = 0; y < all.getHeight(); y++) {
-            if ((all.getRGB(0, y) & 0xffffff) == DIVIDER) {
-                parts.add(all.getSubimage(0, from, all.getWidth(), y - from));
+            if (divides(all, 0, y)) {
+                int width = 0;
+                while (width < all.getWidth() && !divides(all, width, from)) {
+                    width++;
+                }
+                parts.add(all.getSubimage(0, from, width, y - from));
                 from = y + 1;
             }
         }
         return new PagePicture(parts);
     }
 
-    /** Writes the parts, of one width, each with a line below. */
+    private static boolean divides(BufferedImage all, int x, int y) {
+        return (all.getRGB(x, y) & 0xffffff) == DIVIDER;
+    }
+
+    /** Writes the parts, one below the other, on the colour that divides them. */
     void write(Path file) throws IOException {
-        int width = parts.getFirst().getWidth();
+        int width = parts.stream().mapToInt(BufferedImage::getWidth).max().orElseThrow();
         int height = parts.stream().mapToInt(part -> part.getHeight() + 1).sum();
         BufferedImage all = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
+        Graphics2D graphics = all.createGraphics();
+        graphics.setColor(new Color(DIVIDER));
+        graphics.fillRect(0, 0, width, height);
         int y = 0;
         for (BufferedImage part : parts) {
-            all.createGraphics().drawImage(part, 0, y, null);
-            y += part.getHeight();
-            for (int x = 0; x < width; x++) {
-                all.setRGB(x, y, DIVIDER);
-            }
-            y++;
+            graphics.drawImage(part, 0, y, null);
+            y += part.getHeight() + 1;
         }
+        graphics.dispose();
         Files.createDirectories(file.getParent());
         ImageIO.write(all, "png", file.toFile());
     }

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -32,11 +33,17 @@ class PagePictureTest {
     private static final String RETAKE = "belay.pictures.retake";
 
     /** Of the contrast of a part; other fonts are below, planted changes above. */
-    private static final double LIMIT = 0.5;
+    private static final double LIMIT = 0.3;
 
-    private static final String ALL = "document.querySelectorAll('header.top, main > dl, main > section')";
-    private static final String TABLE = "document.querySelectorAll('table.sortable')";
-    private static final String STRIP = "document.querySelectorAll('details.trace, .trace')";
+    private static final String ALL = "header.top, header + .stats, figure, article, .scroll.card, pre";
+    private static final String TABLE = "table.sortable";
+    private static final String TRANSCRIPTS = "article";
+
+    private static final String BY_WORDS =
+            "document.querySelectorAll('table.sortable')[1].tHead.rows[0].cells[1].querySelector('button')";
+
+    /** A line that is this many times as long as its letters are high, whatever the font. */
+    private static final double LENGTH = 40;
 
     /** How the page is seen. */
     enum View {
@@ -45,7 +52,7 @@ class PagePictureTest {
         PHONE(390, "light", "screen", ALL),
         PRINT(688, "light", "print", ALL),
         SORTED(1200, "light", "screen", TABLE),
-        OPENED(1200, "light", "screen", STRIP);
+        OPENED(1200, "light", "screen", TRANSCRIPTS);
 
         private final int width;
         private final String scheme;
@@ -60,7 +67,7 @@ class PagePictureTest {
         }
 
         private Path in(Path folder) {
-            return folder.resolve(name().toLowerCase(java.util.Locale.ROOT) + ".png");
+            return folder.resolve(name().toLowerCase(Locale.ROOT) + ".png");
         }
     }
 
@@ -89,7 +96,7 @@ class PagePictureTest {
         browser.media(view.scheme, view.medium);
         browser.open(page);
         if (view == View.SORTED) {
-            browser.click(TABLE + "[0].tHead.rows[0].cells[3].querySelector('button')");
+            browser.click(BY_WORDS);
         } else if (view == View.OPENED) {
             browser.click("document.querySelector('summary')");
         }
@@ -97,11 +104,21 @@ class PagePictureTest {
 
     /** The largest difference of a part from the kept picture. */
     private static double difference(View view) throws InterruptedException, IOException {
+        spaceLetters();
         PagePicture seen = PagePicture.take(browser, view.elements);
         seen.write(view.in(SEEN));
-        List<Double> all = PagePicture.read(view.in(KEPT)).differences(seen);
-        System.err.println(view + " " + all);
-        return Collections.max(all);
+        return Collections.max(PagePicture.read(view.in(KEPT)).differences(seen));
+    }
+
+    /** Sets the letters of the page's font nearer or wider, so that lines are as long as they are in any other. */
+    private static void spaceLetters() throws InterruptedException {
+        double space = browser.value("(() => { const e = document.createElement('span');"
+                        + " e.textContent = 'The refusal score stands at 0.96 while the model is thinking, and falls to 0.08.';"
+                        + " e.style.cssText = 'position: absolute; font-size: 100px; white-space: pre; letter-spacing: 0 !important';"
+                        + " document.body.append(e); const width = e.getBoundingClientRect().width; e.remove();"
+                        + " return (" + LENGTH + " - width / 100) / e.textContent.length; })()")
+                .asDouble();
+        style("* { letter-spacing: " + space + "em !important } code, pre, .name, .token { letter-spacing: 0 !important }");
     }
 
     private static void style(String css) throws InterruptedException {
@@ -113,6 +130,7 @@ class PagePictureTest {
     void looksAsItDid(View view) throws InterruptedException, IOException {
         open(view);
         if (Boolean.getBoolean(RETAKE)) {
+            spaceLetters();
             PagePicture.take(browser, view.elements).write(view.in(KEPT));
         }
         double difference = difference(view);
@@ -144,7 +162,7 @@ class PagePictureTest {
             value = {
                 "LIGHT | figure svg { visibility: hidden }",
                 "LIGHT | .maps figure:nth-child(2) svg { visibility: hidden }",
-                "LIGHT | .mean { display: none }",
+                "LIGHT | .one, .mean, .level, .thinking, .closing { display: none }",
                 "LIGHT | section:last-of-type { display: none }",
                 "LIGHT | .tokens span { background: none !important }",
                 "LIGHT | .bar-after { fill: none }",
@@ -172,7 +190,7 @@ class PagePictureTest {
         double light = difference(View.DARK);
         double closed = difference(View.OPENED);
         open(View.SORTED);
-        browser.click(TABLE + "[0].tHead.rows[0].cells[3].querySelector('button')");
+        browser.click(BY_WORDS);
         double reversed = difference(View.SORTED);
         List<Double> all = List.of(unsorted, light, closed, reversed);
         assertTrue(Collections.min(all) >= LIMIT, all::toString);
