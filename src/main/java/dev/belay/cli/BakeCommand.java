@@ -107,7 +107,8 @@ final class BakeCommand implements Callable<Integer> {
             page.fact("fingerprint of " + folder.getFileName(), ModelFingerprint.of(folder));
         }
         DataTable table = new DataTable(
-                        "Baked heads", "Of each the columns of its layer's output projection, counted from 0, that differ.")
+                        "Baked heads",
+                        "Of each the columns of its layer's output projection, counted from 0, that differ.")
                 .number("rank", 0)
                 .number("layer", 0)
                 .number("head", 0)

@@ -23,14 +23,13 @@ record BenchPage(JsonNode json) {
     void fill(RunReport.Builder page) {
         JsonNode peaks = json.get("peaks");
         List<Pass> passes = passes();
-        page.subtitle("How fast is " + json.get("dtype").asText() + " on " + json.get("device").asText()
-                        + ", next to what it could be?")
+        page.subtitle("How fast is " + json.get("dtype").asText() + " on "
+                        + json.get("device").asText() + ", next to what it could be?")
                 .story(answer(passes))
                 .fact("peak of products", number(peaks, "gflop_s") + " GFLOP/s")
                 .fact("peak of reading", number(peaks, "read_gb_s") + " GB/s")
                 .fact("peak of copying", number(peaks, "copy_gb_s") + " GB/s");
-        bars(passes).forEach((group, bars) ->
-                page.outcome(new OutcomeBar(group, OutcomeBar.Measure.OF_PEAK, bars, 0)));
+        bars(passes).forEach((group, bars) -> page.outcome(new OutcomeBar(group, OutcomeBar.Measure.OF_PEAK, bars, 0)));
         page.table(table(passes)).table(operations()).table(products());
     }
 
@@ -40,7 +39,8 @@ record BenchPage(JsonNode json) {
 
     private String answer(List<Pass> passes) {
         if (passes.isEmpty()) {
-            double[] shares = json.path("ops").valueStream()
+            double[] shares = json.path("ops")
+                    .valueStream()
                     .mapToDouble(op -> op.get("peak_share").asDouble())
                     .sorted()
                     .toArray();
@@ -111,7 +111,8 @@ record BenchPage(JsonNode json) {
 
     private static DataTable table(List<Pass> passes) {
         DataTable table = new DataTable(
-                        "Passes", "Seconds of each; a step adds one token to every text, a sweep ablates each head in turn.")
+                        "Passes",
+                        "Seconds of each; a step adds one token to every text, a sweep ablates each head in turn.")
                 .text("pass")
                 .number("seconds", 4)
                 .number("tokens/s", 1)
@@ -147,7 +148,8 @@ record BenchPage(JsonNode json) {
     }
 
     private DataTable products() {
-        DataTable table = new DataTable("Peaks", "Products of two square matrices of that size; the fastest is the peak.")
+        DataTable table = new DataTable(
+                        "Peaks", "Products of two square matrices of that size; the fastest is the peak.")
                 .number("size", 0)
                 .number("GFLOP/s", 1);
         json.at("/peaks/products")

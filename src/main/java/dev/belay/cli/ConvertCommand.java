@@ -65,7 +65,9 @@ final class ConvertCommand implements Callable<Integer> {
     private void fill(RunReport.Builder page, int tensors) {
         page.subtitle("A model folder of " + file.getFileName())
                 .story("The folder has " + tensors + " tensors in bfloat16"
-                        + (withoutTokenizer ? "; its tokenizer is to come from the original model." : " and the tokenizer."))
+                        + (withoutTokenizer
+                                ? "; its tokenizer is to come from the original model."
+                                : " and the tokenizer."))
                 .fact("fingerprint of " + folder.getFileName(), ModelFingerprint.of(folder));
         DataTable table = new DataTable("Tensors", "What the folder holds, by the names of safetensors.")
                 .name("tensor")

@@ -86,7 +86,6 @@ final class GoldenComparison {
             return Double.isInfinite(relative) ? row.error() / largest : row.relative() / relative;
         }
 
-
         /** A limit of the largest difference alone. */
         static Limit ofLargest(double largest) {
             return new Limit(largest, Double.POSITIVE_INFINITY);

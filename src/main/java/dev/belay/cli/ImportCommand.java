@@ -121,7 +121,8 @@ final class ImportCommand implements Callable<Integer> {
                 limit == null ? Long.MAX_VALUE : limit,
                 skipBad);
         DatasetImport.Counts counts;
-        DataTable table = new DataTable("All transcripts", "Id, whether the prompt is harmful if that is known, and its beginning.")
+        DataTable table = new DataTable(
+                        "All transcripts", "Id, whether the prompt is harmful if that is known, and its beginning.")
                 .name("id")
                 .text("prompt is")
                 .wide("prompt");

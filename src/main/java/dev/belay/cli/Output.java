@@ -10,7 +10,6 @@ import dev.belay.io.OutputFile;
 import dev.belay.run.Run;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.nio.file.Path;
 import java.util.Locale;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;

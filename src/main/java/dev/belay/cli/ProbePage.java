@@ -102,8 +102,7 @@ record ProbePage(
         table.wide("prompt");
         for (int i = 0; i < refuse.length; i++) {
             List<Object> row = new ArrayList<>();
-            row.addAll(List.of(
-                    transcripts.get(i).id(), word(refuse[i]), scores[0][i], right(i) ? "right" : "wrong"));
+            row.addAll(List.of(transcripts.get(i).id(), word(refuse[i]), scores[0][i], right(i) ? "right" : "wrong"));
             if (folds != null) {
                 row.add(folds[i] + 1);
             }

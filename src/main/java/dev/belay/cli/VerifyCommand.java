@@ -191,7 +191,10 @@ final class VerifyCommand implements Callable<Integer> {
             Output.write(output, result);
             VerifyPage page = new VerifyPage(
                     original == null ? "what " + name + " holds" : "what " + name + " does with its heads scaled",
-                    words, limit, rows, comparison.details());
+                    words,
+                    limit,
+                    rows,
+                    comparison.details());
             reports.write(passed ? "Verified" : "Not verified", session, output, page::fill);
             if (output != null || reports.wanted()) {
                 out.say("written to %s", reports.written(output));

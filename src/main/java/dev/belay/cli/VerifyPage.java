@@ -25,8 +25,12 @@ record VerifyPage(
     private static final int MAX_BARS = 16;
 
     void fill(RunReport.Builder page) {
-        long prompts = details.stream().mapToInt(GoldenComparison.Detail::prompt).distinct().count();
-        List<GoldenComparison.Row> failed = rows.stream().filter(row -> !row.passed()).toList();
+        long prompts = details.stream()
+                .mapToInt(GoldenComparison.Detail::prompt)
+                .distinct()
+                .count();
+        List<GoldenComparison.Row> failed =
+                rows.stream().filter(row -> !row.passed()).toList();
         page.subtitle("Does this machine compute of this model " + with + ", of " + prompts
                         + (prompts == 1 ? " prompt?" : " prompts?"))
                 .story(

@@ -32,7 +32,9 @@ record PagePicture(List<BufferedImage> parts) {
         for (int i = 0; i < count; i++) {
             BufferedImage part = browser.picture(elements + "[" + i + "]");
             parts.add(shrunk(
-                    part, Math.max(1, part.getWidth() / SCALE), Math.max(1, Math.round(part.getHeight() / (float) SCALE))));
+                    part,
+                    Math.max(1, part.getWidth() / SCALE),
+                    Math.max(1, Math.round(part.getHeight() / (float) SCALE))));
         }
         return new PagePicture(parts);
     }

@@ -118,11 +118,13 @@ class PagePictureTest {
                         + " document.body.append(e); const width = e.getBoundingClientRect().width; e.remove();"
                         + " return (" + LENGTH + " - width / 100) / e.textContent.length; })()")
                 .asDouble();
-        style("* { letter-spacing: " + space + "em !important } code, pre, .name, .token { letter-spacing: 0 !important }");
+        style("* { letter-spacing: " + space
+                + "em !important } code, pre, .name, .token { letter-spacing: 0 !important }");
     }
 
     private static void style(String css) throws InterruptedException {
-        browser.value("{ const s = document.createElement('style'); s.textContent = `" + css + "`; document.head.append(s); 0 }");
+        browser.value("{ const s = document.createElement('style'); s.textContent = `" + css
+                + "`; document.head.append(s); 0 }");
     }
 
     @ParameterizedTest

@@ -104,8 +104,11 @@ class RerunTest {
         assertEquals(command, manifest.get("command").asText());
         assertEquals(
                 List.copyOf(written.values()), manifest.get("artifacts").findValuesAsText("sha256"), "of the outputs");
-        boolean session = !Set.of("judge", "probe import", "bake", "import", "convert").contains(command);
-        assertEquals(session || command.equals("bake") ? 1 : 0, manifest.get("models").size());
+        boolean session =
+                !Set.of("judge", "probe import", "bake", "import", "convert").contains(command);
+        assertEquals(
+                session || command.equals("bake") ? 1 : 0,
+                manifest.get("models").size());
         // The number that was chosen is what a repetition is to have.
         boolean told = manifest.get("arguments").toString().contains("\"--batch-tokens\",\"2048\"");
         assertEquals(session, told, manifest.get("arguments").toString());
