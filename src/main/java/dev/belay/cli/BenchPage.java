@@ -55,10 +55,11 @@ record BenchPage(JsonNode json) {
         Pass first = passes.getFirst();
         return String.format(
                 Locale.ROOT,
-                "Of %s, which bounds it, %s reaches %.0f %%: %.4f s.",
-                first.bound(),
-                first.name(),
+                "%s reaches %.0f %% of %s and takes %.4f s.",
+                first.name().substring(0, 1).toUpperCase(Locale.ROOT)
+                        + first.name().substring(1),
                 100 * first.share(),
+                first.bound(),
                 first.seconds());
     }
 
@@ -76,7 +77,7 @@ record BenchPage(JsonNode json) {
                     d.get("tokens_s").asDouble(),
                     null,
                     d.get("floor_share").asDouble(),
-                    "reading the weights"));
+                    "the speed of reading the weights"));
         }
         for (JsonNode s : json.path("sweep")) {
             passes.add(pass("sweep, " + s.get("positions").asText(), s, null));

@@ -190,7 +190,9 @@ final class VerifyCommand implements Callable<Integer> {
             out.say(passed ? "passed (tolerance %s)" : "FAILED (tolerance %s)", words);
             Output.write(output, result);
             VerifyPage page = new VerifyPage(
-                    original == null ? "what " + name + " holds" : "what " + name + " does with its heads scaled",
+                    original == null
+                            ? "what " + golden.getFileName() + " holds"
+                            : "what " + original.getFileName() + " does with its heads scaled",
                     words,
                     limit,
                     rows,

@@ -102,7 +102,7 @@ record VerifyPage(
                 .number("r.m.s. %", 6)
                 .number("% of tolerance", 2)
                 .text("verdict")
-                .text("where");
+                .name("where");
         for (GoldenComparison.Row row : rows) {
             table.row(
                     kind(row.name()),
@@ -117,7 +117,9 @@ record VerifyPage(
     }
 
     private DataTable prompts() {
-        DataTable table = new DataTable("Prompt by prompt", "The row is the token with the largest difference.")
+        DataTable table = new DataTable(
+                        "Prompt by prompt",
+                        "The row has the largest difference: a token, or of ablations a head, counted from 0.")
                 .number("prompt", 0)
                 .text("what")
                 .number("layer", 0)

@@ -193,7 +193,7 @@ public final class HtmlReport {
                 case OF_PEAK ->
                     section(
                             "How near to the peak",
-                            "100 % is what the machine's products of matrices, or its memory, did at best.");
+                            "100 % is what the machine's products of matrices, or its memory, did at best; small things in the caches are beyond.");
                 case OF_TOLERANCE -> section("How near to the tolerance", "100 % is the largest difference accepted.");
                 default -> section("Outcomes", "Shares and means over the texts.");
             }
