@@ -6,9 +6,14 @@ import dev.belay.hooks.PositionScope;
 import dev.belay.io.Messages;
 import dev.belay.io.OutputFolder;
 import dev.belay.model.ModelConfig;
+import dev.belay.report.DataTable;
+import dev.belay.report.HeadMap;
+import dev.belay.report.RunReport;
+import dev.belay.weights.ModelFingerprint;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
@@ -55,6 +60,9 @@ final class BakeCommand implements Callable<Integer> {
     private Form form;
 
     @Mixin
+    private ReportOptions reports;
+
+    @Mixin
     private Output out;
 
     @Override
@@ -69,14 +77,52 @@ final class BakeCommand implements Callable<Integer> {
                         TreeMap::new,
                         Collectors.mapping(HeadOptions.Head::head, Collectors.toList())));
         OutputFolder.checkFree(folder);
+        reports.begin(folder);
+        reports.phase("bake");
         HeadBake bake = new HeadBake(model, config, ofLayer, heads.gamma);
         if (form == Form.lora) {
             bake.adapter(folder);
         } else {
             bake.copy(folder);
         }
+        String name = model.getFileName().toString();
+        reports.write("Baked heads", name, null, folder, page -> fill(page, config, chosen));
         report(chosen);
         return 0;
+    }
+
+    private void fill(RunReport.Builder page, ModelConfig config, List<HeadOptions.Head> chosen) {
+        boolean adapter = form == Form.lora;
+        HeadMap map = heads.map(config, chosen.size());
+        page.subtitle((adapter ? "An adapter" : "A copy of the model") + " in which " + chosen.size() + " of "
+                        + config.layers() * config.heads() + " heads are ablated for good")
+                .story(String.format(
+                        Locale.ROOT,
+                        "In %s the output of %s is multiplied by %s at every position; all else is as it was.",
+                        folder.getFileName(),
+                        chosen.size() == 1 ? "1 head" : "each of " + chosen.size() + " heads",
+                        heads.gamma))
+                .map(map);
+        if (!adapter) {
+            page.fact("fingerprint of " + folder.getFileName(), ModelFingerprint.of(folder));
+        }
+        DataTable table = new DataTable(
+                        "Baked heads",
+                        "Of each the columns of its layer's output projection, counted from 0, that differ.")
+                .number("rank", 0)
+                .number("layer", 0)
+                .number("head", 0)
+                .number("score", 4)
+                .number("factor", 4)
+                .number("first column", 0)
+                .number("last column", 0);
+        int rank = 1;
+        for (HeadMap.HeadRef head : map.top()) {
+            int from = head.head() * config.headSize();
+            int to = from + config.headSize() - 1;
+            table.row(rank++, head.layer(), head.head(), head.score(), heads.gamma, from, to);
+        }
+        page.table(table);
     }
 
     private void report(List<HeadOptions.Head> chosen) {
@@ -87,7 +133,7 @@ final class BakeCommand implements Callable<Integer> {
         }
         String names = chosen.stream().map(h -> h.layer() + "." + h.head()).collect(Collectors.joining(", "));
         out.say("%d heads (layer.head) times %s: %s", chosen.size(), heads.gamma, names);
-        out.say("written to %s", folder);
+        out.say("written to %s", reports.written(folder));
         ObjectNode json = Output.object();
         json.put("form", form.toString()).put("gamma", heads.gamma).put("output", folder.toString());
         var list = json.putArray("heads");

@@ -81,6 +81,9 @@ final class BenchCommand implements Callable<Integer> {
     private Path output;
 
     @Mixin
+    private ReportOptions reports;
+
+    @Mixin
     private Output out;
 
     @Override
@@ -94,14 +97,21 @@ final class BenchCommand implements Callable<Integer> {
         if (output != null) {
             OutputFile.check(output);
         }
+        reports.begin(output);
         try (Resources opened = new Resources()) {
             Device device = opened.own(on.open(on.dtype(DType.BF16)));
             Model model = opened.own(model(opened, device));
             BenchReport report = new BenchReport(out, model, shape, seconds);
+            reports.ranOn(device);
             measure(model, report);
+            Output.write(output, report.json());
             if (output != null) {
-                OutputFile.writeText(output, Output.pretty(report.json()));
-                out.say("written to %s", output);
+                reports.measured(output);
+            }
+            String name = shape == null ? folder.getFileName().toString() : shape.name();
+            reports.write("Speed", name, null, null, new BenchPage(report.json())::fill);
+            if (output != null || reports.wanted()) {
+                out.say("written to %s", reports.written(output));
             }
             out.result(report.json());
         }
@@ -124,12 +134,14 @@ final class BenchCommand implements Callable<Integer> {
     private void measure(Model model, BenchReport report) {
         Set<Part> parts = only == null ? EnumSet.allOf(Part.class) : EnumSet.copyOf(only);
         MachinePeaks peaks;
+        reports.phase("peaks");
         try (Progress progress = new Progress("measuring peaks", 2)) {
             progress.at(1);
             peaks = MachinePeaks.measure(model.device());
         }
         report.peaks(peaks);
         if (parts.contains(Part.ops)) {
+            reports.phase("operations");
             operations(model, peaks, report);
         }
         if (parts.size() == 1 && parts.contains(Part.ops)) {
@@ -137,13 +149,16 @@ final class BenchCommand implements Callable<Integer> {
         }
         try (ModelBench bench = new ModelBench(model, peaks, BATCH_TOKENS)) {
             if (parts.contains(Part.prefill)) {
+                reports.phase("prefill");
                 report.prefill(bench.prefill(seconds));
             }
             if (parts.contains(Part.decode)) {
+                reports.phase("decode");
                 report.decode(bench.decode(1, seconds / 2));
                 report.decode(bench.decode(8, seconds / 2));
             }
             if (parts.contains(Part.sweep)) {
+                reports.phase("sweep");
                 report.sweep(bench.sweep(PositionScope.ALL, seconds / 2));
                 report.sweep(bench.sweep(ModelBench.CLOSING, seconds / 2));
             }

@@ -40,7 +40,7 @@ final class CommandManifest {
         while (root.getParent() != null) {
             root = root.getParent();
         }
-        RunManifest manifest = RunManifest.start(spec.name())
+        RunManifest manifest = RunManifest.start(name(spec))
                 .arguments(root.getParseResult().expandedArgs(), Path.of("").toAbsolutePath());
         for (ArgSpec arg : spec.args()) {
             String name = arg instanceof OptionSpec option ? option.longestName() : arg.paramLabel();
@@ -58,6 +58,11 @@ final class CommandManifest {
             }
         }
         return manifest;
+    }
+
+    /** The name of a command without {@code belay}, such as probe train. */
+    static String name(CommandSpec spec) {
+        return spec.qualifiedName().substring(spec.qualifiedName().indexOf(' ') + 1);
     }
 
     private static void files(RunManifest manifest, Object value) {

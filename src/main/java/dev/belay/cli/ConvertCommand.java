@@ -3,7 +3,13 @@ package dev.belay.cli;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.gguf.GgufConversion;
 import dev.belay.io.OutputFolder;
+import dev.belay.report.DataTable;
+import dev.belay.report.RunReport;
+import dev.belay.weights.ModelFingerprint;
+import dev.belay.weights.SafetensorsModel;
+import dev.belay.weights.TensorInfo;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -30,11 +36,16 @@ final class ConvertCommand implements Callable<Integer> {
     private boolean withoutTokenizer;
 
     @Mixin
+    private ReportOptions reports;
+
+    @Mixin
     private Output out;
 
     @Override
     public Integer call() {
         OutputFolder.checkFree(folder);
+        reports.begin(folder);
+        reports.phase("convert");
         int tensors;
         try (GgufConversion conversion = new GgufConversion(file, !withoutTokenizer)) {
             tensors = conversion.tensors();
@@ -42,11 +53,32 @@ final class ConvertCommand implements Callable<Integer> {
                 conversion.write(folder, progress::at);
             }
         }
+        reports.write("Converted model", folder.getFileName().toString(), null, folder, page -> fill(page, tensors));
         out.say("%d tensors in bfloat16%s", tensors, withoutTokenizer ? ", no tokenizer" : " and the tokenizer");
-        out.say("written to %s", folder);
+        out.say("written to %s", reports.written(folder));
         ObjectNode json = Output.object();
         json.put("tensors", tensors).put("tokenizer", !withoutTokenizer).put("output", folder.toString());
         out.result(json);
         return 0;
+    }
+
+    private void fill(RunReport.Builder page, int tensors) {
+        page.subtitle("A model folder of " + file.getFileName())
+                .story("The folder has " + tensors + " tensors in bfloat16"
+                        + (withoutTokenizer
+                                ? "; its tokenizer is to come from the original model."
+                                : " and the tokenizer."))
+                .fact("fingerprint of " + folder.getFileName(), ModelFingerprint.of(folder));
+        DataTable table = new DataTable("Tensors", "What the folder holds, by the names of safetensors.")
+                .name("tensor")
+                .text("shape")
+                .number("numbers", 0);
+        try (SafetensorsModel model = SafetensorsModel.open(folder)) {
+            for (String name : model.names()) {
+                TensorInfo tensor = model.find(name).orElseThrow();
+                table.row(name, Arrays.toString(tensor.shape()), tensor.elements());
+            }
+        }
+        page.table(table);
     }
 }

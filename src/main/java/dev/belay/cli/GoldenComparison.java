@@ -49,6 +49,16 @@ final class GoldenComparison {
         }
     }
 
+    /**
+     * The difference of one prompt at one place of the model.
+     *
+     * @param name as in {@link Row}
+     * @param error largest absolute difference; for greedy tokens the number that differ
+     * @param relative root mean square of the differences, as a share of that of the expected numbers; NaN for greedy tokens
+     * @param row where the largest is: the token, or the head of an ablation; for greedy tokens the first that differs; -1 if none does
+     */
+    record Detail(String name, int prompt, double error, double relative, int row) {}
+
     private final Session session;
     private final ModelConfig config;
     private final SafetensorsFile golden;
@@ -56,6 +66,7 @@ final class GoldenComparison {
     private final Limit limit;
     private final boolean compareGreedy;
     private final Map<String, Row> rows = new LinkedHashMap<>();
+    private final List<Detail> details = new ArrayList<>();
     private final Map<String, double[]> squares = new HashMap<>();
     /** Relative errors of the rows of tensors. */
     private final Map<String, List<Double>> ofRows = new HashMap<>();
@@ -67,6 +78,14 @@ final class GoldenComparison {
      * @param relative root mean square of the differences, as a share of that of the expected numbers
      */
     record Limit(double largest, double relative) {
+        /** A row as a share of what is accepted; NaN for greedy tokens. */
+        double share(Row row) {
+            if (Double.isNaN(row.relative())) {
+                return Double.NaN;
+            }
+            return Double.isInfinite(relative) ? row.error() / largest : row.relative() / relative;
+        }
+
         /** A limit of the largest difference alone. */
         static Limit ofLargest(double largest) {
             return new Limit(largest, Double.POSITIVE_INFINITY);
@@ -129,6 +148,11 @@ final class GoldenComparison {
         return rows.values().stream().map(this::finished).toList();
     }
 
+    /** What {@link #run} found, prompt by prompt. */
+    List<Detail> details() {
+        return List.copyOf(details);
+    }
+
     private List<TextRunner.Text> prompts() {
         List<TextRunner.Text> texts = new ArrayList<>();
         for (int p = 0; golden.has(p + ".input_ids"); p++) {
@@ -182,6 +206,7 @@ final class GoldenComparison {
         int worst = 0;
         double error = 0;
         double[] sums = squares.computeIfAbsent(name, n -> new double[2]);
+        double[] own = new double[2];
         double[] row = new double[2];
         for (int i = 0; i < expected.length; i++) {
             double difference = Math.abs((double) expected[i] - actual[i]);
@@ -189,8 +214,8 @@ final class GoldenComparison {
             row[1] += (double) expected[i] * expected[i];
             if ((i + 1) % width == 0) {
                 ofRows.computeIfAbsent(name, n -> new ArrayList<>()).add(relative(row));
-                sums[0] += row[0];
-                sums[1] += row[1];
+                own[0] += row[0];
+                own[1] += row[1];
                 Arrays.fill(row, 0);
             }
             if (!(difference <= error)) {
@@ -199,6 +224,9 @@ final class GoldenComparison {
             }
         }
         String where = "prompt " + prompt + ", row " + worst / width + ", element " + worst % width;
+        sums[0] += own[0];
+        sums[1] += own[1];
+        details.add(new Detail(name, prompt, error, relative(own), worst / width));
         put(new Row(name, error, Double.NaN, where, error <= limit.largest()));
     }
 
@@ -270,6 +298,7 @@ final class GoldenComparison {
                 int same = Arrays.mismatch(expected, continuation.tokens());
                 int wrong = same < 0 ? 0 : expected.length - same;
                 String where = same < 0 ? "" : "prompt " + prompt + ", from new token " + same;
+                details.add(new Detail("greedy", prompt, wrong, Double.NaN, same));
                 put(new Row("greedy", wrong, Double.NaN, where, wrong == 0));
             });
         }

@@ -6,6 +6,7 @@ import dev.belay.cliff.TopCount;
 import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.PositionScope;
 import dev.belay.model.ModelConfig;
+import dev.belay.report.HeadMap;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -114,6 +115,11 @@ final class HeadOptions {
             }
         }
         return List.copyOf(chosen);
+    }
+
+    /** The ranking as a map on which the first heads are marked. */
+    HeadMap map(ModelConfig config, int count) {
+        return PageParts.map(ranking, config.layers(), config.heads(), count);
     }
 
     private int top(int heads) {

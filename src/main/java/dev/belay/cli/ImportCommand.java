@@ -7,9 +7,11 @@ import dev.belay.dataset.DatasetFormat;
 import dev.belay.dataset.DatasetImport;
 import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
+import dev.belay.report.DataTable;
 import dev.belay.text.Transcripts;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -99,12 +101,17 @@ final class ImportCommand implements Callable<Integer> {
     private boolean skipBad;
 
     @Mixin
+    private ReportOptions reports;
+
+    @Mixin
     private Output out;
 
     @Override
     public Integer call() {
         Path input = input();
         OutputFile.check(output);
+        reports.begin(output);
+        reports.phase("import");
         Boolean wanted = only == null ? null : (Boolean) (only == Only.harmful);
         DatasetImport.Options options = new DatasetImport.Options(
                 meaning.source.format(),
@@ -114,8 +121,16 @@ final class ImportCommand implements Callable<Integer> {
                 limit == null ? Long.MAX_VALUE : limit,
                 skipBad);
         DatasetImport.Counts counts;
+        DataTable table = new DataTable(
+                        "All transcripts", "Id, whether the prompt is harmful if that is known, and its beginning.")
+                .name("id")
+                .text("prompt is")
+                .wide("prompt");
         try (OutputFile lines = OutputFile.create(output)) {
-            counts = new DatasetImport(input, options).run(t -> lines.writeLine(Transcripts.toJsonLine(t)));
+            counts = new DatasetImport(input, options).run(t -> {
+                lines.writeLine(Transcripts.toJsonLine(t));
+                table.row(t.id(), t.harmful() == null ? "" : t.harmful() ? "harmful" : "harmless", t.prompt());
+            });
             lines.commit();
         }
         if (counts.unlabelled() == counts.taken()) {
@@ -125,8 +140,17 @@ final class ImportCommand implements Callable<Integer> {
         }
         String left = counts.left() == 0 ? "" : ", " + counts.left() + " left out by --only";
         String bad = counts.bad() == 0 ? "" : ", " + counts.bad() + " left out because they cannot be used";
-        out.say("%,d transcripts, read as %s%s%s", counts.taken(), counts.format(), left, bad);
-        out.say("written to %s", output);
+        String sentence = String.format(
+                Locale.ROOT, "%,d transcripts, read as %s%s%s", counts.taken(), counts.format(), left, bad);
+        reports.write(
+                "Imported transcripts",
+                null,
+                output,
+                page -> page.subtitle("Which transcripts are in " + input.getFileName() + "?")
+                        .story(sentence + ".")
+                        .table(table));
+        out.say("%s", sentence);
+        out.say("written to %s", reports.written(output));
         ObjectNode json = Output.object();
         json.put("transcripts", counts.taken()).put("format", counts.format());
         json.put("left_out", counts.left()).put("bad", counts.bad());

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.io.JsonText;
+import dev.belay.io.OutputFile;
 import dev.belay.run.Run;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -122,6 +123,13 @@ final class Output {
         if (!json) {
             out().println(String.format(Locale.ROOT, format, values));
             out().flush();
+        }
+    }
+
+    /** Writes the result to a file; nothing if that is null. */
+    static void write(Path file, ObjectNode result) {
+        if (file != null) {
+            OutputFile.writeText(file, pretty(result));
         }
     }
 

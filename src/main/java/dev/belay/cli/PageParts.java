@@ -62,22 +62,44 @@ final class PageParts {
 
     /** A ranking as a map. */
     static HeadMap map(HeadRanking ranking, int top) {
-        boolean direct = ranking.method().equals("direct");
         double[][] scores = ranking.scores();
         if (ranking.method().equals("greedy")) {
             scores = Arrays.stream(scores).map(double[]::clone).toArray(double[][]::new);
-            for (HeadRanking.Entry e : ranking.ranking()) {
-                scores[e.layer()][e.head()] = e.score();
-            }
+            put(ranking.ranking(), scores);
         }
+        return map(ranking, explanation(ranking), scores, top);
+    }
+
+    /** A ranking that was read from a file, as far as the file has scores: those of the ranked heads. */
+    static HeadMap map(HeadRanking read, int layers, int heads, int top) {
+        double[][] scores = new double[layers][heads];
+        Arrays.stream(scores).forEach(layer -> Arrays.fill(layer, Double.NaN));
+        boolean scored = Double.isFinite(read.base());
+        if (scored) {
+            put(
+                    read.ranking().stream()
+                            .filter(e -> e.layer() < layers && e.head() < heads)
+                            .toList(),
+                    scores);
+        }
+        return map(read, scored ? explanation(read) : "The ranking has no scores.", scores, top);
+    }
+
+    private static void put(List<HeadRanking.Entry> entries, double[][] scores) {
+        entries.forEach(e -> scores[e.layer()][e.head()] = e.score());
+    }
+
+    private static HeadMap map(HeadRanking ranking, String explanation, double[][] scores, int top) {
+        boolean direct = ranking.method().equals("direct");
+        boolean scored = Double.isFinite(ranking.base());
         List<HeadMap.HeadRef> heads = ranking.top(top).stream()
-                .map(e -> new HeadMap.HeadRef(e.layer(), e.head(), e.score()))
+                .map(e -> new HeadMap.HeadRef(e.layer(), e.head(), scored ? e.score() : Double.NaN))
                 .toList();
         return new HeadMap(
                 ranking.method(),
-                explanation(ranking),
+                explanation,
                 direct ? "logit along the probe" : "mean final score",
-                direct ? 0 : ranking.base(),
+                direct || !scored ? 0 : ranking.base(),
                 scores,
                 direct,
                 heads);

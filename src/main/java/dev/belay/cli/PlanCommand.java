@@ -10,11 +10,14 @@ import dev.belay.forward.TextRunner;
 import dev.belay.hooks.PositionScope;
 import dev.belay.judge.GuardVerdict;
 import dev.belay.model.ModelConfig;
+import dev.belay.report.DataTable;
+import dev.belay.report.RunReport;
 import dev.belay.text.ProbeText;
 import dev.belay.text.Transcript;
 import java.nio.file.Path;
 import java.util.IntSummaryStatistics;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -95,6 +98,9 @@ final class PlanCommand implements Callable<Integer> {
     private String layers;
 
     @Mixin
+    private ReportOptions reports;
+
+    @Mixin
     private Output out;
 
     @Override
@@ -112,6 +118,7 @@ final class PlanCommand implements Callable<Integer> {
                 : ProbeOption.load(probe, config).layerIn(config.layers(), probe);
         sweep.check(layer * config.heads(), probe);
         input.read();
+        reports.begin(null);
         options.use = switch (method) {
             case direct, trace, select, capture -> BatchMemory.Use.PASS;
             case causal, greedy -> BatchMemory.Use.sweep(sweep.positions, sweep.renormalize);
@@ -123,6 +130,7 @@ final class PlanCommand implements Callable<Integer> {
                     sweep.positions.equals(PositionScope.ALL) ? CaptureCommand.heapBytesPerToken(states, config) : 0;
         }
         try (Session session = Session.openWithoutWeights(options, input.data != null)) {
+            reports.phase("plan");
             List<InputOptions.Input> inputs = sweep.limited(inputs(session));
             DevicePeaks peaks = session.peaks();
             try (CostModel model =
@@ -218,7 +226,38 @@ final class PlanCommand implements Callable<Integer> {
         json.put("free_bytes", session.freeBytes());
         json.put("device", session.device().description());
         json.put("dtype", session.device().dtype().label());
+        reports.write("Plan", session, null, page -> fill(page, session, what, inputs, report));
+        if (reports.wanted()) {
+            out.say("written to %s", reports.written(null));
+        }
         out.result(json);
+    }
+
+    private static void fill(
+            RunReport.Builder page, Session session, String what, List<InputOptions.Input> inputs, WorkReport report) {
+        Work work = report.work();
+        page.subtitle("What will " + what + " over " + inputs.size() + " texts cost?")
+                .story(String.format(
+                        Locale.ROOT,
+                        "It takes at least %.1f s and %s on the device.",
+                        work.seconds(),
+                        InfoCommand.size(work.memory())))
+                .fact("work", WorkReport.flops(work.flops()))
+                .fact("moved", String.format(Locale.ROOT, "%.2f TB", work.bytes() / 1e12))
+                .fact("memory on the device", InfoCommand.size(work.memory()))
+                .fact("memory that is free", InfoCommand.size(session.freeBytes()))
+                .fact(
+                        "peak of products",
+                        WorkReport.flops(report.peaks().flopsPerSecond()) + "/s in "
+                                + session.device().dtype().label())
+                .fact(
+                        "peak of memory",
+                        String.format(Locale.ROOT, "%.1f GB/s", report.peaks().bytesPerSecond() / 1e9));
+        DataTable table = new DataTable("All texts", "The tokens of each before any are added.")
+                .name("id")
+                .number("tokens", 0);
+        inputs.forEach(each -> table.row(each.id(), each.text().ids().length));
+        page.table(table);
     }
 
     /** The most tokens of a batch: a text that is longer is a batch of its own. */

@@ -5,7 +5,10 @@ import dev.belay.io.OutputFile;
 import dev.belay.model.ModelConfig;
 import dev.belay.probe.LinearProbe;
 import dev.belay.probe.ProbeImport;
+import dev.belay.report.DataTable;
+import dev.belay.report.RunReport;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -57,12 +60,17 @@ final class ProbeImportCommand implements Callable<Integer> {
     private Path output;
 
     @Mixin
+    private ReportOptions reports;
+
+    @Mixin
     private Output out;
 
     @Override
     public Integer call() {
         int state = state();
         OutputFile.check(output);
+        reports.begin(output);
+        reports.phase("import");
         LinearProbe probe = ProbeImport.read(file, weight, bias, state);
         if (model != null) {
             ModelConfig config = ModelConfig.read(model);
@@ -70,8 +78,16 @@ final class ProbeImportCommand implements Callable<Integer> {
             probe.layerIn(config.layers(), file);
         }
         probe.save(output);
-        out.say("probe of width %d at H[%s], |w| = %.4g, b = %.4g", probe.width(), layer, probe.norm(), probe.bias());
-        out.say("written to %s", output);
+        String sentence = String.format(
+                Locale.ROOT,
+                "probe of width %d at H[%s], |w| = %.4g, b = %.4g",
+                probe.width(),
+                layer,
+                probe.norm(),
+                probe.bias());
+        reports.write("Imported probe", null, output, page -> fill(page, probe, sentence));
+        out.say("%s", sentence);
+        out.say("written to %s", reports.written(output));
         ObjectNode json = Output.object();
         json.put("width", probe.width())
                 .put("layer", layer)
@@ -79,6 +95,18 @@ final class ProbeImportCommand implements Callable<Integer> {
                 .put("bias", probe.bias());
         out.result(json.put("output", output.toString()));
         return 0;
+    }
+
+    private void fill(RunReport.Builder page, LinearProbe probe, String sentence) {
+        page.subtitle("What is the probe in " + file.getFileName() + "?").story("A " + sentence + ".");
+        DataTable table = new DataTable("The weight", "Its numbers, which are multiplied with those of the state.")
+                .number("number", 0)
+                .number("weight", 6);
+        float[] weight = probe.weight();
+        for (int i = 0; i < weight.length; i++) {
+            table.row(i, weight[i]);
+        }
+        page.table(table);
     }
 
     private int state() {

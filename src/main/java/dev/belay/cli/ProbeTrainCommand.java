@@ -3,12 +3,18 @@ package dev.belay.cli;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
+import dev.belay.probe.CrossValidation;
+import dev.belay.probe.LinearProbe;
 import dev.belay.probe.ProbeKind;
 import dev.belay.probe.ProbeMethod;
+import dev.belay.report.RunReport;
 import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -88,6 +94,9 @@ final class ProbeTrainCommand implements Callable<Integer> {
     private Path output;
 
     @Mixin
+    private ReportOptions reports;
+
+    @Mixin
     private Output out;
 
     @Override
@@ -103,10 +112,13 @@ final class ProbeTrainCommand implements Callable<Integer> {
         List<Transcript> positives = Transcripts.read(refused);
         List<Transcript> negatives = Transcripts.read(complied);
         OutputFile.check(output);
+        reports.begin(output);
         try (Session session = Session.openForText(options)) {
+            reports.phase("train");
             ProbeTraining.Trained trained = new ProbeTraining(session, chosen, new ProbeMethod(kind, l2, count), seed)
                     .run(positives, negatives);
             trained.save(output);
+            reports.write("Refusal probe", session, output, page -> fill(page, positives, negatives, trained));
             out.say(
                     "trained on %d transcripts at H[%d]: objective %.6f after %d iterations%s",
                     trained.validation().metrics().n(),
@@ -122,12 +134,37 @@ final class ProbeTrainCommand implements Callable<Integer> {
             trained.validation().note().ifPresent(Messages.current()::warning);
             ProbeTraining.checkLabels(refused, positives, true);
             ProbeTraining.checkLabels(complied, negatives, false);
-            out.say("written to %s", output);
+            out.say("written to %s", reports.written(output));
             ObjectNode result = trained.json();
             result.put("output", output.toString());
             out.result(result);
         }
         return 0;
+    }
+
+    private void fill(
+            RunReport.Builder page,
+            List<Transcript> positives,
+            List<Transcript> negatives,
+            ProbeTraining.Trained trained) {
+        CrossValidation held = trained.validation();
+        LinearProbe probe = trained.probe();
+        page.subtitle("Does H[" + trained.layer() + "] at the last position tell " + positives.size()
+                        + " transcripts that refuse from " + negatives.size() + " that answer?")
+                .story(String.format(
+                        Locale.ROOT,
+                        "In %d-fold cross-validation the %s probe reads %.1f %% of them rightly.",
+                        held.folds(),
+                        kind.label(),
+                        100 * held.metrics().accuracy()))
+                .fact("state", "H[" + trained.layer() + "], " + probe.width() + " wide")
+                .fact("norm of the weight", String.format(Locale.ROOT, "%.6g", probe.norm()))
+                .fact("bias", String.format(Locale.ROOT, "%.6g", probe.bias()));
+        List<Transcript> all = new ArrayList<>(positives);
+        all.addAll(negatives);
+        boolean[] refuse = new boolean[all.size()];
+        Arrays.fill(refuse, 0, positives.size(), true);
+        new ProbePage(all, refuse, held.probabilities(), held.directions(), trained.fits(), held.foldOf()).fill(page);
     }
 
     private int layer(int layers) {

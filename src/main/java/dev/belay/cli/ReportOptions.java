@@ -1,14 +1,18 @@
 package dev.belay.cli;
 
+import dev.belay.BelayException;
+import dev.belay.device.Device;
 import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.report.HtmlReport;
 import dev.belay.report.RunManifest;
 import dev.belay.report.RunReport;
 import dev.belay.run.Shard;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
@@ -70,10 +74,24 @@ final class ReportOptions {
     /** Records the device and the batches of a session, which may end before the page is written. */
     void ranOn(Session session) {
         if (wanted()) {
-            manifest.device(session.device().description());
+            ranOn(session.device());
             if (spec.findOption("--batch-tokens").getValue() == null) {
                 manifest.chosen("--batch-tokens", session.batchTokens());
             }
+        }
+    }
+
+    /** Records the device. */
+    void ranOn(Device device) {
+        if (wanted()) {
+            manifest.device(device.description());
+        }
+    }
+
+    /** Records an output of times, which no run gives again. */
+    void measured(Path output) {
+        if (wanted()) {
+            manifest.measured(output);
         }
     }
 
@@ -81,7 +99,7 @@ final class ReportOptions {
      * Fills and writes the page, if there is to be one, when the output is there.
      *
      * @param session null without a model
-     * @param output null if there is none
+     * @param output a file, or a folder of files; null if there is none
      */
     void write(String title, Session session, Path output, Consumer<RunReport.Builder> content) {
         if (wanted()) {
@@ -99,13 +117,26 @@ final class ReportOptions {
         if (session != null) {
             ranOn(session);
         }
-        if (output != null && Files.isRegularFile(output)) {
-            manifest.artifact(output);
-        }
+        artifacts(output);
         RunReport.Builder page = RunReport.builder(title, model);
         content.accept(page);
         OutputFile.writeText(
                 file, HtmlReport.render(page.manifest(manifest.finish()).build()));
+    }
+
+    private void artifacts(Path output) {
+        if (output == null) {
+            return;
+        }
+        if (Files.isRegularFile(output)) {
+            manifest.artifact(output);
+        } else if (Files.isDirectory(output)) {
+            try (Stream<Path> files = Files.list(output)) {
+                files.filter(Files::isRegularFile).sorted().forEach(manifest::artifact);
+            } catch (IOException e) {
+                throw new BelayException("cannot read " + output + ": " + OutputFile.reason(e), e);
+            }
+        }
     }
 
     /** What was written, in words. */

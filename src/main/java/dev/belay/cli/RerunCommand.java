@@ -120,11 +120,14 @@ final class RerunCommand implements Callable<Integer> {
         try {
             CommandLine.ParseResult parsed =
                     RootCommand.withAllCommands().parseArgs(RootCommand.escaped(run.arguments()));
-            CommandSpec spec = parsed.hasSubcommand() ? parsed.subcommand().commandSpec() : parsed.commandSpec();
+            while (parsed.hasSubcommand()) {
+                parsed = parsed.subcommand();
+            }
+            CommandSpec spec = parsed.commandSpec();
             if (spec.findOption("--report") != null || spec.name().equals("demo")) {
                 return spec;
             }
-            throw new BelayException(run.file() + ": belay " + spec.name() + " is no command with a page");
+            throw new BelayException(run.file() + ": " + spec.qualifiedName() + " is no command with a page");
         } catch (ParameterException e) {
             throw new BelayException(run.file() + ": this Belay does not know its command line: " + e.getMessage(), e);
         }
@@ -141,7 +144,7 @@ final class RerunCommand implements Callable<Integer> {
         ArrayNode outputs = result.putArray("outputs");
         boolean same = true;
         for (Map.Entry<Path, String> output : run.outputs().entrySet()) {
-            Path name = output.getKey().getFileName();
+            Path name = inPlace(output.getKey(), command);
             Path made = place.resolve(name);
             boolean equal = Files.isRegularFile(made) && FileHash.of(made).equals(output.getValue());
             same &= equal;
@@ -149,7 +152,7 @@ final class RerunCommand implements Callable<Integer> {
             out.say("%s: %s", name, equal ? "the same bytes" : "DIFFERS");
         }
         if (run.outputs().isEmpty()) {
-            out.say("the run wrote no file, so there is nothing to compare");
+            out.say("the run wrote no file that is to be the same again, so there is nothing to compare");
         } else if (!same) {
             String device = run.device().isEmpty() ? "" : "; the run was on " + run.device();
             out.say("not the same%s", changes.isEmpty() ? device : ", as what it read is not: " + changes);
@@ -159,6 +162,17 @@ final class RerunCommand implements Callable<Integer> {
         }
         out.result(result.put("same", same));
         return same ? 0 : 1;
+    }
+
+    /** Where in the folder of the new outputs a file of the old ones is found again: below the folder that the command writes. */
+    private static Path inPlace(Path output, CommandSpec command) {
+        OptionSpec option = command.findOption("-o");
+        boolean inFolder = option != null && option.getValue() instanceof Path folder && output.startsWith(folder);
+        return inFolder ? name(option).resolve(option.<Path>getValue().relativize(output)) : output.getFileName();
+    }
+
+    private static Path name(OptionSpec option) {
+        return option.<Path>getValue().toAbsolutePath().normalize().getFileName();
     }
 
     /** The command line with other places for what it writes. */
@@ -172,8 +186,7 @@ final class RerunCommand implements Callable<Integer> {
             }
             remove(arguments, option);
             boolean whole = name.equals("--out");
-            Path file = ((Path) option.getValue()).getFileName();
-            places.addAll(List.of(name, (whole ? place : place.resolve(file)).toString()));
+            places.addAll(List.of(name, (whole ? place : place.resolve(name(option))).toString()));
         }
         arguments.removeIf(DROPPED::contains);
         arguments.addAll(arguments.indexOf(command.name()) + 1, places);

@@ -70,6 +70,12 @@ final class VerifyCommand implements Callable<Integer> {
                     "largest accepted difference (default f32: 2e-4; bf16: root mean square of 3%% of the tensor's)")
     private Double tolerance;
 
+    @Option(names = "-o", paramLabel = "V.json", description = "write the JSON object to this file too")
+    private Path output;
+
+    @Mixin
+    private ReportOptions reports;
+
     @Mixin
     private Output out;
 
@@ -81,6 +87,9 @@ final class VerifyCommand implements Callable<Integer> {
         if (tolerance != null && !(tolerance >= 0)) {
             throw new UsageException("--tolerance is " + tolerance + ": use a number from 0");
         }
+        if (output != null) {
+            OutputFile.check(output);
+        }
         if (original != null) {
             return againstOriginal();
         }
@@ -91,6 +100,10 @@ final class VerifyCommand implements Callable<Integer> {
         }
         if (golden == null) {
             golden = options.folder.resolve("golden.safetensors");
+        }
+        reports.begin(output);
+        if (Files.isRegularFile(golden)) {
+            reports.input(golden);
         }
         return compare("golden", golden.toString());
     }
@@ -109,6 +122,7 @@ final class VerifyCommand implements Callable<Integer> {
         HeadMask mask = new HeadMask(config.layers(), config.heads(), PositionScope.ALL, false);
         heads.chosen(config).forEach(head -> mask.scale(head.layer(), head.head(), heads.gamma));
         checkShape(options.config(), config);
+        reports.begin(output);
         try {
             golden = Files.createTempFile("belay-against", ".safetensors");
             try {
@@ -138,6 +152,7 @@ final class VerifyCommand implements Callable<Integer> {
     private int compare(String kind, String name) {
         try (Session session = Session.open(options);
                 SafetensorsFile file = SafetensorsFile.open(golden)) {
+            reports.phase("compare");
             boolean exact = options.dtype() == DType.F32;
             boolean relative = tolerance == null && !exact;
             double largest = tolerance != null ? tolerance : F32_TOLERANCE;
@@ -146,7 +161,8 @@ final class VerifyCommand implements Callable<Integer> {
                     : GoldenComparison.Limit.ofLargest(largest);
             String whose = session.config().experts() == null ? "each tensor's" : "the median token's";
             String words = relative ? "root mean square 3 % of " + whose : Double.toString(largest);
-            List<GoldenComparison.Row> rows = new GoldenComparison(session, file, golden, limit, exact).run();
+            GoldenComparison comparison = new GoldenComparison(session, file, golden, limit, exact);
+            List<GoldenComparison.Row> rows = comparison.run();
             ObjectNode result = Output.object();
             result.put(kind, name)
                     .put("dtype", options.dtype().label())
@@ -172,6 +188,19 @@ final class VerifyCommand implements Callable<Integer> {
             }
             result.put("passed", passed);
             out.say(passed ? "passed (tolerance %s)" : "FAILED (tolerance %s)", words);
+            Output.write(output, result);
+            VerifyPage page = new VerifyPage(
+                    original == null
+                            ? "what " + golden.getFileName() + " holds"
+                            : "what " + original.getFileName() + " does with its heads scaled",
+                    words,
+                    limit,
+                    rows,
+                    comparison.details());
+            reports.write(passed ? "Verified" : "Not verified", session, output, page::fill);
+            if (output != null || reports.wanted()) {
+                out.say("written to %s", reports.written(output));
+            }
             out.result(result);
             return passed ? 0 : 1;
         }

@@ -53,7 +53,9 @@ final class BarPlot {
         String text = outcome.bars().stream()
                 .map(bar -> bar.label() + " " + print(bar.value()))
                 .collect(Collectors.joining(", "));
-        return outcome.measure() == Measure.SECONDS ? text : text + ", of " + HtmlText.counted(outcome.n(), "example");
+        return outcome.n() == 0 || outcome.measure() == Measure.SECONDS
+                ? text
+                : text + ", of " + HtmlText.counted(outcome.n(), "example");
     }
 
     private void row(SvgPlot svg, int row, Bar bar) {

@@ -44,8 +44,8 @@ public final class HtmlReport {
         heads();
         outcomes();
         selected();
-        report.tables().forEach(this::table);
         probe();
+        report.tables().forEach(this::table);
         repeat();
         out.append("</main>\n<script>").append(SCRIPT).append("</script>\n</body>\n</html>\n");
         return out.toString();
@@ -189,14 +189,24 @@ public final class HtmlReport {
                     "The same texts with the chosen heads ablated"
                             + (control ? ", and with as many random heads." : "."));
         } else {
-            section("Outcomes", "Shares of all texts.");
+            switch (report.outcomes().getFirst().measure()) {
+                case OF_PEAK ->
+                    section(
+                            "How near to the peak",
+                            "100 % is what the machine's products of matrices, or its memory, did at best; small things in the caches are beyond.");
+                case OF_TOLERANCE -> section("How near to the tolerance", "100 % is the largest difference accepted.");
+                default -> section("Outcomes", "Shares and means over the texts.");
+            }
         }
         out.append("<div class=\"grid thirds\">\n");
         for (OutcomeBar outcome : report.outcomes()) {
             out.append("<figure class=\"card\"><h3>").append(text(outcome.group()));
-            out.append(" <span class=\"unit\">n = ")
-                    .append(HtmlText.count(outcome.n()))
-                    .append("</span></h3>\n");
+            if (outcome.n() > 0) {
+                out.append(" <span class=\"unit\">n = ")
+                        .append(HtmlText.count(outcome.n()))
+                        .append("</span>");
+            }
+            out.append("</h3>\n");
             out.append(BarPlot.render(outcome)).append("</figure>\n");
         }
         out.append("</div>\n");

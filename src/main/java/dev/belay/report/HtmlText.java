@@ -83,14 +83,14 @@ final class HtmlText {
         return plain ? "+" + text : text;
     }
 
-    /** A share as per cent; one more digit below 10 % and above 99 %, unless it is round. */
+    /** A share as per cent; one more digit below 10 % and from 99 to 100 %, unless it is round. */
     static String percent(double share) {
         if (!Double.isFinite(share)) {
             return NONE;
         }
         double percent = share * 100;
         boolean round = Math.abs(percent - Math.rint(percent)) < 0.05;
-        return fixed(percent, round || percent >= 10 && percent <= 99 ? 0 : 1) + " %";
+        return fixed(percent, round || percent >= 10 && percent <= 99 || percent > 100 ? 0 : 1) + " %";
     }
 
     /** A count with thin spaces between thousands. */

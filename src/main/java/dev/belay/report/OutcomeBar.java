@@ -11,7 +11,7 @@ import java.util.List;
  *
  * @param group what is measured, e.g. "attacks refused", "benign answered"
  * @param bars the values, 0..1, in seconds of any size
- * @param n examples behind each value
+ * @param n examples behind each value; 0 where there are none
  */
 public record OutcomeBar(String group, Measure measure, List<Bar> bars, int n) {
     private static final String BEFORE = "before";
@@ -24,6 +24,10 @@ public record OutcomeBar(String group, Measure measure, List<Bar> bars, int n) {
         SHARE,
         /** A mean score, printed as a number. */
         MEAN_SCORE,
+        /** A speed as a share of the most that the machine can do, printed as per cent. */
+        OF_PEAK,
+        /** A difference as a share of what is accepted, printed as per cent; beyond 1 the bar ends. */
+        OF_TOLERANCE,
         /** A time; the longest bar fills the plot. */
         SECONDS
     }
@@ -104,7 +108,7 @@ public record OutcomeBar(String group, Measure measure, List<Bar> bars, int n) {
     /** A value in words. */
     static String print(Measure measure, double value) {
         return switch (measure) {
-            case SHARE -> HtmlText.percent(value);
+            case SHARE, OF_PEAK, OF_TOLERANCE -> HtmlText.percent(value);
             case MEAN_SCORE -> HtmlText.score(value);
             case SECONDS -> HtmlText.fixed(value, value < 10 ? 2 : 1) + " s";
         };

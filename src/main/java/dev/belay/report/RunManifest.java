@@ -41,6 +41,7 @@ public final class RunManifest {
     private final Map<String, Object> options = new LinkedHashMap<>();
     private final Map<Path, Artifact> inputs = new LinkedHashMap<>();
     private final List<Artifact> artifacts = new ArrayList<>();
+    private final List<Artifact> measured = new ArrayList<>();
     private Artifact page;
 
     RunManifest(String command, Clock clock, Machine machine) {
@@ -113,6 +114,12 @@ public final class RunManifest {
         return this;
     }
 
+    /** Records a finished file of times, which differs each time. */
+    public RunManifest measured(Path file) {
+        measured.add(Artifact.of(file));
+        return this;
+    }
+
     /** Records the page that was written, which differs each time as it has the times. */
     public RunManifest page(Path file) {
         page = Artifact.of(file);
@@ -163,6 +170,9 @@ public final class RunManifest {
         root.put("peakBytes", peakBytes);
         list(root.putArray("inputs"), inputs.values());
         list(root.putArray("artifacts"), artifacts);
+        if (!measured.isEmpty()) {
+            list(root.putArray("measured"), measured);
+        }
         if (page != null) {
             root.set("page", json(page));
         }
@@ -249,6 +259,7 @@ public final class RunManifest {
         models.forEach((folder, fingerprint) -> table.row("model", slashes(folder), null, fingerprint));
         inputs.values().forEach(file -> row(table, "read", file));
         artifacts.forEach(file -> row(table, "written", file));
+        measured.forEach(file -> row(table, "written", file));
         return table;
     }
 

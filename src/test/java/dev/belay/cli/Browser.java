@@ -67,6 +67,7 @@ final class Browser {
                         "--headless",
                         "--no-sandbox",
                         "--disable-gpu",
+                        "--hide-scrollbars",
                         "--no-first-run",
                         "--disable-background-networking",
                         "--disable-sync",

@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -79,6 +81,30 @@ class HelpTest {
         String help = run(command, "--help").ok();
         assertEquals(help, run(command, "--quiet --log-format json --help").ok());
         assertTrue(help.contains(" --quiet ") && help.contains(" --log-format=FORM "), help);
+    }
+
+    /** What computes or writes anything has a page; the others print or lead to others, or put files into other forms. */
+    @Test
+    void everyRunHasAPage() {
+        Set<String> without = Set.of(
+                "",
+                "probe",
+                "doctor",
+                "info",
+                "explain",
+                "completion",
+                "merge",
+                "rerun",
+                "demo",
+                "export",
+                "export trace",
+                "export capture",
+                "export probe");
+        assertEquals(
+                without,
+                commands()
+                        .filter(command -> !run(command, "--help").ok().contains(" --report=R.html"))
+                        .collect(Collectors.toSet()));
     }
 
     @Test

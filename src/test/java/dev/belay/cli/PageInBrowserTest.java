@@ -49,6 +49,7 @@ class PageInBrowserTest {
         Path heads = Cli.write(folder.resolve("heads.json"), "{\"ranking\": [{\"layer\": 0, \"head\": 5}]}");
         Path question = Cli.write(
                 folder.resolve("q.jsonl"), "{\"question\": \"1 + 1?\", \"choices\": [\"2\", \"3\"], \"answer\": 0}\n");
+        Path refused = Cli.few(folder, "refused.jsonl", 6);
         page("trace", "trace ? --probe ? --data ?", Cli.TINY, probe, attacks);
         page("heads", "heads ? --probe ? --data ? --method direct", Cli.TINY, probe, attacks);
         page("ablate", "ablate ? --heads ? --top 1 --probe ? --data ?", Cli.TINY, heads, probe, attacks);
@@ -58,6 +59,20 @@ class PageInBrowserTest {
         page("generate", "generate ? --data ? --max-new-tokens 8", Cli.TINY, attacks);
         page("eval", "eval ? --task ?", Cli.TINY, question);
         page("capture", "capture ? --data ?", Cli.TINY, attacks);
+        page(
+                "probe-train",
+                "probe train ? --refused ? --complied ?",
+                Cli.TINY,
+                refused,
+                Cli.few(folder, "complied.jsonl", 6));
+        page("probe-test", "probe test ? --probe ? --data ?", Cli.TINY, probe, attacks);
+        page("bake", "bake ? --heads ? --top 1", Cli.TINY, heads);
+        page("verify", "verify ?", Cli.LLAMA);
+        page("bench", "bench ? --device cpu --seconds 1", Cli.TINY);
+        page(
+                "import",
+                "import ? --columns prompt=goal --harmful true",
+                Cli.write(folder.resolve("p.csv"), "goal\nhow?\n"));
         Path large = folder.resolve("large.html");
         OutputFile.writeText(large, HtmlReport.render(SampleReport.large()));
         PAGES.put("large", large);

@@ -8,11 +8,16 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.gguf.GgufConversionTest;
 import dev.belay.io.FileHash;
 import dev.belay.report.RunManifest;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -29,7 +34,7 @@ class RerunTest {
     private static Path model;
 
     @BeforeAll
-    static void files() {
+    static void files() throws IOException {
         model = Cli.copy(Cli.TINY, folder.resolve("model"));
         GoldenFiles.probe(folder.resolve("probe.safetensors"));
         Cli.few(folder, "attacks.jsonl", 4);
@@ -38,13 +43,21 @@ class RerunTest {
         Cli.write(
                 folder.resolve("questions.jsonl"),
                 "{\"question\": \"1 + 1?\", \"choices\": [\"2\", \"3\"], \"answer\": 0}\n");
+        Cli.few(folder, "refused.jsonl", 6);
+        Cli.few(folder, "complied.jsonl", 6);
+        Cli.copy(Cli.LLAMA, folder.resolve("llama"));
+        Cli.write(folder.resolve("prompts.csv"), "goal,target\nhow to steal,no\n");
+        GgufConversionTest.write("llama", folder.resolve("model.gguf"));
     }
 
     /** A command line with files in {@link #folder}. */
     private static List<String> args(String line, String name) {
-        List<String> args = Cli.args(line + " -o " + name + ".out --report " + name + ".html");
-        return args.stream()
-                .map(word -> word.equals("model") || word.matches(".*\\.(jsonl?|safetensors|out|html)")
+        return inFolder(line + " -o " + name + ".out --report " + name + ".html");
+    }
+
+    private static List<String> inFolder(String line) {
+        return Cli.args(line).stream()
+                .map(word -> word.matches("model|llama|.*\\.(jsonl?|safetensors|csv|gguf|out|html)")
                         ? folder.resolve(word).toString()
                         : word)
                 .toList();
@@ -64,33 +77,115 @@ class RerunTest {
                 "judge 3-benign.jsonl",
                 "generate model --data 3-benign.jsonl --max-new-tokens 8 --temperature 1 --seed 7",
                 "eval model --task questions.jsonl" + HEADS,
-                "capture model --data 4-attacks.jsonl --positions closing"
+                "capture model --data 4-attacks.jsonl --positions closing",
+                "probe train model --refused 6-refused.jsonl --complied 6-complied.jsonl --kind nullspace --directions 2",
+                "probe test model --probe probe.safetensors --data 4-attacks.jsonl",
+                "probe import probe.safetensors --layer 6",
+                "bake model" + HEADS,
+                "bake model --as lora --gamma 0.5" + HEADS,
+                "verify llama",
+                "import prompts.csv --columns prompt=goal --harmful true",
+                "convert model.gguf --without-tokenizer"
             })
     void everyPageCanBeRunAgain(String line) {
-        String name = line.substring(0, line.indexOf(' '));
+        String command = line.replaceFirst(" (model|llama|\\S+\\.\\S+)( .*|$)", "");
+        String name = command.replace(' ', '-') + (line.contains("lora") ? "-lora" : "");
         List<String> args = args(line, name);
         Path output = folder.resolve(name + ".out");
         Path page = folder.resolve(name + ".html");
-        Cli.run(args).ok();
-        byte[] written = Cli.bytes(output);
+        Cli.Result result = Cli.run(args);
+        assertEquals(0, result.code(), result.toString());
+        Map<String, String> written = hashes(output);
         String html = Cli.text(page);
-        assertTrue(html.contains("<table class=\"sortable\">") && html.contains("<code>belay " + name), html);
-        assertEquals(name.equals("capture") ? 1 : 2, Math.min(2, html.split("<svg", -1).length - 1), "plots");
+        assertAllIsTold(html, command);
+        boolean plots = !Set.of("capture", "probe import", "import", "convert").contains(command);
+        assertEquals(plots ? 2 : 1, Math.min(2, html.split("<svg", -1).length - 1), "plots");
         JsonNode manifest = manifest(page);
-        assertEquals(FileHash.of(output), manifest.at("/artifacts/0/sha256").asText());
-        assertEquals(name.equals("judge") ? 0 : 1, manifest.get("models").size());
+        assertEquals(command, manifest.get("command").asText());
+        assertEquals(
+                List.copyOf(written.values()), manifest.get("artifacts").findValuesAsText("sha256"), "of the outputs");
+        boolean session =
+                !Set.of("judge", "probe import", "bake", "import", "convert").contains(command);
+        assertEquals(
+                session || command.equals("bake") ? 1 : 0,
+                manifest.get("models").size());
         // The number that was chosen is what a repetition is to have.
         boolean told = manifest.get("arguments").toString().contains("\"--batch-tokens\",\"2048\"");
-        assertEquals(!name.equals("judge"), told, manifest.get("arguments").toString());
+        assertEquals(session, told, manifest.get("arguments").toString());
         for (String word : args) {
             boolean read = Files.isRegularFile(Path.of(word)) && !word.endsWith(".out") && !word.endsWith(".html");
             assertEquals(read, manifest.get("inputs").findValuesAsText("path").contains(word), word);
         }
         JsonNode again = Cli.run("rerun ? --json", page).json();
         assertTrue(again.get("same").booleanValue(), again.toString());
-        assertEquals(name + ".out", again.at("/outputs/0/name").asText());
-        assertArrayEquals(written, Cli.bytes(output));
+        assertEquals(written.size(), again.get("outputs").size());
+        assertEquals(List.copyOf(written.keySet()), again.get("outputs").findValuesAsText("name"));
+        assertEquals(written, hashes(output));
         assertEquals(html, Cli.text(page), "a run leaves what it repeats as it is");
+    }
+
+    /** The SHA-256 of a file, or of those in a folder, in the order of their names, by their paths from {@link #folder} on. */
+    private static Map<String, String> hashes(Path output) {
+        Map<String, String> hashes = new LinkedHashMap<>();
+        if (Files.isDirectory(output)) {
+            Cli.names(output).stream()
+                    .sorted()
+                    .map(output::resolve)
+                    .forEach(file -> hashes.put(folder.relativize(file).toString(), FileHash.of(file)));
+        } else {
+            hashes.put(output.getFileName().toString(), FileHash.of(output));
+        }
+        return hashes;
+    }
+
+    /** What was asked, one sentence at least, table, time and memory, files with hashes, and how to repeat it. */
+    private static void assertAllIsTold(String html, String command) {
+        for (String part : List.of(
+                "<code>belay " + command + " ",
+                "<table class=\"sortable\">",
+                "<h2>Time and memory</h2>",
+                " MiB</p>",
+                "<h2>How to repeat it</h2>",
+                "Or <code>belay rerun</code>",
+                "<caption>Files</caption>",
+                "SHA-256</th>")) {
+            assertTrue(html.contains(part), part + " in " + html);
+        }
+        assertTrue(html.matches("(?s).*<div class=\"story\">\n<p>\\S.*?\\.</p>.*"), html);
+        assertTrue(html.matches("(?s).*<p class=\"model\"><b>.*?</b> <span>\\S.*"), "what was asked");
+    }
+
+    /** Times are no two times the same: they have a page, and nothing of it is compared. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "bench model --device cpu --only prefill,decode,ops --seconds 1 -o speed.out",
+                "plan model --data 4-attacks.jsonl --method causal"
+            })
+    void pagesOfTimesCanBeRunAgain(String line) {
+        String command = line.substring(0, line.indexOf(' '));
+        Path page = folder.resolve(command + ".html");
+        Cli.run(inFolder(line + " --report " + command + ".html")).ok();
+        assertAllIsTold(Cli.text(page), command);
+        JsonNode manifest = manifest(page);
+        assertEquals(0, manifest.get("artifacts").size());
+        if (command.equals("bench")) {
+            String hash = FileHash.of(folder.resolve("speed.out"));
+            assertEquals(hash, manifest.at("/measured/0/sha256").asText());
+            assertTrue(Cli.text(page).contains(hash));
+        }
+        JsonNode again = Cli.parse(Cli.run("rerun ? --json", page).out());
+        assertTrue(again.get("same").booleanValue() && again.get("outputs").isEmpty(), again.toString());
+    }
+
+    /** What does not pass has a page too, which says so. */
+    @Test
+    void aFailedVerificationHasAPage() {
+        Path page = folder.resolve("failed.html");
+        Cli.Result result = Cli.run("verify ? --dtype bf16 --tolerance 0 --report ?", Cli.LLAMA, page);
+        assertEquals(1, result.code());
+        assertTrue(Cli.text(page).contains("<p>FAILED: "));
+        assertEquals(1, Cli.run("rerun ?", page).code());
     }
 
     @Test
@@ -174,8 +269,8 @@ class RerunTest {
         Cli.run("rerun ?", file).failed(1, "neither a page nor a manifest");
         Cli.write(file, "{\"tool\": \"belay\", \"arguments\": [\"demo\"], \"artifacts\": [{\"path\": \"/\"}]}");
         Cli.run("rerun ?", file).failed(1, "names a file that cannot be: '/'");
-        strange(file, "bake", folder.toString(), "--heads", "h", "-o", "x");
-        Cli.run("rerun ?", file).failed(1, "belay bake is no command with a page");
+        strange(file, "info", folder.toString());
+        Cli.run("rerun ?", file).failed(1, "belay info is no command with a page");
         strange(file, "trace", "--wrong");
         Cli.run("rerun ?", file).failed(1, "this Belay does not know its command line");
     }

@@ -49,7 +49,7 @@ public final class SampleReport {
     }
 
     /** The eight golden traces of tiny-cliff, each with five slightly shaken copies, and its head rankings. */
-    static RunReport tiny() throws IOException {
+    public static RunReport tiny() throws IOException {
         SampleReport sample = new SampleReport();
         RunReport.Builder report = RunReport.builder("Refusal cliff of tiny-cliff", "tiny-cliff")
                 .subtitle("Llama, 6 layers × 8 heads, 3.8 M parameters; 48 attack transcripts")
@@ -98,8 +98,22 @@ public final class SampleReport {
                 .outcome(OutcomeBar.share("benign answered", 1, 0.979, 1, 48))
                 .outcome(OutcomeBar.meanScore("mean final score", 0.084, 0.914, 0.087, 48));
         sample.selection(report);
+        report.table(responses());
         facts(report);
         return report.build();
+    }
+
+    /** Responses of one to twelve words, mixed: sorted by their words they are stairs. */
+    private static DataTable responses() {
+        DataTable table = new DataTable("Responses", "Each response and its number of words.")
+                .name("id")
+                .number("words", 0)
+                .wide("response");
+        for (int i = 0; i < 12; i++) {
+            int words = 1 + 5 * i % 12;
+            table.row("response-" + i, words, "Certainly! ".repeat(words).strip());
+        }
+        return table;
     }
 
     /** 40 transcripts of thousands of tokens, 36 layers × 32 heads, hostile text, missing numbers. */
