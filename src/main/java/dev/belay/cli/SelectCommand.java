@@ -67,6 +67,7 @@ final class SelectCommand implements Callable<Integer> {
             paramLabel = "BY",
             defaultValue = "misalignment",
             converter = Converters.Rank.class,
+            completionCandidates = Choices.Ranks.class,
             description = "misalignment (default), final or random")
     private DataSelection.Rank rank;
 
@@ -78,6 +79,7 @@ final class SelectCommand implements Callable<Integer> {
             paramLabel = "FORMAT",
             defaultValue = "transcript",
             converter = Converters.Format.class,
+            completionCandidates = Choices.Formats.class,
             description = "transcript (default; the line as it was), alpaca or messages")
     private TrainingFormat format;
 
