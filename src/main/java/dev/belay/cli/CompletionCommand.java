@@ -90,7 +90,7 @@ final class CompletionCommand implements Callable<Integer> {
     private static void fish(String path, CommandLine command, PrintWriter out) {
         String here = "complete -c belay -n ";
         String only = here + quoted("__belay_at only" + path);
-        String after = here + quoted("__belay_at after" + path);
+        String after = command.getSubcommands().isEmpty() ? here + quoted("__belay_at after" + path) : only;
         CommandSpec spec = command.getCommandSpec();
         List<PositionalParamSpec> words = spec.positionalParameters();
         if (words.stream().noneMatch(CompletionCommand::takesFile)) {
@@ -98,10 +98,9 @@ final class CompletionCommand implements Callable<Integer> {
         }
         words.forEach(word -> out.print(
                 word.completionCandidates() == null ? "" : only + " -a " + quoted(values(word)) + System.lineSeparator()));
-        String options = command.getSubcommands().isEmpty() ? after : only;
         for (OptionSpec option : spec.options()) {
             if (!option.hidden()) {
-                out.println(options + fish(option));
+                out.println(after + fish(option));
             }
         }
         command.getSubcommands().forEach((name, inner) -> {
