@@ -99,8 +99,8 @@ public record ModelShape(
         return NAMED.stream()
                 .filter(shape -> shape.name.equals(name))
                 .findFirst()
-                .orElseThrow(() -> new BelayException("unknown shape '" + name + "'; known: "
-                        + String.join(", ", names())));
+                .orElseThrow(
+                        () -> new BelayException("unknown shape '" + name + "'; known: " + String.join(", ", names())));
     }
 
     /** The names of all. */

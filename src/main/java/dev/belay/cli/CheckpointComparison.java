@@ -1,8 +1,8 @@
 package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.belay.cliff.Plateau;
 import dev.belay.cliff.CliffScore;
+import dev.belay.cliff.Plateau;
 import dev.belay.judge.Verdict;
 import dev.belay.report.Comparison;
 import dev.belay.report.Comparison.Row;
@@ -145,7 +145,8 @@ final class CheckpointComparison {
                                 ? ""
                                 : ", " + before.harmless().verdicts().size() + " " + HARMLESS))
                 .plateauRule(rule.label())
-                .comparison(new Comparison(before.name(), after.name(), before.series().subList(0, plotted), rows));
+                .comparison(new Comparison(
+                        before.name(), after.name(), before.series().subList(0, plotted), rows));
         rows.forEach(row -> {
             if (!row.name().equals("plateau") && !row.name().equals("final score")) {
                 page.story(sentence(row));

@@ -48,9 +48,13 @@ final class CompletionCommand implements Callable<Integer> {
         if (shell == Shell.fish) {
             fish(belay, out);
         } else {
-            // picocli's script serves both: in zsh it turns bash's completion on, where files would be offered wherever it offers nothing.
+            // picocli's script serves both: in zsh it turns bash's completion on, where files would be offered wherever
+            // it offers nothing.
             String script = AutoComplete.bash("belay", belay);
-            out.print(shell == Shell.zsh ? script.replace("complete -F _complete_belay -o default ", "complete -F _complete_belay ") : script);
+            out.print(
+                    shell == Shell.zsh
+                            ? script.replace("complete -F _complete_belay -o default ", "complete -F _complete_belay ")
+                            : script);
         }
         out.flush();
         return 0;
@@ -73,7 +77,8 @@ final class CompletionCommand implements Callable<Integer> {
 
     private static void fish(CommandLine belay, PrintWriter out) {
         out.println("# Completion of belay for fish.");
-        out.println("# Whether the words before the cursor are belay, the command $argv[2..] and, unless $argv[1] is only, any others.");
+        out.println(
+                "# Whether the words before the cursor are belay, the command $argv[2..] and, unless $argv[1] is only, any others.");
         out.println("function __belay_at");
         out.println("    set -l words (commandline -opc)");
         out.println("    set -l only $argv[1]");
@@ -97,7 +102,9 @@ final class CompletionCommand implements Callable<Integer> {
             out.println(after + " -f");
         }
         words.forEach(word -> out.print(
-                word.completionCandidates() == null ? "" : only + " -a " + quoted(values(word)) + System.lineSeparator()));
+                word.completionCandidates() == null
+                        ? ""
+                        : only + " -a " + quoted(values(word)) + System.lineSeparator()));
         for (OptionSpec option : spec.options()) {
             if (!option.hidden()) {
                 out.println(after + fish(option));

@@ -73,7 +73,8 @@ class PlottedTracesTest {
         RunReport.Builder page = RunReport.builder("title", "model");
         PlottedTraces.fill(page, plotted.series(), all);
         String html = HtmlReport.render(page.build());
-        assertTrue(html.contains("<dt>final score</dt><dd class=\"fall\">0.50</dd>"), html.substring(html.indexOf("<dl")));
+        assertTrue(
+                html.contains("<dt>final score</dt><dd class=\"fall\">0.50</dd>"), html.substring(html.indexOf("<dl")));
         assertTrue(html.contains("Plotted are the first 1 of 3 transcripts."));
         RunReport.Builder small = RunReport.builder("title", "model");
         PlottedTraces.fill(small, plotted.series(), all.subList(0, 1));

@@ -86,7 +86,9 @@ class ShellTest {
                 .redirectErrorStream(true)
                 .redirectOutput(folder.resolve("offered").toFile());
         // No settings of the person who runs the tests.
-        builder.environment().putAll(Map.of("HOME", folder.toString(), "XDG_CONFIG_HOME", folder.toString(), "ZDOTDIR", folder.toString()));
+        builder.environment()
+                .putAll(Map.of(
+                        "HOME", folder.toString(), "XDG_CONFIG_HOME", folder.toString(), "ZDOTDIR", folder.toString()));
         Process shell = builder.start();
         boolean ended = shell.waitFor(20, TimeUnit.SECONDS);
         shell.destroyForcibly();
@@ -97,7 +99,8 @@ class ShellTest {
                 .collect(Collectors.toCollection(TreeSet::new));
         // zsh offers what comes after the folder.
         String files = offered.stream().anyMatch(word -> word.startsWith(folder.toString())) ? folder + "/" : "";
-        Set<String> wanted = new TreeSet<>(List.of(expected.replace("FILES/", files).split(" ")));
+        Set<String> wanted =
+                new TreeSet<>(List.of(expected.replace("FILES/", files).split(" ")));
         wanted.remove("");
         assertEquals(wanted, offered, line);
     }
@@ -112,7 +115,8 @@ class ShellTest {
     @ParameterizedTest
     @MethodSource("lines")
     void bashCompletes(String line, String expected) throws Exception {
-        // With -o default bash would complete files where the function offers nothing; the script takes that away where it must.
+        // With -o default bash would complete files where the function offers nothing; the script takes that away where
+        // it must.
         String run =
                 "source \"$0\"; compopt() { :; }; read -ra COMP_WORDS <<<\"$1\"; [[ $1 != *' ' ]] || COMP_WORDS+=('');"
                         + " COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) COMP_LINE=$1 COMP_POINT=${#1}; _complete_belay;"
@@ -126,7 +130,12 @@ class ShellTest {
         assumeInstalled("fish");
         // Each with a description behind a tab.
         assertCompletes(
-                line, expected, "fish", "--no-config", "-c", "source $argv[1]; complete -C $argv[2] | string split -f 1 \\t");
+                line,
+                expected,
+                "fish",
+                "--no-config",
+                "-c",
+                "source $argv[1]; complete -C $argv[2] | string split -f 1 \\t");
     }
 
     @ParameterizedTest
