@@ -8,8 +8,8 @@ import java.util.stream.Stream;
 
 /**
  * The refusal score by position: thin lines for transcripts, a thick one for their mean, and a dimension arrow from the
- * plateau down to the final score; or two means, of an earlier model and of this one. The closing tokens get a wider scale than the tokens before them, so that they can be
- * told apart and named.
+ * plateau down to the final score; or two means, of an earlier model and of this one. The closing tokens get a wider scale than the tokens
+ * before them, so that they can be told apart and named.
  */
 final class CliffPlot {
     private static final int MAX_LINES = 60;
