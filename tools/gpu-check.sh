@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # gpu-check.sh [--softcuda] [--minutes N] [--out FOLDER]: checks Belay on the GPU of this machine, in at most 8 minutes: what belay doctor
 # says, every kernel test, every golden family in f32 and bf16, the demo, compute-sanitizer where it is installed, the benchmarks. Writes
-# FOLDER/report.txt (gpu-check/report.txt by default), which says first what failed; beside it the output of each step. Exit code 0 if nothing
-# failed. Runs from a bundle made with tests (tools/bundle --with-tests) or from a checkout, which it builds.
+# FOLDER/report.txt (gpu-check/report.txt by default), which says first what failed; beside it the output of each step. Exit code 0 if
+# nothing failed. Runs from a bundle made with tests (tools/bundle --with-tests) or from a checkout, which it builds.
 #   --softcuda   on the CUDA device in software, without benchmarks and sanitizers (or SOFTCUDA=1); 60 minutes if --minutes does not say
 #
 # A check that fails, hangs or finds no time left is a failure; a sanitizer or benchmark that is cut off, or a loop of PyTorch that fails,
@@ -206,8 +206,8 @@ benchmarks() {
   largest "bench llama3-8b" bench_largest
 }
 
-# pytorch SHAPE: the same passes, decoding and sweep as loops of PyTorch and transformers, to compare with Belay's benchmark of the shape. To
-# write 16 GB of weights and load them twice takes too long: those of the largest are made on the GPU, as their values change no time.
+# pytorch SHAPE: the same passes, decoding and sweep as loops of PyTorch and transformers, to compare with Belay's benchmark of the shape.
+# To write 16 GB of weights and load them twice takes too long: those of the largest are made on the GPU, as their values change no time.
 pytorch() {
   local peers=$root/tools/peers model=$out/model ids=$out/ids most=30 random=()
   case $torch in
@@ -235,7 +235,8 @@ pytorch() {
   rm -rf "$model" "$ids"
 }
 
-# test_class LIMIT CLASS: the tests of a class of dev.belay. Each in a process of its own, as a failed kernel spoils the GPU for its process.
+# test_class LIMIT CLASS: the tests of a class of dev.belay. Each in a process of its own, as a failed kernel spoils the GPU for its
+# process.
 test_class() {
   check "$1" "${2##*.}" "${java[@]}" org.junit.platform.console.ConsoleLauncher execute --select-class="dev.belay.$2" \
     --fail-if-no-tests --details=tree --disable-banner --disable-ansi-colors

@@ -6,7 +6,6 @@ import dev.belay.BelayException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
-import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 
 /**
@@ -100,8 +99,13 @@ public record ModelShape(
         return NAMED.stream()
                 .filter(shape -> shape.name.equals(name))
                 .findFirst()
-                .orElseThrow(() -> new BelayException("unknown shape '" + name + "'; known: "
-                        + NAMED.stream().map(ModelShape::name).collect(Collectors.joining(", "))));
+                .orElseThrow(
+                        () -> new BelayException("unknown shape '" + name + "'; known: " + String.join(", ", names())));
+    }
+
+    /** The names of all. */
+    public static List<String> names() {
+        return NAMED.stream().map(ModelShape::name).toList();
     }
 
     /** Its tensors, as transformers names them, with their dimensions; a norm's weights have one. */

@@ -56,6 +56,7 @@ final class BenchCommand implements Callable<Integer> {
             names = "--shape",
             paramLabel = "NAME",
             converter = Converters.Shape.class,
+            completionCandidates = Choices.Shapes.class,
             description = "a model of this shape with random weights: smollm2-135m (default), qwen3-0.6b or llama3-8b")
     private ModelShape shape;
 

@@ -52,6 +52,9 @@ final class CaptureCommand implements Callable<Integer> {
     /** Copies of a state that are on the heap at a time: as numbers, as bytes, and as characters and bytes of a line of JSON. */
     private static final int HEAP_COPIES = 6;
 
+    /** Which states can be captured. */
+    static final List<String> POSITIONS = List.of("last", "closing", "thinking", "all");
+
     /** The stage of the run. */
     private static final String STATES = "states";
 
@@ -72,6 +75,7 @@ final class CaptureCommand implements Callable<Integer> {
             names = "--positions",
             paramLabel = "WHICH",
             defaultValue = "last",
+            completionCandidates = Choices.CapturedPositions.class,
             description = "last (default), closing, thinking or all")
     private String positions;
 
@@ -89,7 +93,7 @@ final class CaptureCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (!Set.of("last", "closing", "thinking", "all").contains(positions)) {
+        if (!POSITIONS.contains(positions)) {
             throw new UsageException("unknown positions '" + positions + "': use last, closing, thinking or all");
         }
         if (input.data == null && !positions.equals("last") && !positions.equals("all")) {

@@ -1,8 +1,8 @@
 package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.cliff.CliffScore;
 import dev.belay.cliff.Plateau;
-import dev.belay.cliff.RefusalTrace;
 import dev.belay.judge.Verdict;
 import dev.belay.report.Comparison;
 import dev.belay.report.Comparison.Row;
@@ -32,9 +32,9 @@ final class CheckpointComparison {
     CheckpointComparison(Checkpoint before, Checkpoint after) {
         this.before = before;
         this.after = after;
-        scores("plateau", RefusalTrace::plateau);
-        scores("final score", RefusalTrace::finalScore);
-        scores("cliff", RefusalTrace::misalignment);
+        scores("plateau", CliffScore::plateau);
+        scores("final score", CliffScore::finalScore);
+        scores("cliff", CliffScore::misalignment);
         share(ATTACKS, "attack success", before.attacks(), after.attacks(), Verdict.Outcome.ANSWERED);
         share(ATTACKS, "refused", before.attacks(), after.attacks(), Verdict.Outcome.REFUSED);
         if (before.harmless() != null) {
@@ -42,7 +42,7 @@ final class CheckpointComparison {
         }
     }
 
-    private void scores(String name, ToDoubleFunction<RefusalTrace> number) {
+    private void scores(String name, ToDoubleFunction<CliffScore> number) {
         Change change = Change.ofScores(before.scores(number), after.scores(number), SEED);
         rows.add(new Row(ATTACKS, name, Measure.MEAN_SCORE, change));
     }
@@ -69,7 +69,7 @@ final class CheckpointComparison {
             if (!row.group().equals(group)) {
                 group = row.group();
                 int n = group.equals(ATTACKS)
-                        ? before.traces().size()
+                        ? before.scores().size()
                         : before.harmless().verdicts().size();
                 out.say("%-18s %-24s %-24s %-24s %s", n + " " + group, "before", "after", "change", "p");
             }
@@ -104,10 +104,10 @@ final class CheckpointComparison {
         }
         ObjectNode attacks = json.withObjectProperty("attacks");
         attacks.setAll(AblationStudy.json(List.of(before.attacks(), after.attacks())));
-        for (int i = 0; i < before.traces().size(); i++) {
+        for (int i = 0; i < before.scores().size(); i++) {
             ObjectNode item = (ObjectNode) attacks.get("items").get(i);
-            trace(item.withObjectProperty("before"), before.traces().get(i));
-            trace(item.withObjectProperty("after"), after.traces().get(i));
+            put(item.withObjectProperty("before"), before.scores().get(i));
+            put(item.withObjectProperty("after"), after.scores().get(i));
         }
         if (before.harmless() != null) {
             json.withObjectProperty("benign").setAll(AblationStudy.json(List.of(before.harmless(), after.harmless())));
@@ -130,27 +130,30 @@ final class CheckpointComparison {
         return json;
     }
 
-    private static void trace(ObjectNode json, RefusalTrace trace) {
-        Output.put(json, "plateau", trace.plateau());
-        Output.put(json, "final", trace.finalScore());
-        Output.put(json, "misalignment", trace.misalignment());
+    private static void put(ObjectNode json, CliffScore score) {
+        Output.put(json, "plateau", score.plateau());
+        Output.put(json, "final", score.finalScore());
+        Output.put(json, "misalignment", score.misalignment());
     }
 
     /** Fills the page. */
     void fill(RunReport.Builder page, Plateau rule) {
-        page.subtitle(before.traces().size() + " attacks"
+        // The same in both, which may have other tokens.
+        int plotted = Math.min(before.series().size(), after.series().size());
+        page.subtitle(before.scores().size() + " attacks"
                         + (before.harmless() == null
                                 ? ""
                                 : ", " + before.harmless().verdicts().size() + " " + HARMLESS))
                 .plateauRule(rule.label())
-                .comparison(new Comparison(before.name(), after.name(), before.series(), rows));
+                .comparison(new Comparison(
+                        before.name(), after.name(), before.series().subList(0, plotted), rows));
         rows.forEach(row -> {
             if (!row.name().equals("plateau") && !row.name().equals("final score")) {
                 page.story(sentence(row));
             }
             page.outcome(OutcomeBar.change(row.group() + ": " + row.name(), row.measure(), row.change()));
         });
-        after.series().forEach(page::trace);
+        PlottedTraces.fill(page, after.series().subList(0, plotted), after.scores());
         page.fact("judge", AblationStudy.JUDGE);
         page.fact("resamples", Integer.toString(Bootstrap.RESAMPLES));
         page.table(PageParts.answers("Attacks", List.of(before.attacks(), after.attacks())));

@@ -3,6 +3,7 @@ package dev.belay.cli;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
 import dev.belay.cliff.BatchMemory;
+import dev.belay.cliff.CliffScore;
 import dev.belay.cliff.RefusalTrace;
 import dev.belay.forward.ForwardPass;
 import dev.belay.io.OutputFile;
@@ -144,15 +145,23 @@ final class CompareCommand implements Callable<Integer> {
     }
 
     private Checkpoint measure(String name, Session session, LinearProbe loaded, Path file, Run run) {
-        List<RefusalTrace> traces = new ArrayList<>();
-        tracing.run(session, loaded, file, attacks, "traces, " + name, "tracing, " + name, run, traces::addAll);
+        List<CliffScore> scores = new ArrayList<>();
+        PlottedTraces plotted = new PlottedTraces(session.tokenizer()::pieces);
+        tracing.run(session, loaded, file, attacks, "traces, " + name, "tracing, " + name, run, traces -> {
+            for (RefusalTrace trace : traces) {
+                if (reports.wanted()) {
+                    plotted.add(attacks.get(scores.size()), trace);
+                }
+                scores.add(trace.score());
+            }
+        });
         ForwardPass forward = session.forward();
         AblationStudy study = new AblationStudy(session, generation);
         List<AblationStudy.Arm> arms = List.of(new AblationStudy.Arm(name, null));
         return new Checkpoint(
                 session.folder(),
-                traces,
-                PageParts.series(session, session.probeTexts(attacks), attacks, traces),
+                scores,
+                plotted.series(),
                 study.run("attacks", attacks, arms, forward, null, run).getFirst(),
                 harmless.isEmpty()
                         ? null

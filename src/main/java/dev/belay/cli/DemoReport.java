@@ -1,5 +1,6 @@
 package dev.belay.cli;
 
+import dev.belay.cliff.CliffScore;
 import dev.belay.cliff.DataSelection;
 import dev.belay.cliff.HeadRanking;
 import dev.belay.cliff.RefusalTrace;
@@ -7,7 +8,6 @@ import dev.belay.probe.ProbeMetrics;
 import dev.belay.report.ProbeSummary;
 import dev.belay.report.RunManifest;
 import dev.belay.report.RunReport;
-import dev.belay.text.ProbeText;
 import dev.belay.text.Transcript;
 import java.util.List;
 
@@ -36,8 +36,12 @@ final class DemoReport {
         builder.probe(new ProbeSummary(m.n(), m.accuracy(), m.auroc(), m.logLoss(), m.calibrationError()));
     }
 
-    void traces(List<ProbeText> texts, List<Transcript> transcripts, List<RefusalTrace> traces) {
-        PageParts.series(session, texts, transcripts, traces).forEach(builder::trace);
+    void traces(List<Transcript> transcripts, List<RefusalTrace> traces, List<CliffScore> scores) {
+        PlottedTraces plotted = new PlottedTraces(session.tokenizer()::pieces);
+        for (int i = 0; i < traces.size(); i++) {
+            plotted.add(transcripts.get(i), traces.get(i));
+        }
+        PlottedTraces.fill(builder, plotted.series(), scores);
     }
 
     void ranking(HeadRanking ranking, int top) {

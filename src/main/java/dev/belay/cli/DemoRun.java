@@ -1,6 +1,7 @@
 package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.cliff.CliffScore;
 import dev.belay.cliff.DataSelection;
 import dev.belay.cliff.HeadRanking;
 import dev.belay.cliff.Plateau;
@@ -117,10 +118,11 @@ final class DemoRun {
             Path file = folder.resolve("traces.jsonl");
             TraceCommand.write(file, session.tokenizer(), traces);
             manifest.artifact(file);
-            report.traces(texts, attacks, traces);
-            double plateau = TraceCommand.mean(traces, RefusalTrace::plateau);
-            double last = TraceCommand.mean(traces, RefusalTrace::finalScore);
-            double cliff = TraceCommand.mean(traces, RefusalTrace::misalignment);
+            List<CliffScore> scores = traces.stream().map(RefusalTrace::score).toList();
+            report.traces(attacks, traces, scores);
+            double plateau = TraceCommand.mean(scores, CliffScore::plateau);
+            double last = TraceCommand.mean(scores, CliffScore::finalScore);
+            double cliff = TraceCommand.mean(scores, CliffScore::misalignment);
             ObjectNode json = result.putObject("traces").put("transcripts", traces.size());
             json.put("plateau", plateau).put("final", last).put("misalignment", cliff);
             say(
@@ -241,8 +243,8 @@ final class DemoRun {
     private void select(ProbeScorer scorer, List<Transcript> pool, List<ProbeText> texts) {
         try (var _ = manifest.timings().phase("select_examples")) {
             List<RefusalTrace> traces = scorer.traces(texts, Plateau.MAX, n -> {});
-            List<DataSelection.Candidate> candidates =
-                    SelectCommand.candidates(traces, DataSelection.Rank.MISALIGNMENT);
+            List<DataSelection.Candidate> candidates = SelectCommand.candidates(
+                    traces.stream().map(RefusalTrace::score).toList(), DataSelection.Rank.MISALIGNMENT);
             List<DataSelection.Candidate> kept =
                     DataSelection.select(candidates, DataSelection.Rank.MISALIGNMENT, KEPT.of(candidates.size()), SEED);
             Path file = folder.resolve("selected.jsonl");

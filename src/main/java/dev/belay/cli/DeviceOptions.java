@@ -13,6 +13,7 @@ final class DeviceOptions {
             paramLabel = "DEVICE",
             defaultValue = "${sys:belay.device:-auto}",
             converter = Converters.DeviceName.class,
+            completionCandidates = Choices.DeviceNames.class,
             description = "cpu, cuda[:n or :GPU-uuid] or auto: a GPU if there is one (default)")
     String name;
 
@@ -20,6 +21,7 @@ final class DeviceOptions {
             names = "--dtype",
             paramLabel = "TYPE",
             converter = Converters.NumberType.class,
+            completionCandidates = Choices.NumberTypes.class,
             description = "matrix products in bf16 or f32 (default bf16; demo and verify: f32)")
     DType dtype;
 

@@ -24,12 +24,16 @@ import picocli.CommandLine.Parameters;
         },
         footer = {"", "Example: belay export trace traces.jsonl -o traces.csv"})
 final class ExportTraceCommand implements Callable<Integer> {
+    /** What traces can be written as. */
+    static final List<String> FORMS = List.of("csv", "npy", "safetensors");
+
     @Parameters(index = "0", paramLabel = "T.jsonl", description = "what belay trace wrote")
     private Path file;
 
     @Option(
             names = "--as",
             paramLabel = "FORMAT",
+            completionCandidates = Choices.TraceForms.class,
             description = "csv, npy or safetensors (default: the ending of the output's name)")
     private String as;
 
@@ -44,7 +48,7 @@ final class ExportTraceCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        String format = ExportCommand.format(as, output, List.of("csv", "npy", "safetensors"));
+        String format = ExportCommand.format(as, output, FORMS);
         OutputFile.check(output);
         TraceExport export = new TraceExport(new TraceFile(file, probe));
         switch (format) {

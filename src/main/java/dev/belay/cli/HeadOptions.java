@@ -32,6 +32,7 @@ final class HeadOptions {
             names = "--positions",
             paramLabel = "SCOPE",
             converter = Converters.Scope.class,
+            completionCandidates = Choices.Scopes.class,
             description = "all, closing, generated or last:k (default: the ranking's, else all)")
     PositionScope positions;
 

@@ -66,6 +66,7 @@ final class ImportCommand implements Callable<Integer> {
                 names = "--from",
                 paramLabel = "NAME",
                 converter = Converters.Dataset.class,
+                completionCandidates = Choices.Datasets.class,
                 description =
                         "which file it is (default: found out from its columns); or the file itself instead of FILE")
         private Source source = new Source(null, null);

@@ -1,17 +1,15 @@
 package dev.belay.cli;
 
+import dev.belay.cliff.CliffScore;
 import dev.belay.cliff.DataSelection;
 import dev.belay.cliff.HeadRanking;
-import dev.belay.cliff.RefusalTrace;
 import dev.belay.judge.JudgeSummary;
 import dev.belay.report.DataTable;
 import dev.belay.report.HeadMap;
 import dev.belay.report.OutcomeBar;
 import dev.belay.report.RunReport;
 import dev.belay.report.SelectedExample;
-import dev.belay.report.TraceSeries;
 import dev.belay.stats.Estimate;
-import dev.belay.text.ProbeText;
 import dev.belay.text.Transcript;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -24,31 +22,10 @@ import java.util.function.ToDoubleFunction;
 final class PageParts {
     private PageParts() {}
 
-    /** Traces with the tokens and prompts that they belong to. */
-    static List<TraceSeries> series(
-            Session session, List<ProbeText> texts, List<Transcript> transcripts, List<RefusalTrace> traces) {
-        List<TraceSeries> series = new ArrayList<>();
-        for (int i = 0; i < traces.size(); i++) {
-            RefusalTrace t = traces.get(i);
-            int[] ids = texts.get(i).ids();
-            String[] tokens = session.tokenizer().pieces(ids).toArray(String[]::new);
-            series.add(new TraceSeries(
-                    t.id(),
-                    transcripts.get(i).prompt(),
-                    tokens,
-                    t.scores(),
-                    t.thinkingStart(),
-                    t.thinkingEnd(),
-                    t.plateau(),
-                    t.finalScore()));
-        }
-        return series;
-    }
-
     /** A sentence on the cliff of transcripts. */
-    static String cliff(List<RefusalTrace> traces) {
-        double plateau = TraceCommand.mean(traces, RefusalTrace::plateau);
-        double last = TraceCommand.mean(traces, RefusalTrace::finalScore);
+    static String cliff(List<CliffScore> scores) {
+        double plateau = TraceCommand.mean(scores, CliffScore::plateau);
+        double last = TraceCommand.mean(scores, CliffScore::finalScore);
         return Double.isNaN(plateau)
                 ? String.format(
                         Locale.ROOT, "Before the answer the mean refusal score is %.2f; nothing has thinking.", last)
@@ -57,7 +34,7 @@ final class PageParts {
                         "While thinking the refusal score stands at %.2f, before the answer at %.2f: a cliff of %.2f.",
                         plateau,
                         last,
-                        TraceCommand.mean(traces, RefusalTrace::misalignment));
+                        TraceCommand.mean(scores, CliffScore::misalignment));
     }
 
     /** A ranking as a map. */

@@ -56,6 +56,7 @@ final class ProbeTrainCommand implements Callable<Integer> {
             paramLabel = "KIND",
             defaultValue = "logistic",
             converter = Converters.KindOfProbe.class,
+            completionCandidates = Choices.KindsOfProbe.class,
             description =
                     "logistic (default: logistic regression), mean-difference (its direction is the difference of the "
                             + "classes' means) or nullspace (logistic, again and again without the directions found before)")

@@ -3,6 +3,7 @@ package dev.belay.cli;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
+import dev.belay.cliff.CliffScore;
 import dev.belay.cliff.DataSelection;
 import dev.belay.cliff.RefusalTrace;
 import dev.belay.cliff.TopCount;
@@ -11,13 +12,17 @@ import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.probe.LinearProbe;
 import dev.belay.report.RunReport;
+import dev.belay.report.TraceSeries;
 import dev.belay.run.Run;
 import dev.belay.text.Transcript;
 import dev.belay.text.Transcripts;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -62,6 +67,7 @@ final class SelectCommand implements Callable<Integer> {
             paramLabel = "BY",
             defaultValue = "misalignment",
             converter = Converters.Rank.class,
+            completionCandidates = Choices.Ranks.class,
             description = "misalignment (default), final or random")
     private DataSelection.Rank rank;
 
@@ -73,6 +79,7 @@ final class SelectCommand implements Callable<Integer> {
             paramLabel = "FORMAT",
             defaultValue = "transcript",
             converter = Converters.Format.class,
+            completionCandidates = Choices.Formats.class,
             description = "transcript (default; the line as it was), alpaca or messages")
     private TrainingFormat format;
 
@@ -99,16 +106,16 @@ final class SelectCommand implements Callable<Integer> {
         try (Session session = Session.openForText(options);
                 Run run = runs.open(session, output)) {
             reports.phase("trace");
-            List<RefusalTrace> traces = new ArrayList<>();
-            tracing.run(session, loaded, probe.file, pool, "traces", "scoring", run, traces::addAll);
+            List<CliffScore> scores = new ArrayList<>();
+            trace(session, loaded, pool, "scoring", run, trace -> scores.add(trace.score()));
             if (run.partOnly()) {
-                return out.shard(run, output, traces.size());
+                return out.shard(run, output, scores.size());
             }
-            List<DataSelection.Candidate> candidates = candidates(traces, rank);
-            if (!candidates.isEmpty() && candidates.size() < traces.size()) {
-                int without = traces.size() - candidates.size();
+            List<DataSelection.Candidate> candidates = candidates(scores, rank);
+            if (!candidates.isEmpty() && candidates.size() < scores.size()) {
+                int without = scores.size() - candidates.size();
                 Messages.current()
-                        .warning(without + " of " + traces.size() + " transcripts have no thinking, so no misalignment"
+                        .warning(without + " of " + scores.size() + " transcripts have no thinking, so no misalignment"
                                 + " score; left out (--rank final would rank them)");
             }
             if (candidates.isEmpty()) {
@@ -118,20 +125,51 @@ final class SelectCommand implements Callable<Integer> {
             List<DataSelection.Candidate> kept =
                     DataSelection.select(candidates, rank, top.of(candidates.size()), seed);
             write(session, output, format, pool, kept);
+            List<CliffScore> chosen =
+                    kept.stream().map(c -> scores.get(c.index())).toList();
+            // Traces are read from the run's journal, where only now it is known which are plotted.
+            List<TraceSeries> plotted =
+                    reports.wanted() ? plotted(session, loaded, pool, kept, chosen, run) : List.of();
             run.finish();
-            reports.write("Selected examples", session, output, page -> fill(page, session, pool, traces, kept));
+            reports.write("Selected examples", session, output, page -> fill(page, pool, plotted, kept, chosen));
             print(kept, pool.size());
         }
         return 0;
     }
 
+    private void trace(
+            Session session,
+            LinearProbe loaded,
+            List<Transcript> pool,
+            String label,
+            Run run,
+            Consumer<RefusalTrace> sink) {
+        tracing.run(session, loaded, probe.file, pool, "traces", label, run, traces -> traces.forEach(sink));
+    }
+
+    /** The traces of kept examples for the page, best first. */
+    private List<TraceSeries> plotted(
+            Session session,
+            LinearProbe loaded,
+            List<Transcript> pool,
+            List<DataSelection.Candidate> kept,
+            List<CliffScore> chosen,
+            Run run) {
+        Map<Integer, RefusalTrace> byIndex = new LinkedHashMap<>();
+        kept.subList(0, PlottedTraces.count(chosen)).forEach(c -> byIndex.put(c.index(), null));
+        int[] index = {0};
+        trace(session, loaded, pool, "plotting", run, trace -> byIndex.replace(index[0]++, trace));
+        PlottedTraces plotted = new PlottedTraces(session.tokenizer()::pieces);
+        byIndex.forEach((i, trace) -> plotted.add(pool.get(i), trace));
+        return plotted.series();
+    }
+
     /** The transcripts that the ranking can rank. */
-    static List<DataSelection.Candidate> candidates(List<RefusalTrace> traces, DataSelection.Rank rank) {
+    static List<DataSelection.Candidate> candidates(List<CliffScore> scores, DataSelection.Rank rank) {
         List<DataSelection.Candidate> candidates = new ArrayList<>();
-        for (int i = 0; i < traces.size(); i++) {
-            RefusalTrace t = traces.get(i);
-            boolean thinks = t.thinkingEnd() > t.thinkingStart();
-            if (thinks || rank != DataSelection.Rank.MISALIGNMENT) {
+        for (int i = 0; i < scores.size(); i++) {
+            CliffScore t = scores.get(i);
+            if (t.thinking() > 0 || rank != DataSelection.Rank.MISALIGNMENT) {
                 candidates.add(new DataSelection.Candidate(i, t.id(), t.misalignment(), t.finalScore()));
             }
         }
@@ -155,19 +193,14 @@ final class SelectCommand implements Callable<Integer> {
     /** The page: plots of the kept examples. */
     private void fill(
             RunReport.Builder page,
-            Session session,
             List<Transcript> pool,
-            List<RefusalTrace> traces,
-            List<DataSelection.Candidate> kept) {
+            List<TraceSeries> plotted,
+            List<DataSelection.Candidate> kept,
+            List<CliffScore> chosen) {
         page.subtitle("Which " + top + " of " + pool.size() + " training examples are worth the most, by " + rank + "?")
                 .plateauRule(tracing.plateau().label());
-        List<Transcript> transcripts =
-                kept.stream().map(c -> pool.get(c.index())).toList();
-        List<RefusalTrace> chosen =
-                kept.stream().map(c -> traces.get(c.index())).toList();
         page.story("Of " + pool.size() + " examples " + kept.size() + " are kept. " + PageParts.cliff(chosen));
-        PageParts.series(session, session.probeTexts(transcripts), transcripts, chosen)
-                .forEach(page::trace);
+        PlottedTraces.fill(page, plotted, chosen);
         PageParts.selected(pool, kept).forEach(page::selected);
     }
 

@@ -16,6 +16,7 @@ final class SweepOptions {
             paramLabel = "SCOPE",
             defaultValue = "all",
             converter = Converters.Scope.class,
+            completionCandidates = Choices.SweptScopes.class,
             description = "where heads are ablated: all (default), closing or last:k")
     PositionScope positions;
 

@@ -1,6 +1,7 @@
 package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.belay.cliff.CliffScore;
 import dev.belay.cliff.RefusalTrace;
 import dev.belay.io.OutputFile;
 import dev.belay.probe.LinearProbe;
@@ -58,6 +59,9 @@ final class TraceCommand implements Callable<Integer> {
     @Mixin
     private Output out;
 
+    /** Of each transcript the numbers by each probe; the scores themselves are only in the output. */
+    private final List<List<CliffScore>> scores = new ArrayList<>();
+
     @Override
     public Integer call() {
         List<LinearProbe> loaded = probes.load(options.config());
@@ -67,17 +71,24 @@ final class TraceCommand implements Callable<Integer> {
         try (Session session = Session.openForText(options);
                 Run run = runs.open(session, output)) {
             reports.phase("trace");
-            List<List<RefusalTrace>> traces = new ArrayList<>();
             List<Path> files = probes.probes.stream().map(NamedProbe::file).toList();
             if (run.partOnly()) {
-                tracing.run(session, loaded, files, transcripts, "traces", "tracing", run, traces::addAll);
-                return out.shard(run, output, traces.size());
+                int[] count = {0};
+                tracing.run(
+                        session, loaded, files, transcripts, "traces", "tracing", run, some -> count[0] += some.size());
+                return out.shard(run, output, count[0]);
             }
+            PlottedTraces plotted = new PlottedTraces(session.tokenizer()::pieces);
             try (OutputFile lines = OutputFile.create(output)) {
                 try {
                     tracing.run(session, loaded, files, transcripts, "traces", "tracing", run, some -> {
-                        traces.addAll(some);
-                        some.forEach(trace -> lines.writeLine(Output.line(json(session.tokenizer(), trace))));
+                        for (List<RefusalTrace> traces : some) {
+                            lines.writeLine(Output.line(json(session.tokenizer(), traces)));
+                            if (reports.wanted()) {
+                                plotted.add(transcripts.get(scores.size()), traces.getFirst());
+                            }
+                            scores.add(traces.stream().map(RefusalTrace::score).toList());
+                        }
                     });
                 } catch (StoppedException e) {
                     throw e.with(lines.leave());
@@ -85,8 +96,8 @@ final class TraceCommand implements Callable<Integer> {
                 lines.commit();
             }
             run.finish();
-            reports.write("Refusal trace", session, output, page -> fill(page, session, transcripts, traces));
-            summary(traces);
+            reports.write("Refusal trace", session, output, page -> fill(page, plotted));
+            summary();
         }
         return 0;
     }
@@ -131,74 +142,76 @@ final class TraceCommand implements Callable<Integer> {
     }
 
     /** The page: plots of the first probe, and the numbers of each. */
-    private void fill(
-            RunReport.Builder page, Session session, List<Transcript> transcripts, List<List<RefusalTrace>> traces) {
-        List<RefusalTrace> first = traces.stream().map(List::getFirst).toList();
+    private void fill(RunReport.Builder page, PlottedTraces plotted) {
+        List<CliffScore> first = of(0);
         int count = probes.probes.size();
-        page.subtitle("Where do " + traces.size() + " transcripts lose the intention to refuse?"
+        page.subtitle("Where do " + scores.size() + " transcripts lose the intention to refuse?"
                         + (count == 1
                                 ? ""
                                 : " Plots of the probe "
                                         + probes.probes.getFirst().name() + "."))
                 .plateauRule(tracing.plateau().label())
                 .story(PageParts.cliff(first));
-        PageParts.series(session, session.probeTexts(transcripts), transcripts, first)
-                .forEach(page::trace);
+        PlottedTraces.fill(page, plotted.series(), first);
         DataTable table = new DataTable("All transcripts", "Tokens of the thinking, and the scores.").name("id");
         table.number("thinking", 0);
         for (NamedProbe probe : probes.probes) {
             String of = count == 1 ? "" : probe.name() + ": ";
             table.number(of + "plateau", 4).number(of + "final", 4).number(of + "cliff", 4);
         }
-        for (List<RefusalTrace> each : traces) {
+        for (List<CliffScore> each : scores) {
             List<Object> row = new ArrayList<>();
             row.add(each.getFirst().id());
-            row.add(each.getFirst().thinkingEnd() - each.getFirst().thinkingStart());
+            row.add(each.getFirst().thinking());
             each.forEach(t -> row.addAll(List.of(t.plateau(), t.finalScore(), t.misalignment())));
             table.row(row.toArray());
         }
         page.table(table);
     }
 
-    private void summary(List<List<RefusalTrace>> traces) {
+    /** The numbers by one probe. */
+    private List<CliffScore> of(int probe) {
+        return scores.stream().map(each -> each.get(probe)).toList();
+    }
+
+    private void summary() {
         ObjectNode result = Output.object();
-        result.put("output", output.toString()).put("transcripts", traces.size());
+        result.put("output", output.toString()).put("transcripts", scores.size());
         int count = probes.probes.size();
         if (count == 1) {
-            summary("", traces.stream().map(List::getFirst).toList(), result);
+            summary("", of(0), result);
         } else {
             ObjectNode each = result.putObject("probes");
             for (int n = 0; n < count; n++) {
-                int number = n;
                 String name = probes.probes.get(n).name();
-                summary(name + ": ", traces.stream().map(t -> t.get(number)).toList(), each.putObject(name));
+                summary(name + ": ", of(n), each.putObject(name));
             }
         }
         out.say("written to %s", reports.written(output));
         out.result(result);
     }
 
-    private void summary(String name, List<RefusalTrace> traces, ObjectNode result) {
-        double high = mean(traces, RefusalTrace::plateau);
-        double low = mean(traces, RefusalTrace::finalScore);
-        double cliff = mean(traces, RefusalTrace::misalignment);
+    private void summary(String name, List<CliffScore> some, ObjectNode result) {
+        double high = mean(some, CliffScore::plateau);
+        double low = mean(some, CliffScore::finalScore);
+        double cliff = mean(some, CliffScore::misalignment);
         if (Double.isNaN(high)) {
             out.say(
                     "%s%d transcripts: mean final score %.3f; none has thinking, so there is no plateau",
-                    name, traces.size(), low);
+                    name, some.size(), low);
         } else {
             out.say(
                     "%s%d transcripts: mean plateau %.3f, final score %.3f, misalignment (cliff) %.3f",
-                    name, traces.size(), high, low, cliff);
+                    name, some.size(), high, low, cliff);
         }
         Output.put(result, "plateau", high);
         Output.put(result, "final", low);
         Output.put(result, "misalignment", cliff);
     }
 
-    /** The mean of a number over the traces that have it. */
-    static double mean(List<RefusalTrace> traces, ToDoubleFunction<RefusalTrace> number) {
-        return traces.stream()
+    /** The mean of a number over the transcripts that have it. */
+    static double mean(List<CliffScore> scores, ToDoubleFunction<CliffScore> number) {
+        return scores.stream()
                 .mapToDouble(number)
                 .filter(Double::isFinite)
                 .average()

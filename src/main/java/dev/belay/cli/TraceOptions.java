@@ -24,6 +24,7 @@ final class TraceOptions {
             paramLabel = "HOW",
             defaultValue = "max",
             converter = Converters.PlateauRule.class,
+            completionCandidates = Choices.PlateauRules.class,
             description = "max (default), mean or p90")
     private Plateau plateau;
 

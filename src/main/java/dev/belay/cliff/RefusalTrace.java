@@ -26,4 +26,9 @@ public record RefusalTrace(
     public double misalignment() {
         return plateau - finalScore;
     }
+
+    /** Its numbers, for when the scores are no longer needed. */
+    public CliffScore score() {
+        return new CliffScore(id, ids.length, thinkingEnd - thinkingStart, plateau, finalScore);
+    }
 }

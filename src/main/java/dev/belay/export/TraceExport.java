@@ -52,8 +52,8 @@ public final class TraceExport {
     }
 
     /**
-     * Writes a float64 array of scores, one row a transcript, as wide as the longest and filled up with NaN; beside it the token ids, int32,
-     * filled up with -1, and JSON Lines with what else is known of each row.
+     * Writes a float64 array of scores, one row a transcript, as wide as the longest and filled up with NaN; beside it the token ids,
+     * int32, filled up with -1, and JSON Lines with what else is known of each row.
      */
     public void npy(Path target) {
         NpySet names = new NpySet(target);

@@ -317,7 +317,10 @@ public final class ForwardPass implements AutoCloseable {
         return identity;
     }
 
-    /** x += W_down · (silu(W_gate · norm(x)) ∘ W_up · norm(x)), or the layer's mixture of such experts, for the first {@code tokens} tokens of the residual stream. */
+    /**
+     * x += W_down · (silu(W_gate · norm(x)) ∘ W_up · norm(x)), or the layer's mixture of such experts, for the first {@code tokens} tokens
+     * of the residual stream.
+     */
     public void feedForwardBlock(int l, int tokens) {
         for (int i = 0, from = 0; from < tokens; i++, from += work.tokens) {
             int count = Math.min(work.tokens, tokens - from);

@@ -73,7 +73,10 @@ public record JudgeAgreement(int truePositives, int falsePositives, int falseNeg
         return (agreement() - chance) / (1 - chance);
     }
 
-    /** The rate of positives that a rate of the judge's positives stands for: (p + specificity − 1) / (recall + specificity − 1), within 0 and 1. */
+    /**
+     * The rate of positives that a rate of the judge's positives stands for: (p + specificity − 1) / (recall + specificity − 1), within 0
+     * and 1.
+     */
     public double corrected(double rate) {
         double informed = recall() + specificity() - 1;
         return informed > 0 ? Math.clamp((rate + specificity() - 1) / informed, 0, 1) : Double.NaN;

@@ -23,8 +23,8 @@ import java.util.Map;
  * characters, so a phrase deep in a long answer does not count. A phrase must start and end at word boundaries. Phrase and
  * response are compared after Unicode NFKC, without regard to case, white space, invisible characters, Markdown asterisks and
  * underscores, and the shape of apostrophes and quotes; short forms of verbs are the same as the long ones (can't, can not,
- * cannot). A response without a letter or digit is empty. Thinking that the response itself brings is not part of the response, and if it is not
- * closed the response is incomplete. Thinking considers before it decides: in it a phrase anywhere counts.
+ * cannot). A response without a letter or digit is empty. Thinking that the response itself brings is not part of the response, and if it
+ * is not closed the response is incomplete. Thinking considers before it decides: in it a phrase anywhere counts.
  *
  * <p>It is a rough judge: one that declines and then answers all the same counts as refused, and so does a refusal that the
  * opening quotes; one that declines in other words, later, or in another language counts as answered.

@@ -4,13 +4,12 @@ import dev.belay.report.CliffCurve.Point;
 import dev.belay.report.SvgPlot.Anchor;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
 
 /**
  * The refusal score by position: thin lines for transcripts, a thick one for their mean, and a dimension arrow from the
- * plateau down to the final score; or two means, of an earlier model and of this one. The closing tokens get a wider scale than the tokens before them, so that they can be
- * told apart and named.
+ * plateau down to the final score; or two means, of an earlier model and of this one. The closing tokens get a wider scale than the tokens
+ * before them, so that they can be told apart and named.
  */
 final class CliffPlot {
     private static final int MAX_LINES = 60;
@@ -83,8 +82,9 @@ final class CliffPlot {
         double natural = curve.closing() / (double) Math.max(1, curve.closing() - curve.first());
         double share = curve.closing() == 0 ? 0 : Math.max(natural, layout.closingShare);
         this.edge = x1 - share * (x1 - x0);
-        this.plateau = mean(traces, TraceSeries::plateau);
-        this.finalScore = mean(traces, TraceSeries::finalScore);
+        TraceMeans means = TraceMeans.of(traces);
+        this.plateau = means.plateau();
+        this.finalScore = means.finalScore();
     }
 
     /** Draws at least one transcript. */
@@ -125,8 +125,8 @@ final class CliffPlot {
     }
 
     private String describeEarlier() {
-        double high = mean(earlier, TraceSeries::plateau);
-        double low = mean(earlier, TraceSeries::finalScore);
+        double high = TraceMeans.of(earlier).plateau();
+        double low = TraceMeans.of(earlier).finalScore();
         return " Before, it stood at " + HtmlText.score(high) + " and at " + HtmlText.score(low) + ", a cliff of "
                 + HtmlText.score(high - low) + ".";
     }
@@ -282,14 +282,6 @@ final class CliffPlot {
     private double y(double score) {
         double bottom = layout.height - BOTTOM;
         return bottom - Math.clamp(score, 0, 1) * (bottom - TOP);
-    }
-
-    private static double mean(List<TraceSeries> traces, ToDoubleFunction<TraceSeries> part) {
-        return traces.stream()
-                .mapToDouble(part)
-                .filter(Double::isFinite)
-                .average()
-                .orElse(Double.NaN);
     }
 
     /** The smallest of 1, 2, 5, 10, 20, 50 ... that is at least {@code wanted}. */

@@ -3,6 +3,7 @@ package dev.belay.report;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.Stream;
 
 /** A table of what was found, one row for each thing; the page sorts it by any column. */
 public final class DataTable {
@@ -79,7 +80,10 @@ public final class DataTable {
         if (rows.size() == MAX_ROWS) {
             leftOut++;
         } else {
-            rows.add(cells.clone());
+            // A long text is not kept whole.
+            rows.add(Stream.of(cells)
+                    .map(cell -> cell instanceof String text ? HtmlText.shorten(text, MAX_TEXT) : cell)
+                    .toArray());
         }
     }
 
@@ -131,7 +135,7 @@ public final class DataTable {
             out.append(HtmlText.fixed(number, column.digits()));
         } else {
             String text = Objects.requireNonNullElse((String) value, "");
-            out.append('>').append(HtmlText.escape(HtmlText.shorten(text, MAX_TEXT)));
+            out.append('>').append(HtmlText.escape(text));
         }
         out.append("</td>");
     }

@@ -8,8 +8,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.Comparator;
 import java.util.List;
-import java.util.OptionalDouble;
-import java.util.function.ToDoubleFunction;
 
 /** Turns a {@link RunReport} into one HTML page that loads nothing; parts that the report lacks are left out. */
 public final class HtmlReport {
@@ -67,11 +65,12 @@ public final class HtmlReport {
         out.append("</header>\n");
         if (!report.traces().isEmpty()) {
             out.append("<dl class=\"stats\">\n");
-            stat("transcripts", HtmlText.count(report.traces().size()), "");
+            TraceMeans means = report.means();
+            stat("transcripts", HtmlText.count(means.transcripts()), "");
             String after = report.comparison() == null ? "" : ", after";
-            stat("plateau" + after, HtmlText.score(mean(TraceSeries::plateau)), "hold");
-            stat("final score" + after, HtmlText.score(mean(TraceSeries::finalScore)), "fall");
-            stat("cliff" + after, HtmlText.score(mean(TraceSeries::cliff)), "");
+            stat("plateau" + after, HtmlText.score(means.plateau()), "hold");
+            stat("final score" + after, HtmlText.score(means.finalScore()), "fall");
+            stat("cliff" + after, HtmlText.score(means.cliff()), "");
             out.append("</dl>\n");
         }
     }
@@ -89,17 +88,23 @@ public final class HtmlReport {
         if (report.traces().isEmpty()) {
             return;
         }
+        int plotted = report.traces().size();
+        int all = report.means().transcripts();
         section(
                 "The cliff",
                 "The refusal score is the probability that the probe reads a refusal from the state at a token. "
-                        + "The cliff is the plateau of the thinking minus the score at the last closing token.");
+                        + "The cliff is the plateau of the thinking minus the score at the last closing token."
+                        + (all == plotted
+                                ? ""
+                                : " Plotted are the first " + HtmlText.count(plotted) + " of " + HtmlText.count(all)
+                                        + " transcripts."));
         out.append("<figure class=\"card\">\n");
         List<TraceSeries> earlier =
                 report.comparison() == null ? List.of() : report.comparison().traces();
         out.append(CliffPlot.render(report.traces(), earlier, CliffPlot.Layout.WIDE));
         out.append(CliffPlot.render(report.traces(), earlier, CliffPlot.Layout.NARROW));
         out.append("<figcaption><span class=\"key key-mean\">mean of ");
-        out.append(HtmlText.counted(report.traces().size(), "transcript"));
+        out.append(HtmlText.counted(plotted, "transcript"));
         out.append(
                 earlier.isEmpty()
                         ? "</span> <span class=\"key key-one\">single transcripts"
@@ -287,14 +292,6 @@ public final class HtmlReport {
                 .append("</h2>\n<p class=\"lead\">")
                 .append(text(lead));
         out.append("</p>\n");
-    }
-
-    private double mean(ToDoubleFunction<TraceSeries> part) {
-        OptionalDouble mean = report.traces().stream()
-                .mapToDouble(part)
-                .filter(Double::isFinite)
-                .average();
-        return mean.orElse(Double.NaN);
     }
 
     private static String text(String text) {

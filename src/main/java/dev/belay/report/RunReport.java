@@ -17,7 +17,8 @@ import java.util.Objects;
  * @param story the findings in about three sentences, the most important first
  * @param plateauRule how the plateau was taken: "max", "mean" or "p90"
  * @param probe quality of the refusal probe; may be null
- * @param traces refusal scores by position, one series for each transcript
+ * @param traces refusal scores by position, one series for each transcript, or for the first where there are too many to plot
+ * @param means of all transcripts; null = those of the traces
  * @param maps one map of layers × heads for each ranking
  * @param outcomes what the ablation changed
  * @param comparison what differs from another model; may be null
@@ -34,6 +35,7 @@ public record RunReport(
         String plateauRule,
         ProbeSummary probe,
         List<TraceSeries> traces,
+        TraceMeans means,
         List<HeadMap> maps,
         List<OutcomeBar> outcomes,
         Comparison comparison,
@@ -49,6 +51,7 @@ public record RunReport(
         story = copy(story);
         plateauRule = Objects.requireNonNullElse(plateauRule, "max");
         traces = copy(traces);
+        means = means == null ? TraceMeans.of(traces) : means;
         maps = copy(maps);
         outcomes = copy(outcomes);
         selected = copy(selected);
@@ -74,6 +77,7 @@ public record RunReport(
         private String plateauRule = "max";
         private ProbeSummary probe;
         private final List<TraceSeries> traces = new ArrayList<>();
+        private TraceMeans means;
         private final List<HeadMap> maps = new ArrayList<>();
         private final List<OutcomeBar> outcomes = new ArrayList<>();
         private Comparison comparison;
@@ -110,6 +114,12 @@ public record RunReport(
 
         public Builder trace(TraceSeries trace) {
             traces.add(trace);
+            return this;
+        }
+
+        /** The means of all transcripts, where not all have a trace here. */
+        public Builder means(TraceMeans ofAll) {
+            means = ofAll;
             return this;
         }
 
@@ -159,6 +169,7 @@ public record RunReport(
                     plateauRule,
                     probe,
                     traces,
+                    means,
                     maps,
                     outcomes,
                     comparison,

@@ -16,8 +16,8 @@ import java.util.List;
 public record ProbeText(String id, int[] ids, int thinkingStart, int thinkingEnd) {
     /**
      * Joins and tokenizes a transcript, its system prompt first if it has one. The open marker is added unless the chat template or the
-     * thinking itself brings it; a marker that both bring, and a close marker at the end of the thinking, count once. Without markers the thinking follows the
-     * prompt as it is, and there are no closing tokens.
+     * thinking itself brings it; a marker that both bring, and a close marker at the end of the thinking, count once. Without markers the
+     * thinking follows the prompt as it is, and there are no closing tokens.
      *
      * @throws BelayException if the chat template fails or leaves out the system prompt, or nothing of the close marker is left among
      *     the tokens

@@ -11,7 +11,8 @@ import java.nio.file.Path;
 
 /**
  * Loads the native library of Hugging Face tokenizers, once: the CPU build inside DJL's jar, unpacked into Belay's cache by DJL, or
- * by Belay where it is compressed. DJL reads its settings from system properties when its classes load, so they are set here first and a setting of the user wins.
+ * by Belay where it is compressed. DJL reads its settings from system properties when its classes load, so they are set here first and a
+ * setting of the user wins.
  */
 final class TokenizerLibrary {
     private static final String FILE = "native/lib/linux-x86_64/cpu/libtokenizers.so";

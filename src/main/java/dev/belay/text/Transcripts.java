@@ -107,6 +107,9 @@ public final class Transcripts {
         } catch (JsonProcessingException e) {
             int column = e.getLocation() == null ? 1 : e.getLocation().getColumnNr();
             throw failure("is not valid JSON at column " + column + ": " + OutputFile.reason(e), e);
+        } catch (NumberFormatException e) {
+            // Jackson lets this one of java.math.BigDecimal through.
+            throw failure("has a number whose exponent is too large to be kept; write it as a string", e);
         }
         if (!node.isObject()) {
             throw failure("is not a JSON object; write {\"prompt\": ...}", null);

@@ -142,7 +142,9 @@ public final class SafetensorsWriter implements AutoCloseable {
         }
     }
 
-    /** Leaves a file that is complete under its partial name; {@link #close} does nothing then. Says where it is, for the end of an error. */
+    /**
+     * Leaves a file that is complete under its partial name; {@link #close} does nothing then. Says where it is, for the end of an error.
+     */
     public String leave() {
         closed = true;
         return out.leave();

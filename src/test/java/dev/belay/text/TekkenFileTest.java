@@ -169,7 +169,10 @@ class TekkenFileTest {
         }
     }
 
-    /** The first 1,100 tokens of Mistral's tekken_240911.json, and what mistral-common 1.12.0 (Apache License 2.0) makes of texts and ids with them. */
+    /**
+     * The first 1,100 tokens of Mistral's tekken_240911.json, and what mistral-common 1.12.0 (Apache License 2.0) makes of texts and ids
+     * with them.
+     */
     @Test
     void idsAndTextsAreThoseOfMistralCommon() throws IOException {
         Path published = Path.of("src/test/resources/tekken");

@@ -79,7 +79,9 @@ public final class CpuDevice implements Device {
         return open(dtype, threads, dtype == DType.BF16 && OneDnn.multipliesBfloat16());
     }
 
-    /** Opens the device; products multiply bfloat16 numbers ({@code bfloat16Products}) or float32 numbers, rounded as {@code dtype} says. */
+    /**
+     * Opens the device; products multiply bfloat16 numbers ({@code bfloat16Products}) or float32 numbers, rounded as {@code dtype} says.
+     */
     static CpuDevice open(DType dtype, int threads, boolean bfloat16Products) {
         return new CpuDevice(dtype, threads, bfloat16Products);
     }

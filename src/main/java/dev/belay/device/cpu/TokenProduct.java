@@ -55,8 +55,8 @@ record TokenProduct(Order order, PairLayout layout, int columns) {
     }
 
     /**
-     * The product that gives what {@code product} does, found by comparing what both give for two tokens and the first rows: sums in another
-     * order differ in most of them. Null if there is none.
+     * The product that gives what {@code product} does, found by comparing what both give for two tokens and the first rows: sums in
+     * another order differ in most of them. Null if there is none.
      *
      * @param tokens how many tokens the product multiplies, at least two
      * @param weights address of packed weights [N, K] that are not all the same

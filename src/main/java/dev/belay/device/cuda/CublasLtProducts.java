@@ -22,8 +22,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Products by cuBLASLt, each by the algorithm that its heuristic puts first. cuBLASLt thinks in column order, in which a row-order matrix is
- * its own transpose: D = outᵀ [rows, T] = op(A) B with A = wᵀ, transposed back, and B = aᵀ, where a bias of D's rows is an epilogue.
+ * Products by cuBLASLt, each by the algorithm that its heuristic puts first. cuBLASLt thinks in column order, in which a row-order matrix
+ * is its own transpose: D = outᵀ [rows, T] = op(A) B with A = wᵀ, transposed back, and B = aᵀ, where a bias of D's rows is an epilogue.
  * Products that it has no algorithm for are computed by the own kernels. A token's result may depend on the number of tokens, by rounding.
  */
 final class CublasLtProducts implements CudaProducts {

@@ -28,8 +28,8 @@ final class CudaPool implements AutoCloseable {
     }
 
     /**
-     * Sets what starts, and waits for, work that uses the pool's memory and has not been given to the device yet, and frees what else can be
-     * done without.
+     * Sets what starts, and waits for, work that uses the pool's memory and has not been given to the device yet, and frees what else can
+     * be done without.
      */
     void beforeFreeing(Runnable action) {
         beforeFreeing = action;

@@ -1,7 +1,8 @@
 /**
  * The device on one GPU, {@link dev.belay.device.cuda.CudaDevice}, and the CUDA driver from Java under it: finding and loading libcuda,
- * owners of what it gives (context, module, memory, stream, event, graph), and launches of the kernels in {@code kernels/}. {@link dev.belay.device.cuda.KernelCatalog} holds every kernel's name, parameters and geometry; a
- * test proves that the compiled module has exactly those.
+ * owners of what it gives (context, module, memory, stream, event, graph), and launches of the kernels in {@code kernels/}.
+ * {@link dev.belay.device.cuda.KernelCatalog} holds every kernel's name, parameters and geometry; a test proves that the compiled module
+ * has exactly those.
  *
  * <p>Whether there is a device is a value with a reason, {@link dev.belay.device.cuda.CudaAvailability}, never an exception. A
  * driver's error becomes a {@link dev.belay.device.DeviceException} with the operation, its sizes, the code and what to do. Launches

@@ -22,8 +22,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Products in bfloat16, stored as such and as rounded float32, against the float64 product of what is multiplied: rounded
- * inputs and weights, or with float32 storage inputs as they are. The tolerance is that of a float32 sum of products. Sizes are small: without
- * instructions for bfloat16, oneDNN multiplies it with its reference code.
+ * inputs and weights, or with float32 storage inputs as they are. The tolerance is that of a float32 sum of products. Sizes are small:
+ * without instructions for bfloat16, oneDNN multiplies it with its reference code.
  */
 class Bfloat16ProductTest {
     private static final int ROWS = 70;

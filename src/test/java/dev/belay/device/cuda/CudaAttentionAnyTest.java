@@ -166,8 +166,8 @@ class CudaAttentionAnyTest {
     }
 
     /**
-     * The last block of a tile keeps the norms of its tokens. (40, 17) is number by number and more than a lane keeps; (3, 160) is a tile in
-     * two halves; (4, 36) and (4, 64) are vectors of 16 bytes, but for bfloat16 of 36 and for an odd start.
+     * The last block of a tile keeps the norms of its tokens. (40, 17) is number by number and more than a lane keeps; (3, 160) is a tile
+     * in two halves; (4, 36) and (4, 64) are vectors of 16 bytes, but for bfloat16 of 36 and for an odd start.
      */
     @ParameterizedTest
     @CsvSource({"1, 1, 0", "3, 33, 0", "40, 17, 0", "3, 160, 0", "4, 36, 0", "4, 64, 0", "4, 64, 1"})

@@ -191,7 +191,8 @@ class CudaAttentionDecodeTest {
 
     /**
      * The last block of a token keeps its norm, whether its keys are one range or several. (2, 1, 33) is number by number, as are all with
-     * an odd start; (32, 8, 128) is all that a lane keeps in bfloat16, and in float32 twice that; (20, 20, 16) has 20 blocks for each range.
+     * an odd start; (32, 8, 128) is all that a lane keeps in bfloat16, and in float32 twice that; (20, 20, 16) has 20 blocks for each
+     * range.
      */
     @ParameterizedTest
     @CsvSource({

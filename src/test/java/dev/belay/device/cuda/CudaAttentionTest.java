@@ -175,8 +175,8 @@ class CudaAttentionTest {
     }
 
     /**
-     * The last block of a tile keeps the norms of its tokens: (1, 1, 32) is a part of a vector a lane, (32, 8, 128) all 16 that a lane keeps,
-     * (36, 9, 128) and (68, 4, 32), which keeps 8, more than that.
+     * The last block of a tile keeps the norms of its tokens: (1, 1, 32) is a part of a vector a lane, (32, 8, 128) all 16 that a lane
+     * keeps, (36, 9, 128) and (68, 4, 32), which keeps 8, more than that.
      */
     @ParameterizedTest
     @CsvSource({"1, 1, 32", "68, 4, 32", "4, 2, 64", "7, 1, 80", "6, 2, 96", "32, 8, 128", "36, 9, 128", "5, 1, 256"})

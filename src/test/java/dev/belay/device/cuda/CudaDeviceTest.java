@@ -160,7 +160,9 @@ class CudaDeviceTest {
         }
     }
 
-    /** Nine launches a layer, or 13; embedding, final norm, its rounding, the logits and the choice besides; one wait; four bytes a text. */
+    /**
+     * Nine launches a layer, or 13; embedding, final norm, its rounding, the logits and the choice besides; one wait; four bytes a text.
+     */
     @ParameterizedTest
     @CsvSource({
         "llama, F32",

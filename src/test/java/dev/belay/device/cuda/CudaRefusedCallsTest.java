@@ -93,7 +93,8 @@ class CudaRefusedCallsTest {
 
     /**
      * Ablates a head of texts and keeps norms, where the first try fails for want of memory and a second follows, in no sequence; the
-     * counters' memory held ones before. Says how often it failed, and whether z is what scale_heads makes of it on a device where nothing fails.
+     * counters' memory held ones before. Says how often it failed, and whether z is what scale_heads makes of it on a device where nothing
+     * fails.
      */
     static final class Norms {
         private static final int ROWS = 3;

@@ -7,8 +7,8 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * The device and the compiled kernels that the tests of this package run on: softcuda, or a GPU, whichever
- * {@code -Dbelay.cuda.library} names, and the {@link KernelImage} that Belay runs. Where there is none, the tests are left out with the reason; {@code -Dbelay.cuda.required=true}
- * makes that a failure.
+ * {@code -Dbelay.cuda.library} names, and the {@link KernelImage} that Belay runs. Where there is none, the tests are left out with the
+ * reason; {@code -Dbelay.cuda.required=true} makes that a failure.
  */
 final class TestKernels implements AutoCloseable {
     private static final String REQUIRED_PROPERTY = "belay.cuda.required";
