@@ -92,8 +92,7 @@ class BuildScriptTest {
     /** Two that begin while neither has built: one waits, says so, and then has what the other built. */
     @Test
     void ofTwoAtOnceOneBuilds() throws IOException, InterruptedException {
-        assumeTrue(
-                new ProcessBuilder("sh", "-c", "command -v flock").start().waitFor() == 0, "flock is not installed");
+        assumeTrue(new ProcessBuilder("sh", "-c", "command -v flock").start().waitFor() == 0, "flock is not installed");
         for (String command : List.of("info", "build")) {
             Files.deleteIfExists(folder.resolve("runs"));
             Files.deleteIfExists(folder.resolve("target/belay.jar"));
