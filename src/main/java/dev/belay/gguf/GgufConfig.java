@@ -96,6 +96,7 @@ final class GgufConfig {
             throw new BelayException(file.path() + " rotates " + rotated + " of " + headSize()
                     + " features of a head, which models of this architecture do not");
         }
+        refuseOthers();
         scaling(json);
         token(json, "bos_token_id", "tokenizer.ggml.bos_token_id");
         token(json, "eos_token_id", "tokenizer.ggml.eos_token_id");
@@ -129,11 +130,11 @@ final class GgufConfig {
     private void scaling(ObjectNode json) {
         String type = file.text(key("rope.scaling.type"), "linear");
         double factor = type.equals("none") ? 1 : shortest(factor());
-        refuseScaling("rope.scaling.attn_factor", 1);
-        refuseScaling("rope.scaling.alpha", 0);
-        refuseScaling("rope.scaling.yarn_attn_factor", 1);
-        refuseScaling("rope.scaling.yarn_log_multiplier", 0);
-        refuseScaling("rope.scaling.yarn_ext_factor", type.equals("yarn") ? 1 : 0);
+        refuse("rope.scaling.attn_factor", 1);
+        refuse("rope.scaling.alpha", 0);
+        refuse("rope.scaling.yarn_attn_factor", 1);
+        refuse("rope.scaling.yarn_log_multiplier", 0);
+        refuse("rope.scaling.yarn_ext_factor", type.equals("yarn") ? 1 : 0);
         boolean scaled = factor != 0 && factor != 1;
         if (!type.matches("none|linear|yarn")) {
             throw new BelayException(file.path() + " scales its rotary embedding by '" + GgufFile.shown(type)
@@ -170,8 +171,38 @@ final class GgufConfig {
         }
     }
 
-    /** Refuses a setting of the rotary embedding's scaling that config.json has no key for; negative ones mean the usual. */
-    private void refuseScaling(String name, double usual) {
+    /** Refuses what changes the numbers and models of these architectures do not have. */
+    private void refuseOthers() {
+        for (String name : List.of("logit_scale", "embedding_scale", "residual_scale")) {
+            refuse(name, 1);
+        }
+        for (String name : List.of(
+                "attn_logit_softcapping",
+                "final_logit_softcapping",
+                "attention.scale",
+                "attention.clamp_kqv",
+                "attention.max_alibi_bias")) {
+            refuse(name, 0);
+        }
+        refuse("attention.value_length", headSize());
+        int window = file.whole(key("attention.sliding_window"), 0);
+        if (window > 0 && window < positive(key("context_length"))) {
+            throw new BelayException(file.path() + ": " + key("attention.sliding_window") + " " + window
+                    + " cannot be converted, only one that is not shorter than the context");
+        }
+        refuse("attention.causal", true);
+        refuse("use_parallel_residual", false);
+    }
+
+    private void refuse(String name, boolean usual) {
+        if (file.flag(key(name), usual) != usual) {
+            throw new BelayException(
+                    file.path() + ": " + key(name) + " " + !usual + " cannot be converted, only " + usual);
+        }
+    }
+
+    /** Refuses a setting that config.json has no key for; negative ones mean the usual. */
+    private void refuse(String name, double usual) {
         double value = file.number(key(name), usual);
         if (value != usual && value >= 0) {
             throw new BelayException(

@@ -63,7 +63,7 @@ public final class GgufConversion implements AutoCloseable {
                 write(out.path(), "tokenizer.json", tokenizer.tokenizer());
                 write(out.path(), "tokenizer_config.json", tokenizer.config());
             }
-            ModelConfig.read(out.path());
+            TensorCheck.of(file, ModelConfig.read(out.path()));
             weights(out.path().resolve("model.safetensors"), progress);
             out.commit();
         }
@@ -106,10 +106,6 @@ public final class GgufConversion implements AutoCloseable {
             // A bias is a column: its numbers are ordered as the rows of a weight are.
             long rows = tensor.shape()[0];
             int width = (int) (tensor.elements() / rows);
-            if (rows != (long) heads * config.headSize()) {
-                throw new BelayException(file.path() + ": " + tensor.name() + " has " + rows + " rows, but " + heads
-                        + " heads of " + config.headSize());
-            }
             int size = config.headSize();
             float[] all = file.rows(tensor, 0, tensor.rows());
             float[] head = new float[size * width];

@@ -40,9 +40,16 @@ final class GgufWriter {
         return tensor(name, 0, data.array(), shape);
     }
 
-    /** A tensor of the type with this number, its data packed already; slowest axis first. */
+    /** A tensor of the type with this number, its data packed already; slowest axis first. It replaces one of the same name. */
     GgufWriter tensor(String name, int type, byte[] data, long... shape) {
+        without(name);
         tensors.add(new Entry(name, type, shape, data));
+        return this;
+    }
+
+    /** Leaves a tensor out. */
+    GgufWriter without(String name) {
+        tensors.removeIf(tensor -> tensor.name.equals(name));
         return this;
     }
 

@@ -184,23 +184,76 @@ public class GgufConversionTest {
 
     @Test
     void quantizedRowsAreUnpacked() throws IOException {
-        byte[] q8 = new byte[2 * 34];
+        int blocks = 112 * 64 / 32;
+        byte[] q8 = new byte[blocks * 34];
         short half = Float.floatToFloat16(0.5f);
-        for (int block = 0; block < 2; block++) {
+        float[] expected = new float[blocks * 32];
+        for (int block = 0; block < blocks; block++) {
             q8[34 * block] = (byte) half;
             q8[34 * block + 1] = (byte) (half >> 8);
             for (int i = 0; i < 32; i++) {
-                q8[34 * block + 2 + i] = (byte) (block * 32 + i - 40);
+                q8[34 * block + 2 + i] = (byte) (block + i - 40);
+                expected[32 * block + i] = 0.5f * (byte) (block + i - 40);
             }
         }
-        Path target = converted(family("llama").tensor("blk.7.ffn_up.weight", 8, q8, 1, 64), false);
-        float[] expected = new float[64];
-        for (int i = 0; i < 64; i++) {
-            expected[i] = 0.5f * (i - 40);
-        }
+        Path target = converted(family("llama").tensor("blk.1.ffn_up.weight", 8, q8, 112, 64), false);
         try (SafetensorsFile file = SafetensorsFile.open(target.resolve("model.safetensors"))) {
-            assertArrayEquals(expected, file.floats("model.layers.7.mlp.up_proj.weight"));
+            assertArrayEquals(expected, file.floats("model.layers.1.mlp.up_proj.weight"));
         }
+    }
+
+    /** Before a weight is written: a file that was cut or edited would give a folder that cannot be loaded. */
+    @Test
+    void theTensorsAreThoseThatTheMetadataDescribe() throws IOException {
+        assertUnconverted("has no tensor blk.1.ffn_up.weight", family("llama").without("blk.1.ffn_up.weight"));
+        assertUnconverted("has no tensor output_norm.weight", family("llama").without("output_norm.weight"));
+        assertUnconverted("has no tensor blk.2.attn_k.bias", family("qwen2").without("blk.2.attn_k.bias"));
+        assertUnconverted("has no tensor blk.0.attn_q_norm.weight", family("qwen3").without("blk.0.attn_q_norm.weight"));
+        assertUnconverted("has no tensor blk.3.attn_norm.weight", family("llama").put("llama.block_count", 4));
+        assertUnconverted("blk.2.attn_", family("llama").put("llama.block_count", 2));
+        assertUnconverted(
+                "blk.0.ffn_gate.weight has shape [112, 64], but its metadata say [96, 64]",
+                family("llama").put("llama.feed_forward_length", 96));
+        assertUnconverted("blk.0.attn_q.weight has shape", family("llama").put("llama.attention.head_count", 8));
+        assertUnconverted(
+                "has the tensor blk.0.attn_q_norm.weight",
+                family("llama").tensor("blk.0.attn_q_norm.weight", new float[16], 16));
+    }
+
+    /** llama.cpp has these for other architectures; nothing may be computed without what the file asks for. */
+    @Test
+    void whatChangesTheNumbersIsRefusedByName() throws IOException {
+        for (String key : List.of(
+                "logit_scale",
+                "embedding_scale",
+                "residual_scale",
+                "attn_logit_softcapping",
+                "final_logit_softcapping",
+                "attention.scale",
+                "attention.clamp_kqv",
+                "attention.max_alibi_bias")) {
+            assertUnconverted("llama." + key + " 0.5 cannot", family("llama").put("llama." + key, 0.5f));
+        }
+        assertUnconverted(
+                "attention.value_length 8.0 cannot",
+                family("llama").put("llama.attention.value_length", 8));
+        assertUnconverted(
+                "attention.sliding_window 8 cannot",
+                family("qwen2").put("qwen2.attention.sliding_window", 8));
+        assertUnconverted(
+                "attention.causal false cannot", family("llama").put("llama.attention.causal", false));
+        assertUnconverted(
+                "use_parallel_residual true cannot", family("llama").put("llama.use_parallel_residual", true));
+        converted(
+                family("llama")
+                        .put("llama.attention.causal", true)
+                        .put("llama.logit_scale", 1f)
+                        .put("llama.attention.sliding_window", 1 << 20),
+                false);
+    }
+
+    private void assertUnconverted(String part, GgufWriter writer) throws IOException {
+        assertRefused(part, writer.bytes(), false);
     }
 
     @Test
@@ -388,9 +441,13 @@ public class GgufConversionTest {
     }
 
     private void assertRefused(String part, byte[] bytes) throws IOException {
+        assertRefused(part, bytes, true);
+    }
+
+    private void assertRefused(String part, byte[] bytes, boolean withTokenizer) throws IOException {
         Path file = Files.write(folder.resolve("bad.gguf"), bytes);
         String message = assertThrows(BelayException.class, () -> {
-                    try (GgufConversion conversion = new GgufConversion(file, true)) {
+                    try (GgufConversion conversion = new GgufConversion(file, withTokenizer)) {
                         conversion.write(folder.resolve("none"), n -> {});
                     }
                 })
