@@ -156,7 +156,7 @@ final class HeadsCommand implements Callable<Integer> {
         int done = switch (method) {
             case direct -> run.attributed();
             case causal -> run.swept();
-            case greedy -> run.chosen();
+            case greedy -> run.chosen(sweep.positions, sweep.renormalize);
         };
         if (done == 0) {
             return "";

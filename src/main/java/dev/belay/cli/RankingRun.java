@@ -13,6 +13,7 @@ import dev.belay.probe.LinearProbe;
 import dev.belay.run.Run;
 import dev.belay.text.ProbeText;
 import java.util.List;
+import java.util.function.LongConsumer;
 
 /** Ranks heads, batch by batch of transcripts, as stages of a run. */
 record RankingRun(ProbeScorer scorer, List<ProbeText> texts, Run run) {
@@ -25,16 +26,17 @@ record RankingRun(ProbeScorer scorer, List<ProbeText> texts, Run run) {
 
     /** Texts over which the first sweep is done. */
     int swept() {
-        return run.done(sweepName(0));
+        return run.done("sweep 0");
     }
 
-    /** Heads that are chosen, each by a sweep over all texts. */
-    int chosen() {
-        int step = 0;
-        while (run.done(sweepName(step)) == texts.size()) {
-            step++;
+    /** Heads that {@link #greedy} has chosen, each by a sweep over all texts. */
+    int chosen(PositionScope scope, boolean renormalize) {
+        AblationSweep sweep = new AblationSweep(scorer, scope, renormalize);
+        HeadMask chosen = sweep.emptyMask();
+        while (run.done(sweepName(chosen)) == texts.size()) {
+            GreedySelection.choose(sweep(sweep, chosen, _ -> {}), chosen);
         }
-        return step;
+        return chosen.size();
     }
 
     /** The same run over the first texts only. */
@@ -42,8 +44,18 @@ record RankingRun(ProbeScorer scorer, List<ProbeText> texts, Run run) {
         return new RankingRun(scorer, texts.subList(0, count), run);
     }
 
-    private static String sweepName(int step) {
-        return "sweep " + step;
+    /** The stage of a sweep given heads chosen before; it names them, as more texts may have others chosen. */
+    private String sweepName(HeadMask chosen) {
+        int layers = scorer.forward().model().config().layers();
+        StringBuilder name = new StringBuilder("sweep " + chosen.size());
+        for (int l = 0; l < layers; l++) {
+            for (int h = 0; h < chosen.heads(); h++) {
+                if (chosen.factor(l, h) != 1f) {
+                    name.append(' ').append(l).append(',').append(h);
+                }
+            }
+        }
+        return name.toString();
     }
 
     HeadRanking direct(LinearProbe probe) {
@@ -79,7 +91,7 @@ record RankingRun(ProbeScorer scorer, List<ProbeText> texts, Run run) {
     HeadRanking causal(PositionScope scope, boolean renormalize) {
         AblationSweep sweep = new AblationSweep(scorer, scope, renormalize);
         try (Progress progress = new Progress("sweeping heads", sweep.work(texts.size()))) {
-            return HeadRanking.causal(scope.toString(), sweep(sweep, 0, sweep.emptyMask(), progress));
+            return HeadRanking.causal(scope.toString(), sweep(sweep, sweep.emptyMask(), progress::at));
         }
     }
 
@@ -88,19 +100,18 @@ record RankingRun(ProbeScorer scorer, List<ProbeText> texts, Run run) {
         try (Progress progress = new Progress("choosing heads", count * sweep.work(texts.size()))) {
             return HeadRanking.greedy(
                     scope.toString(),
-                    GreedySelection.run(
-                            sweep.emptyMask(), count, (step, chosen) -> sweep(sweep, step, chosen, progress)));
+                    GreedySelection.run(sweep.emptyMask(), count, (_, chosen) -> sweep(sweep, chosen, progress::at)));
         }
     }
 
-    private AblationSweep.Result sweep(AblationSweep sweep, int step, HeadMask chosen, Progress progress) {
+    private AblationSweep.Result sweep(AblationSweep sweep, HeadMask chosen, LongConsumer progress) {
         AblationSweep.Result[] total = {sweep.nothing()};
-        long before = step * sweep.work(texts.size());
+        long before = chosen.size() * sweep.work(texts.size());
         run.stage(
-                sweepName(step),
+                sweepName(chosen),
                 TextBatches.of(texts, scorer.forward()),
                 (from, end) -> json(sweep.total(
-                        texts.subList(from, end), chosen, done -> progress.at(before + sweep.work(from) + done))),
+                        texts.subList(from, end), chosen, done -> progress.accept(before + sweep.work(from) + done))),
                 (from, end, value) -> total[0] = total[0].plus(result(value)));
         return total[0].mean(texts.size());
     }

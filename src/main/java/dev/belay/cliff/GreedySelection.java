@@ -54,14 +54,13 @@ public final class GreedySelection {
             AblationSweep.Result result = sweeper.sweep(s, chosen);
             single = single == null ? result : single;
             changed += result.changedHeadTokens();
-            Step best = best(result, chosen);
-            chosen.ablate(best.layer(), best.head());
-            steps.add(best);
+            steps.add(choose(result, chosen));
         }
         return new Result(single, steps, changed);
     }
 
-    private static Step best(AblationSweep.Result result, HeadMask chosen) {
+    /** The head that helps most by a sweep given those of {@code chosen}, which gets it. */
+    public static Step choose(AblationSweep.Result result, HeadMask chosen) {
         Step best = null;
         double[][] scores = result.scores();
         for (int l = 0; l < scores.length; l++) {
@@ -71,6 +70,7 @@ public final class GreedySelection {
                 }
             }
         }
+        chosen.ablate(best.layer(), best.head());
         return best;
     }
 }

@@ -2,11 +2,14 @@ package dev.belay.cli;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
@@ -89,6 +92,34 @@ class ResumeTest {
         Path whole = own.resolve("whole.json");
         Cli.run(Cli.args(line, Cli.TINY, probe, few, 2), "-o", whole).ok();
         assertEquals(Cli.text(whole), Cli.text(ranking));
+    }
+
+    /** With more texts the first head chosen may be another, and later sweeps then begin anew. */
+    @Test
+    void aGreedyRankingIsExtendedThoughItsFirstHeadChanges(@TempDir Path own) throws IOException {
+        String line = "heads ? --probe ? --data ? --method greedy --steps 2 --batch-tokens 96";
+        Path ranking = own.resolve("h.json");
+        Path data = Cli.few(own, "refused.jsonl", 1);
+        Cli.run(Cli.args(line, Cli.TINY, probe, data), "-o", ranking, "--keep-progress")
+                .ok();
+        JsonNode first = Cli.parse(Cli.text(ranking)).at("/ranking/0");
+        Files.write(data, Files.readAllLines(attacks).subList(0, 5), StandardOpenOption.APPEND);
+        Cli.run(Cli.args(line, Cli.TINY, probe, data), "-o", ranking, "--resume")
+                .ok();
+        Path whole = own.resolve("whole.json");
+        Cli.run(Cli.args(line, Cli.TINY, probe, data), "-o", whole).ok();
+        JsonNode expected = Cli.parse(Cli.text(whole)).get("ranking");
+        JsonNode extended = Cli.parse(Cli.text(ranking)).get("ranking");
+        assertNotEquals(
+                first.get("layer") + "," + first.get("head"), expected.at("/0/layer") + "," + expected.at("/0/head"));
+        for (int i = 0; i < 2; i++) {
+            assertEquals(expected.get(i).get("layer"), extended.get(i).get("layer"));
+            assertEquals(expected.get(i).get("head"), extended.get(i).get("head"));
+            assertEquals(
+                    expected.at("/" + i + "/score").asDouble(),
+                    extended.at("/" + i + "/score").asDouble(),
+                    1e-12);
+        }
     }
 
     /** The batches of a run stay those that it began with, though the command line does not say how many tokens. */
