@@ -48,10 +48,15 @@ class CrashTest {
                         "BELAY_JAVA_OPTIONS",
                         "-Dbelay.threads=1 -XX:TieredStopAtLevel=1 -XX:-CreateCoredumpOnCrash -javaagent:" + agent()
                                 + "=" + link);
-        assertNotEquals(0, builder.start().waitFor(), () -> Cli.text(err));
+        // Where the signal meets the start of a method, Java cannot tell its callers: then once more.
+        String last = "";
+        for (int run = 0; run < 4 && !last.contains(" in "); run++) {
+            Files.deleteIfExists(journal);
+            assertNotEquals(0, builder.start().waitFor(), () -> Cli.text(err));
+            last = Cli.text(err).lines().toList().getLast();
+        }
         assertEquals("", Cli.text(folder.resolve("stdout")));
         assertTrue(Cli.text(err).contains("# A fatal error has been detected by the Java Runtime Environment:"));
-        String last = Cli.text(err).lines().toList().getLast();
         assertTrue(last.matches("belay: Java crashed at .+ in [A-Z]\\w+\\.\\w+.*"), last);
         assertTrue(last.contains(", see " + out + ".crash; " + journal + " has what is done: go on"), last);
         assertTrue(Cli.text(folder.resolve("100% out.crash")).contains("SIGILL"));
