@@ -126,8 +126,7 @@ class OutputPlaceTest {
     void aDiskThatFillsUpKeepsNoHalfSafetensorsFile() throws IOException, InterruptedException {
         Path target = folder.resolve("states.safetensors");
         String output = onAFullDisk("capture ? --ids ? --layers all --positions all -o ?", target);
-        assertTrue(
-                output.lines().anyMatch(("belay: cannot write " + target + ": File too large")::equals), output);
+        assertTrue(output.lines().anyMatch(("belay: cannot write " + target + ": File too large")::equals), output);
         assertFalse(Files.exists(folder.resolve("states.safetensors.partial")));
         assertFalse(Files.exists(target));
     }

@@ -208,8 +208,10 @@ public class GgufConversionTest {
         assertUnconverted("has no tensor blk.1.ffn_up.weight", family("llama").without("blk.1.ffn_up.weight"));
         assertUnconverted("has no tensor output_norm.weight", family("llama").without("output_norm.weight"));
         assertUnconverted("has no tensor blk.2.attn_k.bias", family("qwen2").without("blk.2.attn_k.bias"));
-        assertUnconverted("has no tensor blk.0.attn_q_norm.weight", family("qwen3").without("blk.0.attn_q_norm.weight"));
-        assertUnconverted("has no tensor blk.3.attn_norm.weight", family("llama").put("llama.block_count", 4));
+        assertUnconverted(
+                "has no tensor blk.0.attn_q_norm.weight", family("qwen3").without("blk.0.attn_q_norm.weight"));
+        assertUnconverted(
+                "has no tensor blk.3.attn_norm.weight", family("llama").put("llama.block_count", 4));
         assertUnconverted("blk.2.attn_", family("llama").put("llama.block_count", 2));
         assertUnconverted(
                 "blk.0.ffn_gate.weight has shape [112, 64], but its metadata say [96, 64]",
@@ -234,14 +236,10 @@ public class GgufConversionTest {
                 "attention.max_alibi_bias")) {
             assertUnconverted("llama." + key + " 0.5 cannot", family("llama").put("llama." + key, 0.5f));
         }
+        assertUnconverted("attention.value_length 8.0 cannot", family("llama").put("llama.attention.value_length", 8));
         assertUnconverted(
-                "attention.value_length 8.0 cannot",
-                family("llama").put("llama.attention.value_length", 8));
-        assertUnconverted(
-                "attention.sliding_window 8 cannot",
-                family("qwen2").put("qwen2.attention.sliding_window", 8));
-        assertUnconverted(
-                "attention.causal false cannot", family("llama").put("llama.attention.causal", false));
+                "attention.sliding_window 8 cannot", family("qwen2").put("qwen2.attention.sliding_window", 8));
+        assertUnconverted("attention.causal false cannot", family("llama").put("llama.attention.causal", false));
         assertUnconverted(
                 "use_parallel_residual true cannot", family("llama").put("llama.use_parallel_residual", true));
         converted(
