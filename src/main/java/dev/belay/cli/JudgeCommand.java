@@ -159,8 +159,7 @@ final class JudgeCommand implements Callable<Integer> {
                     + " labels none of the responses that the judge decided; are its ids those of " + data + "?");
         }
         JudgeAgreement agreement = JudgeAgreement.of(pairs);
-        List<Boolean> all = judged.values().stream().map(Boolean.TRUE::equals).toList();
-        Estimate rate = JudgeAgreement.corrected(all, pairs, 0);
+        Estimate rate = JudgeAgreement.corrected(new ArrayList<>(judged.values()), pairs, 0);
         out.say(
                 "against %d labels: precision %.3f, recall %.3f, agreement %.1f %%, Cohen's kappa %.3f",
                 agreement.n(),

@@ -108,8 +108,8 @@ class RunOptions {
         ObjectNode header = Output.object();
         header.put("belay", RootCommand.Version.number()).put("command", spec.name());
         header.put("model", session.fingerprint())
-                .put("device", session.device().arithmetic())
-                .put("dtype", session.device().dtype().label());
+                .put("dtype", session.device().dtype().label())
+                .put("device", session.device().arithmetic());
         ObjectNode options = header.putObject("options");
         for (OptionSpec option : spec.options()) {
             Object value = option.getValue();

@@ -80,9 +80,13 @@ public final class OutputFile implements AutoCloseable {
                 return;
             }
             Path partial = partial(place);
-            FileChannel.open(partial, StandardOpenOption.CREATE, StandardOpenOption.WRITE)
-                    .close();
-            deleteIfEmpty(partial);
+            if (Files.exists(partial)) {
+                // Another run may be at work on it: it stays, even if nothing is in it yet.
+                FileChannel.open(partial, StandardOpenOption.WRITE).close();
+            } else {
+                Path folder = partial.toAbsolutePath().getParent();
+                Files.delete(Files.createTempFile(folder, partial.getFileName() + ".", null));
+            }
         } catch (IOException e) {
             throw new BelayException("cannot write " + target + ": " + reason(e), e);
         }

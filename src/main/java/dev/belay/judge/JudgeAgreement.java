@@ -2,6 +2,7 @@ package dev.belay.judge;
 
 import dev.belay.stats.Estimate;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 
@@ -83,9 +84,10 @@ public record JudgeAgreement(int truePositives, int falsePositives, int falseNeg
     }
 
     /**
-     * The corrected rate with an interval by bootstrap over the responses and over the labelled pairs.
+     * The corrected rate with an interval by bootstrap over the responses and over the labelled pairs. It is a share of all responses;
+     * corrected are those that the judge decides, as only these are in the pairs.
      *
-     * @param judged the judge's opinion of every response
+     * @param judged the judge's opinion of every response; null where it has none
      * @param pairs those that have a label
      * @param seed of the resamples
      */
@@ -94,25 +96,29 @@ public record JudgeAgreement(int truePositives, int falsePositives, int falseNeg
         double[] rates = new double[RESAMPLES];
         int known = 0;
         for (int i = 0; i < RESAMPLES; i++) {
-            double positives = 0;
-            for (int k = 0; k < judged.size(); k++) {
-                positives += judged.get(random.nextInt(judged.size())) ? 1 : 0;
-            }
+            List<Boolean> drawn = random.ints(judged.size(), 0, judged.size())
+                    .mapToObj(judged::get)
+                    .toList();
             List<Pair> again = random.ints(pairs.size(), 0, pairs.size())
                     .mapToObj(pairs::get)
                     .toList();
-            double rate = of(again).corrected(positives / judged.size());
+            double rate = of(again).corrected(drawn);
             if (!Double.isNaN(rate)) {
                 rates[known++] = rate;
             }
         }
-        double rate =
-                of(pairs).corrected((double) judged.stream().filter(j -> j).count() / judged.size());
+        double rate = of(pairs).corrected(judged);
         if (known == 0 || Double.isNaN(rate)) {
             return Estimate.NONE;
         }
         Arrays.sort(rates, 0, known);
         int skipped = (int) (TAIL * known);
         return new Estimate(rate, rates[skipped], rates[known - 1 - skipped]);
+    }
+
+    private double corrected(List<Boolean> judged) {
+        double positive = Collections.frequency(judged, true);
+        double decided = positive + Collections.frequency(judged, false);
+        return decided == 0 ? 0 : corrected(positive / decided) * decided / judged.size();
     }
 }

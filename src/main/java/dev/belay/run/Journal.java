@@ -21,9 +21,10 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 
 /**
  * The finished units of a run, as JSON Lines: first a header with all that changes results, then one line for each unit, a batch of
@@ -243,7 +244,7 @@ public final class Journal implements AutoCloseable {
     }
 
     private static String difference(String prefix, JsonNode had, JsonNode has, boolean shards) {
-        TreeSet<String> names = new TreeSet<>();
+        Set<String> names = new LinkedHashSet<>();
         had.fieldNames().forEachRemaining(names::add);
         has.fieldNames().forEachRemaining(names::add);
         for (String name : names) {

@@ -251,8 +251,8 @@ public final class Run implements AutoCloseable {
         private void check(Journal.Unit done, int last) {
             String what = "cannot resume from " + journal.file() + ": the data ";
             if (done.end() > batches.count()) {
-                throw new BelayException(what + "has " + batches.count() + " texts, fewer than the " + done.end()
-                        + " that are done; give the data it had, or more");
+                throw new BelayException(what + "has " + batches.count() + " texts, fewer than the "
+                        + Math.max(done.end(), done(name)) + " that are done; give the data it had, or more");
             }
             if (done.end() > last || !done.hash().equals(batches.hash(done.from(), done.end()))) {
                 throw new BelayException(what + "differs in texts " + (done.from() + 1) + " to " + done.end()

@@ -137,7 +137,8 @@ public final class SafetensorsWriter implements AutoCloseable {
                 }
             }
         } catch (IOException e) {
-            failed = true;
+            // What is left of it could not be read.
+            abandon();
             throw out.failure(e);
         }
     }

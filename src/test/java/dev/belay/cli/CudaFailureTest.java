@@ -265,6 +265,7 @@ class CudaFailureTest {
         assertTrue(ended.err().getFirst().contains("no room on the GPU for the weights: model."), ended.toString());
         assertTrue(ended.err().getFirst().contains("--device cpu"), ended.toString());
         assertFalse(ended.err().getFirst().contains("--batch-tokens"), ended.toString());
+        assertFalse(ended.err().getFirst().contains("--dtype"), "it is bf16 already: " + ended);
     }
 
     private static Object[] sweep(Path probe, Path out) {

@@ -107,20 +107,8 @@ class OutputPlaceTest {
      */
     @Test
     void aDiskThatFillsUpKeepsWhatWasWritten() throws IOException, InterruptedException {
-        assumeTrue(Files.isExecutable(Path.of("/bin/bash")));
-        List<String> rows = new ArrayList<>();
-        for (int i = 0; i < 40; i++) {
-            rows.add("[" + i + "]");
-        }
-        Path ids = file("ids.json", rows.toString());
         Path target = folder.resolve("g.jsonl");
-        List<String> command = new ArrayList<>(List.of("/bin/bash", "-c", "ulimit -f 6 && exec \"$@\"", "belay"));
-        command.addAll(Cli.process(
-                List.of("-XX:-UsePerfData", "-Xshare:auto", "-XX:TieredStopAtLevel=1"),
-                Cli.args("generate ? --ids ? --max-new-tokens 2 --batch-tokens 1 -o ?", Cli.LLAMA, ids, target)));
-        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertEquals(1, process.waitFor(), output);
+        String output = onAFullDisk("generate ? --ids ? --max-new-tokens 2 --batch-tokens 1 -o ?", target);
         Path partial = folder.resolve("g.jsonl.partial");
         assertTrue(
                 output.contains("belay: cannot write " + target
@@ -131,5 +119,33 @@ class OutputPlaceTest {
         List<String> lines = Cli.text(partial).lines().toList();
         assertTrue(lines.size() > 20, "lines: " + lines.size());
         assertEquals("0", Cli.parse(lines.getFirst()).get("id").asText());
+    }
+
+    /** A safetensors file that is cut short cannot be read: it goes, and no message tells of it. */
+    @Test
+    void aDiskThatFillsUpKeepsNoHalfSafetensorsFile() throws IOException, InterruptedException {
+        Path target = folder.resolve("states.safetensors");
+        String output = onAFullDisk("capture ? --ids ? --layers all --positions all -o ?", target);
+        assertTrue(output.lines().anyMatch(("belay: cannot write " + target + ": File too large")::equals), output);
+        assertFalse(Files.exists(folder.resolve("states.safetensors.partial")));
+        assertFalse(Files.exists(target));
+    }
+
+    /** What a command says that gets 40 texts and cannot write files of more than 6 KB. */
+    private String onAFullDisk(String line, Path target) throws IOException, InterruptedException {
+        assumeTrue(Files.isExecutable(Path.of("/bin/bash")));
+        List<String> rows = new ArrayList<>();
+        for (int i = 0; i < 40; i++) {
+            rows.add("[" + i + "]");
+        }
+        Path ids = file("ids.json", rows.toString());
+        List<String> command = new ArrayList<>(List.of("/bin/bash", "-c", "ulimit -f 6 && exec \"$@\"", "belay"));
+        command.addAll(Cli.process(
+                List.of("-XX:-UsePerfData", "-Xshare:auto", "-XX:TieredStopAtLevel=1"),
+                Cli.args(line, Cli.LLAMA, ids, target)));
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals(1, process.waitFor(), output);
+        return output;
     }
 }

@@ -156,6 +156,8 @@ class ResumeTest {
                 .failed(1, "cannot resume from", "options --probe was sha256");
         Cli.run(Cli.args(TRACE, Cli.TINY, probe, few), "-o", out, "--resume", "--plateau", "mean")
                 .failed(1, "options --plateau was MAX and is MEAN");
+        Cli.run(Cli.args(TRACE, Cli.TINY, probe, few), "-o", out, "--resume", "--dtype", "f32")
+                .failed(1, "dtype was bf16 and is f32");
         Cli.run(Cli.args(TRACE, Cli.TINY, probe, Cli.few(own, "benign.jsonl", 4)), "-o", out, "--resume")
                 .failed(1, "the data differs in texts 1 to");
     }

@@ -60,6 +60,16 @@ class OutputFileTest {
     }
 
     @Test
+    void aCheckDoesNotDisturbARunThatHasWrittenNothingYet() throws IOException {
+        try (OutputFile out = OutputFile.create(target)) {
+            OutputFile.check(target);
+            out.writeLine("one");
+            out.commit();
+        }
+        assertEquals("one\n", Files.readString(target));
+    }
+
+    @Test
     void aCheckLeavesFilesAsTheyAre() throws IOException {
         OutputFile.check(folder.resolve("new/" + target.getFileName()));
         assertTrue(Files.isDirectory(folder.resolve("new")));
@@ -68,6 +78,7 @@ class OutputFileTest {
         OutputFile.check(target);
         assertEquals("before", Files.readString(target));
         assertEquals("of an earlier run", Files.readString(partial));
+        assertEquals(3, folder.toFile().list().length, "new, target and partial");
         assertThrows(BelayException.class, () -> OutputFile.check(folder));
         assertThrows(BelayException.class, () -> OutputFile.check(Path.of("/")));
         assertThrows(BelayException.class, () -> OutputFile.check(target.resolve("below")));

@@ -65,6 +65,17 @@ class JudgeAgreementTest {
         assertEquals(few, JudgeAgreement.corrected(judged, pairs(20, 5, 10, 15), 0));
     }
 
+    /** By hand: of 100 decided ones half are positive, corrected 0.6; these are half of all. */
+    @Test
+    void whatTheJudgeDoesNotDecideIsNoNegative() {
+        List<Boolean> judged = new ArrayList<>(Collections.nCopies(50, true));
+        judged.addAll(Collections.nCopies(50, false));
+        judged.addAll(Collections.nCopies(100, null));
+        Estimate rate = JudgeAgreement.corrected(judged, pairs(20, 5, 10, 15), 0);
+        assertEquals(0.3, rate.value(), 1e-12);
+        assertTrue(rate.low() > 0 && rate.low() < 0.3 && rate.high() > 0.3 && rate.high() < 0.6, rate.toString());
+    }
+
     @Test
     void labelsAreReadOrRefusedByLine() throws IOException {
         Path file = folder.resolve("l.jsonl");

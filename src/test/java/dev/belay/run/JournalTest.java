@@ -226,6 +226,7 @@ class JournalTest {
                 "the data differs in texts 3 to 4",
                 () -> run(Run.Mode.RESUME, Shard.WHOLE, -1, "a", "b", "c", "changed"));
         assertMessage("fewer than the 4 that are done", () -> run(Run.Mode.RESUME, Shard.WHOLE, -1, "a", "b", "c"));
+        assertMessage("fewer than the 4 that are done", () -> run(Run.Mode.RESUME, Shard.WHOLE, -1, "a"));
     }
 
     @ParameterizedTest

@@ -160,7 +160,7 @@ public final class CudaDevice implements Device {
         try {
             matrix = CudaMatrix.allocate(name, rows, columns, dtype, pool);
         } catch (DeviceMemoryException e) {
-            throw CudaErrors.noRoomForWeights(name, (long) rows * columns * dtype.bytes(), e);
+            throw CudaErrors.noRoomForWeights(name, (long) rows * columns * dtype.bytes(), dtype, e);
         }
         long target = matrix.address();
         for (HostMatrix part : parts) {

@@ -3,6 +3,7 @@ package dev.belay.device.cuda;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 
 import dev.belay.bindings.cuda.CudaDriver;
+import dev.belay.device.DType;
 import dev.belay.device.DeviceException;
 import dev.belay.device.DeviceMemoryException;
 import java.lang.foreign.Arena;
@@ -41,10 +42,11 @@ final class CudaErrors {
     }
 
     /** What to say where weights do not fit, which smaller batches do not mend. */
-    static DeviceMemoryException noRoomForWeights(String name, long bytes, DeviceMemoryException cause) {
+    static DeviceMemoryException noRoomForWeights(String name, long bytes, DType dtype, DeviceMemoryException cause) {
         return new DeviceMemoryException(
                 "no room on the GPU for the weights: " + name + " takes " + bytes + " bytes more" + memory()
-                        + "; use --dtype bf16, a GPU with more memory, or --device cpu",
+                        + (dtype == DType.F32 ? "; use --dtype bf16, " : "; use ")
+                        + "a GPU with more memory, or --device cpu",
                 cause);
     }
 
