@@ -112,7 +112,7 @@ final class AblateCommand implements Callable<Integer> {
             OutputFile.writeText(output, Output.pretty(result));
             run.finish();
             reports.write("Ablation", session, output, page -> fill(page, chosen));
-            out.say("written to %s", reports.written(output));
+            reports.tell(out, output);
             out.result(result);
         }
         return 0;

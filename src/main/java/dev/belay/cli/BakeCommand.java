@@ -133,7 +133,7 @@ final class BakeCommand implements Callable<Integer> {
         }
         String names = chosen.stream().map(h -> h.layer() + "." + h.head()).collect(Collectors.joining(", "));
         out.say("%d heads (layer.head) times %s: %s", chosen.size(), heads.gamma, names);
-        out.say("written to %s", reports.written(folder));
+        reports.tell(out, folder);
         ObjectNode json = Output.object();
         json.put("form", form.toString()).put("gamma", heads.gamma).put("output", folder.toString());
         var list = json.putArray("heads");

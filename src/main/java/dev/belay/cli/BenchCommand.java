@@ -111,9 +111,7 @@ final class BenchCommand implements Callable<Integer> {
             }
             String name = shape == null ? folder.getFileName().toString() : shape.name();
             reports.write("Speed", name, null, null, new BenchPage(report.json())::fill);
-            if (output != null || reports.wanted()) {
-                out.say("written to %s", reports.written(output));
-            }
+            reports.tell(out, output);
             out.result(report.json());
         }
         return 0;

@@ -131,7 +131,7 @@ final class CaptureCommand implements Callable<Integer> {
                     names(chosen),
                     vectors,
                     session.config().hidden());
-            out.say("written to %s", reports.written(output));
+            reports.tell(out, output);
             ObjectNode result = Output.object();
             result.put("output", output.toString()).put("texts", inputs.size());
             result.put("vectors", vectors);

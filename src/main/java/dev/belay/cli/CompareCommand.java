@@ -123,7 +123,7 @@ final class CompareCommand implements Callable<Integer> {
                 reports.write(
                         "Before and after", names, next, output, page -> comparison.fill(page, tracing.plateau()));
                 comparison.say(out);
-                out.say("written to %s", reports.written(output));
+                reports.tell(out, output);
                 out.result(result);
             }
             run.finish();

@@ -55,7 +55,7 @@ final class ConvertCommand implements Callable<Integer> {
         }
         reports.write("Converted model", folder.getFileName().toString(), null, folder, page -> fill(page, tensors));
         out.say("%d tensors in bfloat16%s", tensors, withoutTokenizer ? ", no tokenizer" : " and the tokenizer");
-        out.say("written to %s", reports.written(folder));
+        reports.tell(out, folder);
         ObjectNode json = Output.object();
         json.put("tensors", tensors).put("tokenizer", !withoutTokenizer).put("output", folder.toString());
         out.result(json);

@@ -18,6 +18,7 @@ import dev.belay.probe.LinearProbe;
 import dev.belay.probe.ProbeMethod;
 import dev.belay.report.RunManifest;
 import dev.belay.report.RunReport;
+import dev.belay.report.TraceMeans;
 import dev.belay.run.Run;
 import dev.belay.text.ProbeText;
 import dev.belay.text.Transcript;
@@ -120,15 +121,15 @@ final class DemoRun {
             manifest.artifact(file);
             List<CliffScore> scores = traces.stream().map(RefusalTrace::score).toList();
             report.traces(attacks, traces, scores);
-            double plateau = TraceCommand.mean(scores, CliffScore::plateau);
-            double last = TraceCommand.mean(scores, CliffScore::finalScore);
-            double cliff = TraceCommand.mean(scores, CliffScore::misalignment);
+            TraceMeans means = PageParts.means(scores);
             ObjectNode json = result.putObject("traces").put("transcripts", traces.size());
-            json.put("plateau", plateau).put("final", last).put("misalignment", cliff);
+            json.put("plateau", means.plateau())
+                    .put("final", means.finalScore())
+                    .put("misalignment", means.cliff());
             say(
                     "2. Cliff: while thinking about %d attacks the model means to refuse (plateau %.2f); before it answers the"
                             + " score is %.2f: a cliff of %.2f.",
-                    traces.size(), plateau, last, cliff);
+                    traces.size(), means.plateau(), means.finalScore(), means.cliff());
         }
     }
 

@@ -266,6 +266,6 @@ final class EvalCommand implements Callable<Integer> {
                     "  %-10s %s -> %s, %d gained, %d lost, p %s",
                     measure.label(), before, scores.get(1).words(measure), c.up(), c.down(), c.pWords());
         }
-        out.say("written to %s", reports.written(output));
+        reports.tell(out, output);
     }
 }

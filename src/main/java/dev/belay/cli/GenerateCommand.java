@@ -172,7 +172,7 @@ final class GenerateCommand implements Callable<Integer> {
                         .warning("no head output was changed: no position of these texts is '" + heads.positions + "'");
             }
         }
-        out.say("written to %s", reports.written(output));
+        reports.tell(out, output);
         ObjectNode result = Output.object();
         result.put("output", output.toString()).put("texts", texts);
         result.put("new_tokens", counts[0]).put("ended", counts[1]);

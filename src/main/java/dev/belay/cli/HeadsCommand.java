@@ -253,7 +253,7 @@ final class HeadsCommand implements Callable<Integer> {
             out.say("%s", work.measured(seconds));
             json.set("sweep", work.json(seconds));
         }
-        out.say("written to %s", reports.written(output));
+        reports.tell(out, output);
         out.result(json);
     }
 }

@@ -130,7 +130,9 @@ final class ImportCommand implements Callable<Integer> {
         try (OutputFile lines = OutputFile.create(output)) {
             counts = new DatasetImport(input, options).run(t -> {
                 lines.writeLine(Transcripts.toJsonLine(t));
-                table.row(t.id(), t.harmful() == null ? "" : t.harmful() ? "harmful" : "harmless", t.prompt());
+                if (reports.wanted()) {
+                    table.row(t.id(), t.harmful() == null ? "" : t.harmful() ? "harmful" : "harmless", t.prompt());
+                }
             });
             lines.commit();
         }
@@ -151,7 +153,7 @@ final class ImportCommand implements Callable<Integer> {
                         .story(sentence + ".")
                         .table(table));
         out.say("%s", sentence);
-        out.say("written to %s", reports.written(output));
+        reports.tell(out, output);
         ObjectNode json = Output.object();
         json.put("transcripts", counts.taken()).put("format", counts.format());
         json.put("left_out", counts.left()).put("bad", counts.bad());

@@ -140,9 +140,7 @@ final class JudgeCommand implements Callable<Integer> {
                 null,
                 output,
                 new JudgePage(data, judge.guard != null, transcripts, items, answer, parts)::fill);
-        if (output != null || reports.wanted()) {
-            out.say("written to %s", reports.written(output));
-        }
+        reports.tell(out, output);
         out.result(result);
         return 0;
     }

@@ -9,6 +9,7 @@ import dev.belay.report.HeadMap;
 import dev.belay.report.OutcomeBar;
 import dev.belay.report.RunReport;
 import dev.belay.report.SelectedExample;
+import dev.belay.report.TraceMeans;
 import dev.belay.stats.Estimate;
 import dev.belay.text.Transcript;
 import java.util.ArrayList;
@@ -22,19 +23,25 @@ import java.util.function.ToDoubleFunction;
 final class PageParts {
     private PageParts() {}
 
+    /** The means of transcripts. */
+    static TraceMeans means(List<CliffScore> scores) {
+        return TraceMeans.of(scores, CliffScore::plateau, CliffScore::finalScore, CliffScore::misalignment);
+    }
+
     /** A sentence on the cliff of transcripts. */
     static String cliff(List<CliffScore> scores) {
-        double plateau = TraceCommand.mean(scores, CliffScore::plateau);
-        double last = TraceCommand.mean(scores, CliffScore::finalScore);
-        return Double.isNaN(plateau)
+        TraceMeans means = means(scores);
+        return Double.isNaN(means.plateau())
                 ? String.format(
-                        Locale.ROOT, "Before the answer the mean refusal score is %.2f; nothing has thinking.", last)
+                        Locale.ROOT,
+                        "Before the answer the mean refusal score is %.2f; nothing has thinking.",
+                        means.finalScore())
                 : String.format(
                         Locale.ROOT,
                         "While thinking the refusal score stands at %.2f, before the answer at %.2f: a cliff of %.2f.",
-                        plateau,
-                        last,
-                        TraceCommand.mean(scores, CliffScore::misalignment));
+                        means.plateau(),
+                        means.finalScore(),
+                        means.cliff());
     }
 
     /** A ranking as a map. */

@@ -227,9 +227,7 @@ final class PlanCommand implements Callable<Integer> {
         json.put("device", session.device().description());
         json.put("dtype", session.device().dtype().label());
         reports.write("Plan", session, null, page -> fill(page, session, what, inputs, report));
-        if (reports.wanted()) {
-            out.say("written to %s", reports.written(null));
-        }
+        reports.tell(out, null);
         out.result(json);
     }
 

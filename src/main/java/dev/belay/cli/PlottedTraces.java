@@ -3,7 +3,6 @@ package dev.belay.cli;
 import dev.belay.cliff.CliffScore;
 import dev.belay.cliff.RefusalTrace;
 import dev.belay.report.RunReport;
-import dev.belay.report.TraceMeans;
 import dev.belay.report.TraceSeries;
 import dev.belay.text.Transcript;
 import java.util.ArrayList;
@@ -38,8 +37,6 @@ final class PlottedTraces {
         tokens += trace.ids().length;
         if (hasRoom(series.size(), tokens)) {
             series.add(series(transcript, trace));
-        } else {
-            tokens = Integer.MAX_VALUE;
         }
     }
 
@@ -86,10 +83,6 @@ final class PlottedTraces {
     /** Puts plots of the traces on a page, with the means of all that there are. */
     static void fill(RunReport.Builder page, List<TraceSeries> plotted, List<CliffScore> all) {
         plotted.forEach(page::trace);
-        page.means(new TraceMeans(
-                all.size(),
-                TraceCommand.mean(all, CliffScore::plateau),
-                TraceCommand.mean(all, CliffScore::finalScore),
-                TraceCommand.mean(all, CliffScore::misalignment)));
+        page.means(PageParts.means(all));
     }
 }

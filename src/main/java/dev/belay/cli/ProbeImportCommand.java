@@ -87,7 +87,7 @@ final class ProbeImportCommand implements Callable<Integer> {
                 probe.bias());
         reports.write("Imported probe", null, output, page -> fill(page, probe, sentence));
         out.say("%s", sentence);
-        out.say("written to %s", reports.written(output));
+        reports.tell(out, output);
         ObjectNode json = Output.object();
         json.put("width", probe.width())
                 .put("layer", layer)

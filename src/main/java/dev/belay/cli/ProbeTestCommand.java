@@ -96,9 +96,7 @@ final class ProbeTestCommand implements Callable<Integer> {
                         session,
                         output,
                         page -> fill(page, transcripts, labels, scores, metrics));
-                if (output != null || reports.wanted()) {
-                    out.say("written to %s", reports.written(output));
-                }
+                reports.tell(out, output);
                 out.result(result);
             }
         }

@@ -135,7 +135,7 @@ final class ProbeTrainCommand implements Callable<Integer> {
             trained.validation().note().ifPresent(Messages.current()::warning);
             ProbeTraining.checkLabels(refused, positives, true);
             ProbeTraining.checkLabels(complied, negatives, false);
-            out.say("written to %s", reports.written(output));
+            reports.tell(out, output);
             ObjectNode result = trained.json();
             result.put("output", output.toString());
             out.result(result);

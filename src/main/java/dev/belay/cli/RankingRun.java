@@ -100,7 +100,7 @@ record RankingRun(ProbeScorer scorer, List<ProbeText> texts, Run run) {
         try (Progress progress = new Progress("choosing heads", count * sweep.work(texts.size()))) {
             return HeadRanking.greedy(
                     scope.toString(),
-                    GreedySelection.run(sweep.emptyMask(), count, (_, chosen) -> sweep(sweep, chosen, progress::at)));
+                    GreedySelection.run(sweep.emptyMask(), count, chosen -> sweep(sweep, chosen, progress::at)));
         }
     }
 

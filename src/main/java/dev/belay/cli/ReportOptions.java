@@ -11,7 +11,9 @@ import dev.belay.run.Shard;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Objects;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -139,8 +141,14 @@ final class ReportOptions {
         }
     }
 
-    /** What was written, in words. */
-    String written(Path output) {
-        return wanted() ? output == null ? file.toString() : output + " and " + file : output.toString();
+    /** Says what was written: the output, unless it is null, and the page, if there is one. */
+    void tell(Output out, Path output) {
+        String written = Stream.of(output, file)
+                .filter(Objects::nonNull)
+                .map(Path::toString)
+                .collect(Collectors.joining(" and "));
+        if (!written.isEmpty()) {
+            out.say("written to %s", written);
+        }
     }
 }

@@ -216,7 +216,7 @@ final class SelectCommand implements Callable<Integer> {
             Output.put(item, "misalignment", c.misalignment());
             Output.put(item, "final", c.finalScore());
         }
-        out.say("written to %s", reports.written(output));
+        reports.tell(out, output);
         out.result(result);
     }
 }

@@ -7,6 +7,7 @@ import dev.belay.io.OutputFile;
 import dev.belay.probe.LinearProbe;
 import dev.belay.report.DataTable;
 import dev.belay.report.RunReport;
+import dev.belay.report.TraceMeans;
 import dev.belay.run.Run;
 import dev.belay.run.StoppedException;
 import dev.belay.text.Tokenizer;
@@ -16,7 +17,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.function.ToDoubleFunction;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -187,34 +187,23 @@ final class TraceCommand implements Callable<Integer> {
                 summary(name + ": ", of(n), each.putObject(name));
             }
         }
-        out.say("written to %s", reports.written(output));
+        reports.tell(out, output);
         out.result(result);
     }
 
     private void summary(String name, List<CliffScore> some, ObjectNode result) {
-        double high = mean(some, CliffScore::plateau);
-        double low = mean(some, CliffScore::finalScore);
-        double cliff = mean(some, CliffScore::misalignment);
-        if (Double.isNaN(high)) {
+        TraceMeans means = PageParts.means(some);
+        if (Double.isNaN(means.plateau())) {
             out.say(
                     "%s%d transcripts: mean final score %.3f; none has thinking, so there is no plateau",
-                    name, some.size(), low);
+                    name, means.transcripts(), means.finalScore());
         } else {
             out.say(
                     "%s%d transcripts: mean plateau %.3f, final score %.3f, misalignment (cliff) %.3f",
-                    name, some.size(), high, low, cliff);
+                    name, means.transcripts(), means.plateau(), means.finalScore(), means.cliff());
         }
-        Output.put(result, "plateau", high);
-        Output.put(result, "final", low);
-        Output.put(result, "misalignment", cliff);
-    }
-
-    /** The mean of a number over the transcripts that have it. */
-    static double mean(List<CliffScore> scores, ToDoubleFunction<CliffScore> number) {
-        return scores.stream()
-                .mapToDouble(number)
-                .filter(Double::isFinite)
-                .average()
-                .orElse(Double.NaN);
+        Output.put(result, "plateau", means.plateau());
+        Output.put(result, "final", means.finalScore());
+        Output.put(result, "misalignment", means.cliff());
     }
 }

@@ -198,9 +198,7 @@ final class VerifyCommand implements Callable<Integer> {
                     rows,
                     comparison.details());
             reports.write(passed ? "Verified" : "Not verified", session, output, page::fill);
-            if (output != null || reports.wanted()) {
-                out.say("written to %s", reports.written(output));
-            }
+            reports.tell(out, output);
             out.result(result);
             return passed ? 0 : 1;
         }

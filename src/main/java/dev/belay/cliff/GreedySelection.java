@@ -4,6 +4,7 @@ import dev.belay.hooks.HeadMask;
 import dev.belay.text.ProbeText;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import java.util.function.LongConsumer;
 
 /** Chooses heads one by one: each step sweeps all remaining heads given those already chosen, and takes the one that helps most. */
@@ -22,16 +23,6 @@ public final class GreedySelection {
 
     private GreedySelection() {}
 
-    /** Sweeps all heads that are not chosen yet. */
-    public interface Sweeper {
-        /**
-         * The mean final scores given the heads chosen in the steps before.
-         *
-         * @param step number of the step, from 0
-         */
-        AblationSweep.Result sweep(int step, HeadMask chosen);
-    }
-
     /**
      * Chooses {@code count} heads.
      *
@@ -42,16 +33,20 @@ public final class GreedySelection {
         return run(
                 sweep.emptyMask(),
                 count,
-                (step, chosen) -> sweep.run(probes, chosen, done -> progress.accept(step * each + done)));
+                chosen -> sweep.run(probes, chosen, done -> progress.accept(chosen.size() * each + done)));
     }
 
-    /** Chooses {@code count} heads by the sweeps of {@code sweeper}; {@code chosen} gets them. */
-    public static Result run(HeadMask chosen, int count, Sweeper sweeper) {
+    /**
+     * Chooses {@code count} heads; {@code chosen} gets them.
+     *
+     * @param sweep gives the mean final scores of all heads given those chosen before
+     */
+    public static Result run(HeadMask chosen, int count, Function<HeadMask, AblationSweep.Result> sweep) {
         List<Step> steps = new ArrayList<>();
         AblationSweep.Result single = null;
         long changed = 0;
         for (int s = 0; s < count; s++) {
-            AblationSweep.Result result = sweeper.sweep(s, chosen);
+            AblationSweep.Result result = sweep.apply(chosen);
             single = single == null ? result : single;
             changed += result.changedHeadTokens();
             steps.add(choose(result, chosen));

@@ -13,14 +13,16 @@ import java.util.function.ToDoubleFunction;
  */
 public record TraceMeans(int transcripts, double plateau, double finalScore, double cliff) {
     static TraceMeans of(List<TraceSeries> traces) {
-        return new TraceMeans(
-                traces.size(),
-                mean(traces, TraceSeries::plateau),
-                mean(traces, TraceSeries::finalScore),
-                mean(traces, TraceSeries::cliff));
+        return of(traces, TraceSeries::plateau, TraceSeries::finalScore, TraceSeries::cliff);
     }
 
-    private static double mean(List<TraceSeries> traces, ToDoubleFunction<TraceSeries> part) {
+    /** Those of transcripts in any form, by what gives their numbers. */
+    public static <T> TraceMeans of(
+            List<T> traces, ToDoubleFunction<T> plateau, ToDoubleFunction<T> finalScore, ToDoubleFunction<T> cliff) {
+        return new TraceMeans(traces.size(), mean(traces, plateau), mean(traces, finalScore), mean(traces, cliff));
+    }
+
+    private static <T> double mean(List<T> traces, ToDoubleFunction<T> part) {
         return traces.stream()
                 .mapToDouble(part)
                 .filter(Double::isFinite)

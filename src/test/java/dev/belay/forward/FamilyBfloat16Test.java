@@ -26,7 +26,7 @@ import java.util.Set;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * In bfloat16 the difference from the float32 golden, over all prompts, must not be larger than the one that transformers 5.18 on
@@ -145,23 +145,7 @@ class FamilyBfloat16Test {
      * is judged, since some tokens come to another expert.
      */
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "llama",
-                "llama31-rope",
-                "mistral",
-                "phi3",
-                "qwen2",
-                "qwen3",
-                "qwen3-moe",
-                "llama-bias",
-                "llama-yarn",
-                "llama-longrope",
-                "llama-dynamic",
-                "phi3-longrope",
-                "moe-mixed",
-                "smollm3-slide"
-            })
+    @MethodSource("dev.belay.forward.Golden#families")
     void errorIsNotMuchLargerThanThatOfRoundedWeights(String family, @TempDir Path rounded) {
         ModelFolder.copy(family, rounded).weights(tensors -> tensors.replaceAll((name, values) -> round(values)));
         List<String> tensors = tensors(family);

@@ -32,6 +32,7 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Compares the forward pass with what transformers computed for small random models, layer by layer. */
@@ -40,23 +41,7 @@ class FamilyGoldenTest {
     private static final Pattern EXPERT = Pattern.compile("(.*\\.mlp\\.experts\\.)(\\d+)\\.gate_proj\\.weight");
 
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "llama",
-                "llama31-rope",
-                "mistral",
-                "phi3",
-                "qwen2",
-                "qwen3",
-                "qwen3-moe",
-                "llama-bias",
-                "llama-yarn",
-                "llama-longrope",
-                "llama-dynamic",
-                "phi3-longrope",
-                "moe-mixed",
-                "smollm3-slide"
-            })
+    @MethodSource("dev.belay.forward.Golden#families")
     void hiddenStatesHeadOutputsAndLogits(String family) {
         assertGolden(Golden.path("families/" + family), family);
     }

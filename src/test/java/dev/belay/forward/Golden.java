@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.fail;
 
 import java.net.URISyntaxException;
 import java.nio.file.Path;
+import java.util.List;
 
 /** Finds golden data and compares with it. */
 public final class Golden {
@@ -12,6 +13,25 @@ public final class Golden {
     public static final double TOLERANCE = 2e-4;
 
     private Golden() {}
+
+    /** The names of all families under golden/families. */
+    static List<String> families() {
+        return List.of(
+                "llama",
+                "llama31-rope",
+                "mistral",
+                "phi3",
+                "qwen2",
+                "qwen3",
+                "qwen3-moe",
+                "llama-bias",
+                "llama-yarn",
+                "llama-longrope",
+                "llama-dynamic",
+                "phi3-longrope",
+                "moe-mixed",
+                "smollm3-slide");
+    }
 
     /** A file or folder of the test resources under golden/. */
     public static Path path(String name) {
