@@ -127,7 +127,10 @@ public final class OperationBench implements AutoCloseable {
     private final DeviceClock clock;
     private final ModelConfig config;
     private final ForwardPass forward;
+    /** That of texts, and that of texts which are continued. */
     private final KvCache cache;
+
+    private final KvCache generated;
     private final int layers;
     private boolean warm;
 
@@ -145,6 +148,7 @@ public final class OperationBench implements AutoCloseable {
         try {
             forward = owned.own(new ForwardPass(model.through(device), maxTokens));
             cache = owned.own(KvCache.keeping(model.device(), config, maxTokens));
+            generated = owned.own(KvCache.generating(model.device(), config, maxTokens));
         } catch (RuntimeException | Error e) {
             owned.close();
             throw e;
@@ -195,12 +199,12 @@ public final class OperationBench implements AutoCloseable {
     public List<Operation> operations(Case of) {
         Batch batch = new Batch();
         int slots = of.tokens() + of.lengths().size() * of.context();
-        Hooks hooks = Hooks.none();
+        KvCache kept = of.context() > 0 ? generated : cache;
         if (of.context() > 0) {
             for (int r = 0; r < of.lengths().size(); r++) {
                 batch.addText(ids(of.context()), r * slots / of.lengths().size(), TextSpan.plain(of.context()));
             }
-            pass(batch, hooks);
+            pass(batch, kept);
             batch = new Batch();
         }
         int slot = 0;
@@ -214,7 +218,7 @@ public final class OperationBench implements AutoCloseable {
         }
         device.take();
         device.fusing(false);
-        pass(batch, hooks);
+        pass(batch, kept);
         if ((long) of.tokens() * config.vocabulary() <= MOST_LOGITS) {
             forward.finalNorm(of.tokens());
             forward.logits(of.tokens());
@@ -222,15 +226,15 @@ public final class OperationBench implements AutoCloseable {
         List<CapturingDevice.Operation> captured = new ArrayList<>(device.take());
         device.fusing(true);
         if (device.fuses(of.tokens())) {
-            pass(batch, hooks);
+            pass(batch, kept);
             device.take().stream().filter(one -> FUSED.contains(one.name())).forEach(captured::add);
         }
         return grouped(captured);
     }
 
-    private void pass(Batch batch, Hooks hooks) {
-        forward.embed(batch, hooks);
-        forward.layers(batch, 0, layers, null, cache, hooks, false);
+    private void pass(Batch batch, KvCache kept) {
+        forward.embed(batch, Hooks.none());
+        forward.layers(batch, 0, layers, null, kept, Hooks.none(), false);
     }
 
     private int[] ids(int count) {

@@ -34,7 +34,7 @@ public final class BatchMemory implements AutoCloseable {
             Device device = forward.model().device();
             ModelConfig config = forward.model().config();
             Resources owned = new Resources();
-            owned.own(KvCache.keeping(device, config, Generator.slots(tokens)));
+            owned.own(KvCache.generating(device, config, Generator.slots(tokens)));
             owned.own(device.allocate("logits", (long) Generator.rows(tokens) * config.vocabulary()));
             return owned;
         };

@@ -361,8 +361,8 @@ abstract class CostedDevice implements Device {
     }
 
     @Override
-    public KeyValues keyValues(String name, int slots, int width) {
-        return device.keyValues(name, slots, width);
+    public KeyValues keyValues(String name, int slots, int width, boolean rounded) {
+        return device.keyValues(name, slots, width, rounded);
     }
 
     @Override

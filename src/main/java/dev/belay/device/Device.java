@@ -39,8 +39,11 @@ public interface Device extends AutoCloseable {
     /**
      * Allocates the keys and values of {@code slots} tokens of {@code width} = KV·HD numbers each, in the layout that the device's
      * attention likes; only {@link #rotate} and {@link #attention} know it.
+     *
+     * @param rounded whether they are better rounded to {@link #dtype()} where that makes them faster to read, as for a cache that every
+     *     step of a generation reads as a whole; a device whose attention multiplies rounded numbers rounds them all
      */
-    default KeyValues keyValues(String name, int slots, int width) {
+    default KeyValues keyValues(String name, int slots, int width, boolean rounded) {
         long elements = (long) slots * width;
         DeviceBuffer keys = allocateRounded(name + ": keys", elements);
         try {

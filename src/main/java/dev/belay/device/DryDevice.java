@@ -14,6 +14,7 @@ public final class DryDevice extends CostedDevice {
 
     private final int queryBytes;
     private final int keyBytes;
+    private final int roundedKeyBytes;
     private double flops;
     private double bytes;
     private double milliseconds;
@@ -30,10 +31,12 @@ public final class DryDevice extends CostedDevice {
         this.peaks = peaks;
         try (DeviceBuffer rounded = device.allocateRounded("one number", 1);
                 DeviceBuffer queries = device.allocateQueries("one number", 1);
-                KeyValues keyValues = device.keyValues("one number", 1, 1)) {
+                KeyValues keyValues = device.keyValues("one number", 1, 1, false);
+                KeyValues roundedKeyValues = device.keyValues("one number", 1, 1, true)) {
             roundedBytes = rounded.elementBytes();
             queryBytes = queries.elementBytes();
             keyBytes = keyValues.keys().elementBytes();
+            roundedKeyBytes = roundedKeyValues.keys().elementBytes();
         }
     }
 
@@ -80,9 +83,10 @@ public final class DryDevice extends CostedDevice {
     }
 
     @Override
-    public KeyValues keyValues(String name, int slots, int width) {
+    public KeyValues keyValues(String name, int slots, int width, boolean rounded) {
         long elements = (long) slots * width;
-        return new KeyValues(allocate(name, elements, keyBytes), allocate(name, elements, keyBytes));
+        int bytes = rounded ? roundedKeyBytes : keyBytes;
+        return new KeyValues(allocate(name, elements, bytes), allocate(name, elements, bytes));
     }
 
     @Override

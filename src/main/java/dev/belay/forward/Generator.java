@@ -146,7 +146,7 @@ public final class Generator {
             slots += capacity;
         }
         HookReport changed = new HookReport();
-        try (KvCache cache = KvCache.keeping(forward.model().device(), config, slots)) {
+        try (KvCache cache = KvCache.generating(forward.model().device(), config, slots)) {
             generate(rows, cache, changed);
         }
         report.add(changed);

@@ -9,13 +9,13 @@ public final class KvCache implements AutoCloseable {
     private final KeyValues[] layers;
     private final int slots;
 
-    private KvCache(Device device, ModelConfig config, int slots, int kept, String name) {
+    private KvCache(Device device, ModelConfig config, int slots, int kept, boolean rounded, String name) {
         this.slots = slots;
         layers = new KeyValues[config.layers()];
         int width = config.kvHeads() * config.headSize();
         try {
             for (int l = 0; l < layers.length; l++) {
-                layers[l] = l < kept ? device.keyValues(name + " of layer " + l, slots, width) : layers[0];
+                layers[l] = l < kept ? device.keyValues(name + " of layer " + l, slots, width, rounded) : layers[0];
             }
         } catch (RuntimeException | Error e) {
             close();
@@ -25,12 +25,17 @@ public final class KvCache implements AutoCloseable {
 
     /** A cache that keeps every layer, to be continued or shared as a prefix. */
     public static KvCache keeping(Device device, ModelConfig config, int slots) {
-        return new KvCache(device, config, slots, config.layers(), "cache");
+        return new KvCache(device, config, slots, config.layers(), false, "cache");
+    }
+
+    /** A cache that keeps every layer and is read as a whole for each token that is appended: rounded to the device's number type. */
+    public static KvCache generating(Device device, ModelConfig config, int slots) {
+        return new KvCache(device, config, slots, config.layers(), true, "cache");
     }
 
     /** A cache in which each layer overwrites the one before: enough for a pass that is not continued. */
     public static KvCache passing(Device device, ModelConfig config, int slots) {
-        return new KvCache(device, config, slots, 1, "passing cache");
+        return new KvCache(device, config, slots, 1, false, "passing cache");
     }
 
     /** Keys and values of layer {@code l}. */

@@ -7,7 +7,9 @@ import dev.belay.device.DType;
 import dev.belay.device.Device;
 import dev.belay.device.TestDevices;
 import dev.belay.hooks.ActivationRecorder;
+import dev.belay.hooks.HeadScales;
 import dev.belay.hooks.HookPoint;
+import dev.belay.hooks.HookReport;
 import dev.belay.hooks.TextSpan;
 import dev.belay.model.Model;
 import dev.belay.model.ModelConfig;
@@ -126,8 +128,7 @@ class FamilyBfloat16Test {
     })
     void errorIsNotLargerThanThatOfTransformers(
             String family, String tensor, double rmsLimit, double floatProducts, double bfloat16Products) {
-        Error error = errors(Golden.path("families/" + family), family, DType.BF16, List.of(tensor))
-                .getFirst();
+        Error error = inBfloat16(family).get(tensors(family).indexOf(tensor));
         double limit = error.floatProducts ? floatProducts : bfloat16Products;
         assertTrue(
                 error.rms <= rmsLimit, tensor + ": root mean square " + error.rms + ", transformers' is " + rmsLimit);
@@ -141,16 +142,23 @@ class FamilyBfloat16Test {
 
     /**
      * At most half more, root mean square, than what weights cause that are rounded to bfloat16 and then computed with in float32: what
-     * rounds besides, in the products' inputs and in the cache, adds less than the weights do. Of a mixture of experts the median token
-     * is judged, since some tokens come to another expert.
+     * rounds besides, in the products' inputs and in the cache, adds less than the weights do. So too with the cache of a generation,
+     * which is rounded on every device. Of a mixture of experts the median token is judged, since some tokens come to another expert.
      */
     @ParameterizedTest
     @MethodSource("dev.belay.forward.Golden#families")
     void errorIsNotMuchLargerThanThatOfRoundedWeights(String family, @TempDir Path rounded) {
         ModelFolder.copy(family, rounded).weights(tensors -> tensors.replaceAll((name, values) -> round(values)));
         List<String> tensors = tensors(family);
-        List<Error> alone = errors(rounded, family, DType.F32, tensors);
-        List<Error> whole = inBfloat16(family);
+        List<Error> alone = errors(rounded, family, DType.F32, tensors, KvCache::passing);
+        assertAtMostHalfMore(family, tensors, alone, inBfloat16(family));
+        Path model = Golden.path("families/" + family);
+        assertAtMostHalfMore(family, tensors, alone, errors(model, family, DType.BF16, tensors, KvCache::generating));
+        assertEquals(layers(family) * 2, tensors.size());
+    }
+
+    private static void assertAtMostHalfMore(
+            String family, List<String> tensors, List<Error> alone, List<Error> whole) {
         boolean mixture = family.contains("moe");
         for (int i = 0; i < tensors.size(); i++) {
             double ratio =
@@ -158,7 +166,6 @@ class FamilyBfloat16Test {
             assertTrue(ratio <= 1.5, tensors.get(i) + ": " + ratio + " times that of rounded weights");
             assertTrue(ratio > 0.5, tensors.get(i) + ": " + ratio + " times that of rounded weights; is bfloat16 on?");
         }
-        assertEquals(layers(family) * 2, tensors.size());
     }
 
     private static int layers(String family) {
@@ -178,7 +185,8 @@ class FamilyBfloat16Test {
     /** The errors of {@link #tensors}. */
     private static List<Error> inBfloat16(String family) {
         return IN_BFLOAT16.computeIfAbsent(
-                family, name -> errors(Golden.path("families/" + name), name, DType.BF16, tensors(name)));
+                family,
+                name -> errors(Golden.path("families/" + name), name, DType.BF16, tensors(name), KvCache::passing));
     }
 
     private static ModelFolder.Values round(ModelFolder.Values values) {
@@ -192,7 +200,11 @@ class FamilyBfloat16Test {
     /** How far a tensor of all prompts is from the golden. */
     private record Error(double rms, double medianToken, double largest, boolean floatProducts) {}
 
-    private static List<Error> errors(Path model, String family, DType dtype, List<String> tensors) {
+    private interface Cache {
+        KvCache open(Device device, ModelConfig config, int slots);
+    }
+
+    private static List<Error> errors(Path model, String family, DType dtype, List<String> tensors, Cache kind) {
         Map<String, HookPoint> points = new LinkedHashMap<>();
         for (String tensor : tensors) {
             int index = Integer.parseInt(tensor.substring(tensor.indexOf('.') + 1));
@@ -204,15 +216,18 @@ class FamilyBfloat16Test {
                 SafetensorsFile golden =
                         SafetensorsFile.open(Golden.path("families/" + family + "/golden.safetensors"));
                 ForwardPass forward = new ForwardPass(loaded, 128)) {
-            List<TextRunner.Text> texts = new ArrayList<>();
             for (int p = 0; p < PROMPTS; p++) {
                 int[] ids = Arrays.stream(golden.longs(p + ".input_ids"))
                         .mapToInt(Math::toIntExact)
                         .toArray();
-                texts.add(new TextRunner.Text(ids, TextSpan.plain(ids.length)));
+                Batch batch = new Batch();
+                batch.addText(ids, 0, TextSpan.plain(ids.length));
+                recorder.nextBatch(List.of(p));
+                Hooks hooks = new Hooks(HeadScales.none(), recorder, new HookReport());
+                try (KvCache cache = kind.open(device, loaded.config(), ids.length)) {
+                    forward.run(batch, loaded.config().layers(), cache, hooks, false);
+                }
             }
-            int layers = loaded.config().layers();
-            new TextRunner(forward).run(texts, layers, null, recorder, false, (batch, states) -> {}, n -> {});
             boolean floatProducts = device.description().contains("f32 products");
             List<Error> errors = new ArrayList<>();
             points.forEach((tensor, point) -> errors.add(error(golden, tensor, recorder, point, floatProducts)));

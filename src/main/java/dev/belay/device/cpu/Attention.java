@@ -219,19 +219,21 @@ final class Attention implements ThreadTeam.Task {
         int target = span.index - span.slot % LANES;
         int b = 0;
         for (; few && b + 2 <= blocks; b += 2) {
-            scoreFew(s, cache.keys(), keyBase(cache, span, kvHead, b), target + b * LANES);
+            scoreFew(s, cache, keyBase(cache, span, kvHead, b), target + b * LANES);
         }
         for (; b < blocks; b++) {
-            score(s, cache.keys(), keyBase(cache, span, kvHead, b), target + b * LANES);
+            score(s, cache, keyBase(cache, span, kvHead, b), target + b * LANES);
         }
     }
 
     private static long keyBase(CacheLayout cache, Span span, int kvHead, int block) {
-        return cache.keyBlock(kvHead, span.firstBlock() + block) * Float.BYTES;
+        return cache.keyBlock(kvHead, span.firstBlock() + block);
     }
 
     /** Scores of the first four queries and the keys of two blocks. */
-    private static void scoreFew(Scratch s, MemorySegment keys, long base, int target) {
+    private static void scoreFew(Scratch s, CacheLayout cache, long base, int target) {
+        MemorySegment keys = cache.keys();
+        boolean bfloat16 = cache.bfloat16();
         FloatVector s0 = FloatVector.zero(SPECIES);
         FloatVector s1 = s0;
         FloatVector s2 = s0;
@@ -242,11 +244,11 @@ final class Attention implements ThreadTeam.Task {
         FloatVector t3 = s0;
         float[] queries = s.queries;
         int size = s.width;
-        long second = base + (long) size * LANES * Float.BYTES;
+        long second = base + (long) size * LANES;
         for (int d = 0; d < size; d++) {
-            long step = (long) d * LANES * Float.BYTES;
-            FloatVector k = FloatVector.fromMemorySegment(SPECIES, keys, base + step, ORDER);
-            FloatVector l = FloatVector.fromMemorySegment(SPECIES, keys, second + step, ORDER);
+            long step = (long) d * LANES;
+            FloatVector k = Cells.load(keys, base + step, bfloat16);
+            FloatVector l = Cells.load(keys, second + step, bfloat16);
             FloatVector q0 = FloatVector.broadcast(SPECIES, queries[d]);
             s0 = k.fma(q0, s0);
             t0 = l.fma(q0, t0);
@@ -272,8 +274,10 @@ final class Attention implements ThreadTeam.Task {
         t3.intoArray(scores, 3 * stride + target + LANES);
     }
 
-    /** Scores of the queries and the keys of one block, which begins at byte {@code base}. */
-    private static void score(Scratch s, MemorySegment keys, long base, int target) {
+    /** Scores of the queries and the keys of one block, which begins at element {@code base}. */
+    private static void score(Scratch s, CacheLayout cache, long base, int target) {
+        MemorySegment keys = cache.keys();
+        boolean bfloat16 = cache.bfloat16();
         FloatVector s0 = FloatVector.zero(SPECIES);
         FloatVector s1 = s0;
         FloatVector s2 = s0;
@@ -285,7 +289,7 @@ final class Attention implements ThreadTeam.Task {
         float[] queries = s.queries;
         int size = s.width;
         for (int d = 0; d < size; d++) {
-            FloatVector k = FloatVector.fromMemorySegment(SPECIES, keys, base + (long) d * LANES * Float.BYTES, ORDER);
+            FloatVector k = Cells.load(keys, base + (long) d * LANES, bfloat16);
             s0 = k.fma(FloatVector.broadcast(SPECIES, queries[d]), s0);
             s1 = k.fma(FloatVector.broadcast(SPECIES, queries[size + d]), s1);
             s2 = k.fma(FloatVector.broadcast(SPECIES, queries[2 * size + d]), s2);
@@ -360,17 +364,17 @@ final class Attention implements ThreadTeam.Task {
         FloatVector y3 = z0;
         float[] weights = s.scores;
         int stride = s.stride;
-        long step = (long) s.width * Float.BYTES;
+        long step = s.width;
         for (int part = 0; part < 2; part++) {
             Span span = part == 0 ? s.prefix : s.own;
             CacheLayout cache = part == 0 ? prefix : own;
             MemorySegment values = cache.values();
-            long value = (cache.value(kvHead, span.slot) + dimension) * Float.BYTES;
+            boolean bfloat16 = cache.bfloat16();
+            long value = cache.value(kvHead, span.slot) + dimension;
             int index = span.index;
             for (int j = 0; j < span.count; j++) {
-                FloatVector v = FloatVector.fromMemorySegment(SPECIES, values, value + j * step, ORDER);
-                FloatVector w =
-                        FloatVector.fromMemorySegment(SPECIES, values, value + j * step + LANES * Float.BYTES, ORDER);
+                FloatVector v = Cells.load(values, value + j * step, bfloat16);
+                FloatVector w = Cells.load(values, value + j * step + LANES, bfloat16);
                 FloatVector p0 = FloatVector.broadcast(SPECIES, weights[index + j]);
                 z0 = v.fma(p0, z0);
                 y0 = w.fma(p0, y0);
@@ -409,15 +413,16 @@ final class Attention implements ThreadTeam.Task {
         FloatVector z7 = z0;
         float[] weights = s.scores;
         int stride = s.stride;
-        long step = (long) s.width * Float.BYTES;
+        long step = s.width;
         for (int part = 0; part < 2; part++) {
             Span span = part == 0 ? s.prefix : s.own;
             CacheLayout cache = part == 0 ? prefix : own;
             MemorySegment values = cache.values();
-            long value = (cache.value(kvHead, span.slot) + dimension) * Float.BYTES;
+            boolean bfloat16 = cache.bfloat16();
+            long value = cache.value(kvHead, span.slot) + dimension;
             int index = span.index;
             for (int j = 0; j < span.count; j++) {
-                FloatVector v = FloatVector.fromMemorySegment(SPECIES, values, value + j * step, ORDER);
+                FloatVector v = Cells.load(values, value + j * step, bfloat16);
                 z0 = v.fma(FloatVector.broadcast(SPECIES, weights[index + j]), z0);
                 z1 = v.fma(FloatVector.broadcast(SPECIES, weights[stride + index + j]), z1);
                 z2 = v.fma(FloatVector.broadcast(SPECIES, weights[2 * stride + index + j]), z2);
@@ -450,7 +455,9 @@ final class Attention implements ThreadTeam.Task {
                 for (int j = 0; j < span.count; j++) {
                     long value = cache.value(kvHead, span.slot + j) + dimension;
                     sum = Math.fma(
-                            s.scores[x * s.stride + span.index + j], Cells.get(cache.values(), value, false), sum);
+                            s.scores[x * s.stride + span.index + j],
+                            Cells.get(cache.values(), value, cache.bfloat16()),
+                            sum);
                 }
             }
             s.outputs[x * s.width + dimension] = sum;

@@ -10,8 +10,9 @@ import java.lang.foreign.MemorySegment;
  *
  * @param keys [KV, blocks, HD, lanes]
  * @param values [KV, slots, HD]
+ * @param bfloat16 whether both are bfloat16; float32 otherwise
  */
-record CacheLayout(MemorySegment keys, MemorySegment values, int blocks, int slots, int headSize) {
+record CacheLayout(MemorySegment keys, MemorySegment values, boolean bfloat16, int blocks, int slots, int headSize) {
     private static final int LANES = RowTask.LANES;
 
     static CacheLayout of(KeyValues cache, AttentionShape shape) {
@@ -19,7 +20,7 @@ record CacheLayout(MemorySegment keys, MemorySegment values, int blocks, int slo
         CpuBuffer values = CpuBuffer.of(cache.values());
         int blocks = (int) (keys.elements() / shape.kvWidth() / LANES);
         int slots = (int) (values.elements() / shape.kvWidth());
-        return new CacheLayout(keys.segment(), values.segment(), blocks, slots, shape.headSize());
+        return new CacheLayout(keys.segment(), values.segment(), keys.bfloat16(), blocks, slots, shape.headSize());
     }
 
     /** Elements of a buffer of keys of {@code slots} tokens: whole blocks. */

@@ -120,14 +120,17 @@ public final class CpuDevice implements Device {
 
     @Override
     public CpuBuffer allocate(String name, long elements) {
+        return allocate(name, elements, false);
+    }
+
+    private CpuBuffer allocate(String name, long elements, boolean rounded) {
         allocations++;
-        return new CpuBuffer(memory, name, elements, false);
+        return new CpuBuffer(memory, name, elements, rounded && bfloat16Products);
     }
 
     @Override
     public CpuBuffer allocateRounded(String name, long elements) {
-        allocations++;
-        return new CpuBuffer(memory, name, elements, bfloat16Products);
+        return allocate(name, elements, true);
     }
 
     @Override
@@ -136,10 +139,10 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public KeyValues keyValues(String name, int slots, int width) {
-        CpuBuffer keys = allocate(name + ": keys", CacheLayout.keyElements(slots, width));
+    public KeyValues keyValues(String name, int slots, int width, boolean rounded) {
+        CpuBuffer keys = allocate(name + ": keys", CacheLayout.keyElements(slots, width), rounded);
         try {
-            return new KeyValues(keys, allocate(name + ": values", (long) slots * width));
+            return new KeyValues(keys, allocate(name + ": values", (long) slots * width, rounded));
         } catch (RuntimeException | Error e) {
             keys.close();
             throw e;

@@ -143,9 +143,11 @@ final class Rotary extends RowTask {
         for (int h = 0; h < shape.kvHeads(); h++) {
             long first = cache.key(h, slot);
             for (int c = 0; c < size; c++) {
-                cache.keys().setAtIndex(JAVA_FLOAT, first + (long) c * LANES, key.getAtIndex(JAVA_FLOAT, h * size + c));
+                float feature = key.getAtIndex(JAVA_FLOAT, h * size + c);
+                Cells.set(cache.keys(), first + (long) c * LANES, feature, cache.bfloat16());
             }
-            MemorySegment.copy(row, value + 4L * h * size, cache.values(), 4 * cache.value(h, slot), 4L * size);
+            RoundRows.copy(
+                    row, value / 4 + (long) h * size, size, cache.values(), cache.value(h, slot), cache.bfloat16());
         }
     }
 

@@ -22,15 +22,18 @@ final class RoundRows extends RowTask {
     @Override
     void rows(int from, int to, int worker) {
         for (int r = from; r < to; r++) {
-            long source = (long) r * stride + column;
-            long target = (long) r * width;
-            int i = 0;
-            for (; i < bound(width); i += LANES) {
-                Cells.store(Cells.load(in, source + i, false), out, target + i, true);
-            }
-            for (; i < width; i++) {
-                Cells.set(out, target + i, Cells.get(in, source + i, false), true);
-            }
+            copy(in, (long) r * stride + column, width, out, (long) r * width, true);
+        }
+    }
+
+    /** Copies {@code width} float32 elements from element {@code source} on, rounded if they become bfloat16. */
+    static void copy(MemorySegment in, long source, int width, MemorySegment out, long target, boolean bfloat16) {
+        int i = 0;
+        for (; i < bound(width); i += LANES) {
+            Cells.store(Cells.load(in, source + i, false), out, target + i, bfloat16);
+        }
+        for (; i < width; i++) {
+            Cells.set(out, target + i, Cells.get(in, source + i, false), bfloat16);
         }
     }
 }

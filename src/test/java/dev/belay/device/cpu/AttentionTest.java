@@ -1,6 +1,7 @@
 package dev.belay.device.cpu;
 
 import static dev.belay.Closeness.UNIT;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.belay.Closeness;
 import dev.belay.Closeness.Expected;
@@ -18,12 +19,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 /**
  * Attention against a float64 reference. Slots that no row owns hold NaN: a key too many shows. Head sizes 16, 32, 80, 96, 64 and 128
  * run in vectors of dimensions, one by one and (with 16 lanes, from 64 on) four together, 20 in vectors and a tail; up to 48 keys are
- * scored block by block, more in fours of blocks.
+ * scored block by block, more in fours of blocks. Keys and values are bfloat16 numbers, in a cache of float32 and in one of bfloat16.
  */
 class AttentionTest {
     private static final int SLOTS = 700;
 
-    private final CpuDevice device = CpuDevice.open(DType.F32, 3, false);
+    private final CpuDevice device = CpuDevice.open(DType.BF16, 3, true);
 
     @AfterEach
     void close() {
@@ -70,7 +71,7 @@ class AttentionTest {
         addRow(layout, 0, 0, 0, 0, 9);
         float[] values = OpData.outliers(3, 9, 40);
         try (CpuBuffer q = OpData.upload(device, "q", OpData.normal(1, 9 * 40));
-                KeyValues own = OpData.keyValues(device, OpData.normal(2, 9 * 40), values, shape);
+                KeyValues own = OpData.keyValues(device, OpData.normal(2, 9 * 40), values, shape, false);
                 CpuBuffer z = OpData.output(device, 9 * 40)) {
             device.attention(q, layout, shape, own, own, 1, null, z);
             Closeness.assertSame(values, OpData.download(z, 9 * 40), 0, 40, "own values");
@@ -102,13 +103,17 @@ class AttentionTest {
             fill(own, layout.ownStart(r), length, width);
         }
         Expected expected = reference(q, layout, shape, prefix, own, window);
-        try (CpuBuffer queries = OpData.upload(device, "q", q);
-                KeyValues shared = OpData.keyValues(device, prefix[0], prefix[1], shape);
-                KeyValues mine = OpData.keyValues(device, own[0], own[1], shape);
-                CpuBuffer z = OpData.output(device, q.length)) {
-            device.attention(queries, layout, shape, shared, mine, window, null, z);
-            float[] actual = OpData.download(z, q.length);
-            Closeness.assertClose(expected, actual, 0, UNIT, shape.queryWidth(), what + ", " + shape);
+        for (boolean rounded : new boolean[] {false, true}) {
+            try (CpuBuffer queries = OpData.upload(device, "q", q);
+                    KeyValues shared = OpData.keyValues(device, prefix[0], prefix[1], shape, rounded);
+                    KeyValues mine = OpData.keyValues(device, own[0], own[1], shape, rounded);
+                    CpuBuffer z = OpData.output(device, q.length)) {
+                assertEquals(rounded ? Short.BYTES : Float.BYTES, mine.keys().elementBytes());
+                device.attention(queries, layout, shape, shared, mine, window, null, z);
+                float[] actual = OpData.download(z, q.length);
+                String which = what + ", " + shape + (rounded ? ", bfloat16" : "");
+                Closeness.assertClose(expected, actual, 0, UNIT, shape.queryWidth(), which);
+            }
         }
     }
 
@@ -120,7 +125,7 @@ class AttentionTest {
 
     private static void fill(float[][] keysAndValues, int slot, int slots, int width) {
         for (int i = 0; i < 2; i++) {
-            float[] data = OpData.normal(31L * slot + i, slots * width);
+            float[] data = OpData.rounded(OpData.normal(31L * slot + i, slots * width));
             System.arraycopy(data, 0, keysAndValues[i], slot * width, data.length);
         }
     }

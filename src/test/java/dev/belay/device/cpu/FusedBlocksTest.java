@@ -146,8 +146,8 @@ class FusedBlocksTest {
                 CpuBuffer activated = device.allocateRounded("activated", (long) tokens * 48);
                 CpuBuffer q1 = OpData.output(device, tokens * 100L);
                 CpuBuffer q2 = OpData.output(device, tokens * 100L);
-                KeyValues cache1 = device.keyValues("one", tokens, 20);
-                KeyValues cache2 = device.keyValues("two", tokens, 20)) {
+                KeyValues cache1 = device.keyValues("one", tokens, 20, bfloat16);
+                KeyValues cache2 = device.keyValues("two", tokens, 20, bfloat16)) {
             ProjectionSpace space = new ProjectionSpace(null, null);
             device.project(x, norm, EPS, qkv, layout, shape, HeadTerms.NONE, rope, space, q1, cache1);
             device.rmsNorm(x, norm, EPS, tokens, width, normed);

@@ -45,8 +45,8 @@ public final class OpData {
     }
 
     /** Keys and values of slots, both [slots, width], in the device's layout. */
-    static KeyValues keyValues(CpuDevice device, float[] keys, float[] values, AttentionShape shape) {
-        KeyValues cache = device.keyValues("cache", values.length / shape.kvWidth(), shape.kvWidth());
+    static KeyValues keyValues(CpuDevice device, float[] keys, float[] values, AttentionShape shape, boolean rounded) {
+        KeyValues cache = device.keyValues("cache", values.length / shape.kvWidth(), shape.kvWidth(), rounded);
         CacheLayout layout = CacheLayout.of(cache, shape);
         float[] laidOutKeys = new float[(int) cache.keys().elements()];
         float[] laidOutValues = new float[values.length];

@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class RotaryTest {
     private static final int POSITIONS = 700;
 
-    private final CpuDevice device = CpuDevice.open(DType.F32, 3, false);
+    private final CpuDevice device = CpuDevice.open(DType.BF16, 3, true);
 
     @AfterEach
     void close() {
@@ -100,11 +100,16 @@ class RotaryTest {
             System.arraycopy(kv, (2 * t + 1) * width, values, target, width);
         }
         try (CpuBuffer in = OpData.upload(device, "kv", kv);
-                KeyValues cache = OpData.keyValues(device, untouched, untouched, shape)) {
+                KeyValues cache = OpData.keyValues(device, untouched, untouched, shape, false)) {
             device.rotate(QkvPart.KEYS_VALUES, in, layout, shape, HeadTerms.NONE, rope, null, cache);
             check(keys, scale, OpData.keys(cache, slots, shape), width, "keys of " + layout.tokens());
             float[] stored = OpData.values(cache, slots, shape);
             Closeness.assertSame(values, stored, 0, width, "values of " + layout.tokens());
+            try (KeyValues rounded = OpData.keyValues(device, untouched, untouched, shape, true)) {
+                device.rotate(QkvPart.KEYS_VALUES, in, layout, shape, HeadTerms.NONE, rope, null, rounded);
+                assertArrayEquals(OpData.rounded(OpData.keys(cache, slots, shape)), OpData.keys(rounded, slots, shape));
+                assertArrayEquals(OpData.rounded(stored), OpData.values(rounded, slots, shape));
+            }
         }
     }
 
@@ -138,7 +143,7 @@ class RotaryTest {
 
     private KeyValues cache(AttentionShape shape) {
         float[] empty = new float[POSITIONS * shape.kvWidth()];
-        return OpData.keyValues(device, empty, empty, shape);
+        return OpData.keyValues(device, empty, empty, shape, false);
     }
 
     /** (x₁, x₂) → (x₁c − x₂s, x₂c + x₁s) for the halves of the first R dimensions of each head. */
