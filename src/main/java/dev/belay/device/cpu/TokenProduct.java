@@ -41,10 +41,13 @@ record TokenProduct(Order order, PairLayout layout, int columns) {
     private static final int UPPER = 0xFFFF0000;
     private static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
     /**
-     * How many bytes ahead of where it multiplies a loop touches the weights, so that they are on their way: a processor asks for memory in
-     * order, and the work between two loads keeps it from seeing far enough.
+     * How many bytes ahead of where it multiplies a loop touches the weights once for every page of them. A processor that sees one load after
+     * the other asks for what follows by itself, but not beyond the page, and the work between two loads keeps it from seeing far enough: it
+     * would wait at the start of each page.
      */
-    private static final int AHEAD = 1536;
+    private static final int PAGE_AHEAD = 4096;
+    /** How many bytes ahead every line of weights is touched by a processor with AMX, which asks for less by itself. */
+    private static final int LINE_AHEAD = 1536;
 
     /** What was touched, so that the compiler does not leave it out; of no meaning. */
     private static int touched;
@@ -112,16 +115,18 @@ record TokenProduct(Order order, PairLayout layout, int columns) {
      * @param out address of the outputs, float32
      */
     void multiply(long weights, int rows, long a, float[] x, long out, boolean accumulate) {
+        long last = weights + 2L * rows * columns - Integer.BYTES;
+        int sum = touch(weights, last) + touch(weights + PAGE_AHEAD, last);
         widen(a, columns, x);
-        int sum = 0;
         for (int r = 0; r < rows; r += ROWS) {
-            long ahead = r + ROWS < rows ? AHEAD : 0;
+            long ahead = r + ROWS < rows ? LINE_AHEAD : 0;
             // Of 32 rows that are left, the same are computed twice.
             boolean whole = rows - r >= ROWS;
             sum += rows(
                     weights + (long) r * columns * Short.BYTES,
                     whole,
                     ahead,
+                    last,
                     x,
                     out + (long) r * Float.BYTES,
                     accumulate);
@@ -135,28 +140,29 @@ record TokenProduct(Order order, PairLayout layout, int columns) {
         }
     }
 
-    private int rows(long weights, boolean whole, long ahead, float[] x, long out, boolean accumulate) {
+    private int rows(
+            long weights, boolean whole, long ahead, long last, float[] x, long out, boolean accumulate) {
         long step = (long) layout.rows() * Integer.BYTES;
         long half = layout.rows() == HALF ? (long) HALF * columns * Short.BYTES : HALF * Integer.BYTES;
         long second = whole ? half : 0;
         long secondOut = out + (whole ? HALF * Float.BYTES : 0);
         int pairs = columns / 2;
         return switch (order) {
-            case TILES -> tiles(weights, step, second, ahead, x, pairs, out, secondOut, accumulate);
-            case CHUNKS_OF_512 -> chunks(256, weights, step, second, ahead, x, pairs, out, secondOut, accumulate);
-            case CHUNKS_OF_1024 -> chunks(512, weights, step, second, ahead, x, pairs, out, secondOut, accumulate);
+            case TILES -> tiles(weights, step, second, ahead, last, x, pairs, out, secondOut, accumulate);
+            case CHUNKS_OF_512 -> chunks(256, weights, step, second, last, x, pairs, out, secondOut, accumulate);
+            case CHUNKS_OF_1024 -> chunks(512, weights, step, second, last, x, pairs, out, secondOut, accumulate);
         };
     }
 
     // Both loops compute 32 rows whose pairs lie at weights, and 32 that lie as many bytes behind as second says; the
-    // next pair of columns
-    // lies step bytes behind. They touch the weights as many bytes ahead, and return what came of it.
+    // next pair of columns lies step bytes behind. They touch weights ahead, up to the last word, and return what came of it.
 
     private static int tiles(
             long weights,
             long step,
             long second,
             long ahead,
+            long last,
             float[] x,
             int pairs,
             long out,
@@ -176,6 +182,8 @@ record TokenProduct(Order order, PairLayout layout, int columns) {
             FloatVector o1 = e0;
             FloatVector o2 = e0;
             FloatVector o3 = e0;
+            long page = weights + tile * step;
+            sum += touch(page + PAGE_AHEAD, last) + touch(page + second + PAGE_AHEAD, last);
             for (int p = tile; p < tile + TILE_PAIRS; p++) {
                 long at = weights + p * step;
                 long behind = at + second;
@@ -223,7 +231,7 @@ record TokenProduct(Order order, PairLayout layout, int columns) {
             long weights,
             long step,
             long second,
-            long ahead,
+            long last,
             float[] x,
             int pairs,
             long out,
@@ -240,23 +248,23 @@ record TokenProduct(Order order, PairLayout layout, int columns) {
             FloatVector c2 = c0;
             FloatVector c3 = c0;
             int to = Math.min(pairs, from + chunk);
-            for (int p = from; p < to; p++) {
-                long at = weights + p * step;
-                long behind = at + second;
-                sum += MEMORY.get(WORD, at + ahead)
-                        + MEMORY.get(WORD, at + ahead + 64)
-                        + MEMORY.get(WORD, behind + ahead)
-                        + MEMORY.get(WORD, behind + ahead + 64);
-                FloatVector even = FloatVector.broadcast(FLOATS, x[2 * p]);
-                FloatVector odd = FloatVector.broadcast(FLOATS, x[2 * p + 1]);
-                IntVector w0 = IntVector.fromMemorySegment(WORDS, MEMORY, at, ORDER);
-                c0 = even(w0).fma(even, odd(w0).fma(odd, c0));
-                IntVector w1 = IntVector.fromMemorySegment(WORDS, MEMORY, at + 64, ORDER);
-                c1 = even(w1).fma(even, odd(w1).fma(odd, c1));
-                IntVector w2 = IntVector.fromMemorySegment(WORDS, MEMORY, behind, ORDER);
-                c2 = even(w2).fma(even, odd(w2).fma(odd, c2));
-                IntVector w3 = IntVector.fromMemorySegment(WORDS, MEMORY, behind + 64, ORDER);
-                c3 = even(w3).fma(even, odd(w3).fma(odd, c3));
+            for (int tile = from; tile < to; tile += TILE_PAIRS) {
+                long page = weights + tile * step;
+                sum += touch(page + PAGE_AHEAD, last) + touch(page + second + PAGE_AHEAD, last);
+                for (int p = tile; p < tile + TILE_PAIRS; p++) {
+                    long at = weights + p * step;
+                    long behind = at + second;
+                    FloatVector even = FloatVector.broadcast(FLOATS, x[2 * p]);
+                    FloatVector odd = FloatVector.broadcast(FLOATS, x[2 * p + 1]);
+                    IntVector w0 = IntVector.fromMemorySegment(WORDS, MEMORY, at, ORDER);
+                    c0 = even(w0).fma(even, odd(w0).fma(odd, c0));
+                    IntVector w1 = IntVector.fromMemorySegment(WORDS, MEMORY, at + 64, ORDER);
+                    c1 = even(w1).fma(even, odd(w1).fma(odd, c1));
+                    IntVector w2 = IntVector.fromMemorySegment(WORDS, MEMORY, behind, ORDER);
+                    c2 = even(w2).fma(even, odd(w2).fma(odd, c2));
+                    IntVector w3 = IntVector.fromMemorySegment(WORDS, MEMORY, behind + 64, ORDER);
+                    c3 = even(w3).fma(even, odd(w3).fma(odd, c3));
+                }
             }
             s0 = s0.add(c0);
             s1 = s1.add(c1);
@@ -276,6 +284,11 @@ record TokenProduct(Order order, PairLayout layout, int columns) {
         s2.intoMemorySegment(MEMORY, secondOut, ORDER);
         s3.intoMemorySegment(MEMORY, secondOut + 64, ORDER);
         return sum;
+    }
+
+    /** Reads the word at {@code at}, or the last one if that comes before it. */
+    private static int touch(long at, long last) {
+        return MEMORY.get(WORD, Math.min(at, last));
     }
 
     private static FloatVector even(IntVector pairs) {
