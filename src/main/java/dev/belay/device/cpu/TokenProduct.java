@@ -140,8 +140,7 @@ record TokenProduct(Order order, PairLayout layout, int columns) {
         }
     }
 
-    private int rows(
-            long weights, boolean whole, long ahead, long last, float[] x, long out, boolean accumulate) {
+    private int rows(long weights, boolean whole, long ahead, long last, float[] x, long out, boolean accumulate) {
         long step = (long) layout.rows() * Integer.BYTES;
         long half = layout.rows() == HALF ? (long) HALF * columns * Short.BYTES : HALF * Integer.BYTES;
         long second = whole ? half : 0;
@@ -155,7 +154,8 @@ record TokenProduct(Order order, PairLayout layout, int columns) {
     }
 
     // Both loops compute 32 rows whose pairs lie at weights, and 32 that lie as many bytes behind as second says; the
-    // next pair of columns lies step bytes behind. They touch weights ahead, up to the last word, and return what came of it.
+    // next pair of columns lies step bytes behind. They touch weights ahead, up to the last word, and return what came
+    // of it.
 
     private static int tiles(
             long weights,
