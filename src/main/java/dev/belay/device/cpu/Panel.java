@@ -14,6 +14,9 @@ final class Panel {
     /** A block of rows and columns of {@code matrix}. */
     record Source(HostMatrix matrix, int row, int rows, int column, int columns) {}
 
+    /** What was read ahead; of no meaning. */
+    private static int touched;
+
     private final Source source;
     private final Products products;
     private WeightMemory.Block block;
@@ -56,6 +59,9 @@ final class Panel {
             if (single != null) {
                 single.multiply(address, rows(), input, products.inputs(worker), output, accumulate);
             } else {
+                if (size < Products.STEP) {
+                    touched = WeightPages.touchAll(address, products.bytes());
+                }
                 products.get(size, aStride, outStride, accumulate).run(worker, input, address, output);
             }
             done += size;

@@ -40,12 +40,6 @@ record TokenProduct(Order order, PairLayout layout, int columns) {
     private static final int TILE_PAIRS = 16;
     private static final int UPPER = 0xFFFF0000;
     private static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
-    /**
-     * How many bytes ahead of where it multiplies a loop touches the weights once for every page of them. A processor that sees one load after
-     * the other asks for what follows by itself, but not beyond the page, and the work between two loads keeps it from seeing far enough: it
-     * would wait at the start of each page.
-     */
-    private static final int PAGE_AHEAD = 4096;
     /** How many bytes ahead every line of weights is touched by a processor with AMX, which asks for less by itself. */
     private static final int LINE_AHEAD = 1536;
 
@@ -116,7 +110,7 @@ record TokenProduct(Order order, PairLayout layout, int columns) {
      */
     void multiply(long weights, int rows, long a, float[] x, long out, boolean accumulate) {
         long last = weights + 2L * rows * columns - Integer.BYTES;
-        int sum = touch(weights, last) + touch(weights + PAGE_AHEAD, last);
+        int sum = WeightPages.touch(weights, last) + WeightPages.touch(weights + WeightPages.BYTES, last);
         widen(a, columns, x);
         for (int r = 0; r < rows; r += ROWS) {
             long ahead = r + ROWS < rows ? LINE_AHEAD : 0;
@@ -183,7 +177,8 @@ record TokenProduct(Order order, PairLayout layout, int columns) {
             FloatVector o2 = e0;
             FloatVector o3 = e0;
             long page = weights + tile * step;
-            sum += touch(page + PAGE_AHEAD, last) + touch(page + second + PAGE_AHEAD, last);
+            sum += WeightPages.touch(page + WeightPages.BYTES, last)
+                    + WeightPages.touch(page + second + WeightPages.BYTES, last);
             for (int p = tile; p < tile + TILE_PAIRS; p++) {
                 long at = weights + p * step;
                 long behind = at + second;
@@ -250,7 +245,8 @@ record TokenProduct(Order order, PairLayout layout, int columns) {
             int to = Math.min(pairs, from + chunk);
             for (int tile = from; tile < to; tile += TILE_PAIRS) {
                 long page = weights + tile * step;
-                sum += touch(page + PAGE_AHEAD, last) + touch(page + second + PAGE_AHEAD, last);
+                sum += WeightPages.touch(page + WeightPages.BYTES, last)
+                        + WeightPages.touch(page + second + WeightPages.BYTES, last);
                 for (int p = tile; p < tile + TILE_PAIRS; p++) {
                     long at = weights + p * step;
                     long behind = at + second;
@@ -284,11 +280,6 @@ record TokenProduct(Order order, PairLayout layout, int columns) {
         s2.intoMemorySegment(MEMORY, secondOut, ORDER);
         s3.intoMemorySegment(MEMORY, secondOut + 64, ORDER);
         return sum;
-    }
-
-    /** Reads the word at {@code at}, or the last one if that comes before it. */
-    private static int touch(long at, long last) {
-        return MEMORY.get(WORD, Math.min(at, last));
     }
 
     private static FloatVector even(IntVector pairs) {
