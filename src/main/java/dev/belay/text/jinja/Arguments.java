@@ -59,7 +59,7 @@ record Arguments(List<Object> positional, Map<String, Object> named) {
 
     /** An argument that must be a string. */
     static String string(String function, Object value) {
-        if (value instanceof String text) {
+        if (Markup.plain(value) instanceof String text) {
             return text;
         }
         throw new TemplateFailure(function + "() needs a string, not " + Values.type(Undefined.check(value)));

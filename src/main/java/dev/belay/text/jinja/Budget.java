@@ -129,6 +129,7 @@ final class Budget {
     static <T> T made(T value) {
         switch (value) {
             case String text -> string(text.length());
+            case Markup markup -> string(markup.text().length());
             case Collection<?> items -> list(items.size());
             case null, default -> {}
         }

@@ -67,8 +67,8 @@ final class ListFilters {
             entry("rejectattr", (value, a) -> chosen(value, a, true, false)),
             entry("reverse", (value, a) -> {
                 a.bind("reverse", 0);
-                if (value instanceof String text) {
-                    return Values.slice(text, PythonNone.NONE, PythonNone.NONE, -1L);
+                if (Markup.plain(value) instanceof String) {
+                    return Values.slice(value, PythonNone.NONE, PythonNone.NONE, -1L);
                 }
                 Iterator<?> items = value instanceof PythonIterator
                         ? Values.list(value).reversed().iterator()
@@ -153,7 +153,7 @@ final class ListFilters {
     }
 
     private static Object lower(Object value) {
-        return value instanceof String text ? text.toLowerCase(Locale.ROOT) : value;
+        return Markup.plain(value) instanceof String text ? text.toLowerCase(Locale.ROOT) : value;
     }
 
     private static Object map(Object value, Arguments arguments) {
@@ -293,7 +293,7 @@ final class ListFilters {
                 ? (Object) (number.doubleValue() + 0.0)
                 : value instanceof PythonTuple tuple
                         ? tuple.stream().map(ListFilters::hashable).toList()
-                        : value;
+                        : Markup.plain(value);
     }
 
     private static Object batch(Object value, Arguments arguments) {

@@ -38,13 +38,13 @@ final class Numbers {
 
     private static Object toReal(Object value, Arguments arguments) {
         Object otherwise = arguments.bind("float", 0, "default")[0];
-        Number number = value instanceof String text ? real(text) : Operators.number(Undefined.check(value));
+        Number number = Markup.plain(value) instanceof String text ? real(text) : Operators.number(Undefined.check(value));
         return number != null ? (Object) number.doubleValue() : otherwise == null ? 0.0 : otherwise;
     }
 
     private static Object toWhole(Object value, Arguments arguments) {
         Object[] given = arguments.bind("int", 0, "default", "base");
-        Number number = value instanceof String text
+        Number number = Markup.plain(value) instanceof String text
                 ? whole(text, Arguments.whole("int", given[1], 10))
                 : Operators.number(Undefined.check(value));
         if (number == null || number instanceof Double real && !Double.isFinite(real)) {

@@ -20,8 +20,9 @@ final class Operators {
 
     /** {@code left sign right} for a sign of arithmetic. */
     static Object apply(String sign, Object left, Object right) {
-        if (left instanceof String format && sign.equals("%")) {
-            return Budget.made(PythonFormat.percent(format, right));
+        if (sign.equals("%") && Markup.plain(left) instanceof String format) {
+            Object values = left instanceof Markup ? Markup.escaped(right) : right;
+            return Budget.made(Markup.like(left, PythonFormat.percent(format, values)));
         }
         Undefined.check(left);
         Undefined.check(right);
@@ -42,9 +43,11 @@ final class Operators {
     }
 
     private static Object added(Object left, Object right) {
-        if (left instanceof String a && right instanceof String b) {
+        if (Markup.plain(left) instanceof String a && Markup.plain(right) instanceof String b) {
             Budget.string((long) a.length() + b.length());
-            return a + b;
+            return left instanceof Markup || right instanceof Markup
+                    ? new Markup(Markup.escape(left) + Markup.escape(right))
+                    : a + b;
         }
         boolean lists = left instanceof List && right instanceof List;
         boolean tuples = left instanceof PythonTuple && right instanceof PythonTuple;
@@ -63,9 +66,9 @@ final class Operators {
             return null;
         }
         int times = Math.max(0, Arguments.whole("*", by, 0));
-        if (value instanceof String text) {
+        if (Markup.plain(value) instanceof String text) {
             Budget.string((long) text.length() * times);
-            return text.repeat(times);
+            return Markup.like(value, text.repeat(times));
         }
         if (!(value instanceof List<?> list) || value instanceof PythonRange) {
             return null;
@@ -179,7 +182,7 @@ final class Operators {
         if (a != null && b != null) {
             return a.doubleValue() == b.doubleValue() ? 0 : Double.compare(a.doubleValue(), b.doubleValue());
         }
-        if (left instanceof String x && right instanceof String y) {
+        if (Markup.plain(left) instanceof String x && Markup.plain(right) instanceof String y) {
             return order(x, y);
         }
         if (left instanceof List<?> x && right instanceof List<?> y && x.getClass() == y.getClass()) {
@@ -236,7 +239,7 @@ final class Operators {
         Number a = number(left);
         Number b = number(right);
         return a == null || b == null
-                ? left.equals(right)
+                ? Markup.plain(left).equals(Markup.plain(right))
                 : a instanceof Long && b instanceof Long
                         ? a.longValue() == b.longValue()
                         : a.doubleValue() == b.doubleValue();

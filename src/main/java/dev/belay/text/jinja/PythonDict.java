@@ -20,7 +20,7 @@ final class PythonDict {
 
     /** The value of a key; null if there is none. */
     static Object get(Map<?, ?> map, Object key) {
-        Object value = map.get(key);
+        Object value = map.get(Markup.plain(key));
         if (value == null && Operators.number(key) != null) {
             for (Map.Entry<?, ?> entry : map.entrySet()) {
                 if (Operators.equal(entry.getKey(), key)) {
@@ -34,7 +34,7 @@ final class PythonDict {
     /** Puts a value under a key, in place of that of an equal key. */
     static void put(Map<Object, Object> map, Object key, Object value) {
         hashable(key);
-        Object same = key;
+        Object same = Markup.plain(key);
         if (Operators.number(key) != null) {
             same = map.keySet().stream()
                     .filter(other -> Operators.equal(other, key))

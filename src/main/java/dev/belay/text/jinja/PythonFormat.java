@@ -220,7 +220,8 @@ final class PythonFormat {
         return value;
     }
 
-    private static String formatted(Object value, String text) {
+    private static String formatted(Object given, String text) {
+        Object value = Markup.plain(given);
         Matcher matcher = SPEC.matcher(text);
         if (!matcher.matches()) {
             throw new TemplateFailure("'" + text + "' is no format");

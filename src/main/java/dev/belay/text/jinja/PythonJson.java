@@ -59,6 +59,7 @@ record PythonJson(String indent, String comma, String colon, boolean ascii, bool
                 enclosed('[', parts, ']', depth, out);
             }
             case String text -> quote(text, out);
+            case Markup markup -> quote(markup.text(), out);
             case Long _, Double _, Boolean _, PythonNone _ -> out.append(plain(value));
             default -> throw new TemplateFailure("tojson cannot write " + Values.type(Undefined.check(value)));
         }

@@ -48,6 +48,9 @@ final class PythonText {
         if (value instanceof Undefined) {
             return "Undefined";
         }
+        if (value instanceof Markup markup) {
+            return "Markup(" + repr(markup.text()) + ")";
+        }
         if (!(value instanceof String text)) {
             return str(value);
         }

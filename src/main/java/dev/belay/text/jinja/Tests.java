@@ -20,13 +20,13 @@ final class Tests {
         plain(all, "boolean", value -> value instanceof Boolean);
         plain(all, "callable", value -> value instanceof Callable || value instanceof Undefined);
         plain(all, "defined", value -> !(value instanceof Undefined));
-        plain(all, "escaped", _ -> false);
+        plain(all, "escaped", value -> value instanceof Markup);
         plain(
                 all,
                 "even",
                 value -> remainder(value, 2L).equals(0L) || remainder(value, 2L).equals(0.0));
         plain(all, "false", value -> value.equals(false));
-        plain(all, "filter", value -> value instanceof String name && Filter.ALL.containsKey(name));
+        plain(all, "filter", value -> Markup.plain(value) instanceof String name && Filter.ALL.containsKey(name));
         plain(all, "float", value -> value instanceof Double);
         plain(all, "integer", value -> value instanceof Long);
         plain(all, "iterable", Values::isIterable);
@@ -39,8 +39,8 @@ final class Tests {
                 "odd",
                 value -> remainder(value, 2L).equals(1L) || remainder(value, 2L).equals(1.0));
         plain(all, "sequence", Values::isSequence);
-        plain(all, "string", value -> value instanceof String);
-        plain(all, "test", value -> value instanceof String name && exists(name));
+        plain(all, "string", value -> Markup.plain(value) instanceof String);
+        plain(all, "test", value -> Markup.plain(value) instanceof String name && exists(name));
         plain(all, "true", value -> value.equals(true));
         plain(all, "undefined", value -> value instanceof Undefined);
         plain(all, "upper", value -> PythonStrings.isUpper(PythonText.str(value)));

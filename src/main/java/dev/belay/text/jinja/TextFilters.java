@@ -27,17 +27,18 @@ final class TextFilters {
             entry("center", (value, a) -> {
                 int width = Arguments.whole("center", a.bind("center", 0, "width")[0], 80);
                 Budget.list(Math.abs(width));
-                return PythonStrings.call(PythonText.str(value), "center", Arguments.of((long) width));
+                return Markup.like(
+                        value, PythonStrings.call(PythonText.str(value), "center", Arguments.of((long) width)));
             }),
-            entry("e", text("e", TextFilters::escape)),
-            entry("escape", text("escape", TextFilters::escape)),
-            entry("forceescape", text("forceescape", TextFilters::escape)),
+            entry("e", TextFilters::escape),
+            entry("escape", TextFilters::escape),
+            entry("forceescape", (value, a) -> escape(Markup.plain(value), a)),
             entry("format", (value, a) -> {
                 if (!a.named().isEmpty() && !a.positional().isEmpty()) {
                     throw new TemplateFailure("format takes arguments either with names or without");
                 }
                 Object given = a.named().isEmpty() ? new PythonTuple(a.positional()) : a.named();
-                return PythonFormat.percent(PythonText.str(value), given);
+                return Operators.apply("%", value instanceof Markup ? value : PythonText.str(value), given);
             }),
             entry("indent", TextFilters::indent),
             entry("lower", text("lower", text -> text.toLowerCase(Locale.ROOT))),
@@ -50,15 +51,21 @@ final class TextFilters {
                         PythonText.str(given[1]),
                         all ? -1 : Arguments.whole("replace", given[2], -1));
             }),
-            entry("safe", text("safe", text -> text)),
+            entry("safe", (value, a) -> {
+                a.bind("safe", 0);
+                return new Markup(PythonText.str(value));
+            }),
             entry("string", text("string", text -> text)),
-            entry("striptags", text("striptags", TextFilters::stripTags)),
+            entry("striptags", (value, a) -> {
+                a.bind("striptags", 0);
+                return stripTags(PythonText.str(value));
+            }),
             entry("title", text("title", TextFilters::title)),
             entry("tojson", PythonJson::filter),
             entry("trim", (value, a) -> {
                 Object characters = a.bind("trim", 0, "chars")[0];
                 Arguments given = characters == null ? Arguments.NONE : Arguments.of(characters);
-                return PythonStrings.call(PythonText.str(value), "strip", given);
+                return Markup.like(value, PythonStrings.call(PythonText.str(value), "strip", given));
             }),
             entry("truncate", TextFilters::truncate),
             entry("upper", text("upper", text -> text.toUpperCase(Locale.ROOT))),
@@ -79,16 +86,13 @@ final class TextFilters {
     private static Filter text(String name, TextFunction function) {
         return (value, arguments) -> {
             arguments.bind(name, 0);
-            return function.apply(PythonText.str(value));
+            return Markup.like(value, function.apply(PythonText.str(value)));
         };
     }
 
-    static String escape(String text) {
-        return text.replace("&", "&amp;")
-                .replace("<", "&lt;")
-                .replace(">", "&gt;")
-                .replace("'", "&#39;")
-                .replace("\"", "&#34;");
+    private static Object escape(Object value, Arguments arguments) {
+        arguments.bind("escape", 0);
+        return new Markup(Markup.escape(value));
     }
 
     private static String stripTags(String text) {
@@ -156,7 +160,7 @@ final class TextFilters {
 
     private static String urlEncode(Object value, Arguments arguments) {
         arguments.bind("urlencode", 0);
-        if (value instanceof String || !Values.isIterable(value)) {
+        if (Markup.plain(value) instanceof String || !Values.isIterable(value)) {
             return quoted(PythonText.str(value)).replace("+", "%20").replace("%2F", "/");
         }
         List<String> parts = new ArrayList<>();
@@ -189,7 +193,7 @@ final class TextFilters {
                 if (name.matches("(?s).*[\\s/>=].*")) {
                     throw new TemplateFailure("xmlattr has an attribute whose name has a space, '/', '>' or '='");
                 }
-                parts.add(escape(name) + "=\"" + escape(PythonText.str(item)) + "\"");
+                parts.add(Markup.escape(name) + "=\"" + Markup.escape(item) + "\"");
             }
         });
         boolean leading = !parts.isEmpty() && (space == null || Values.truth(space));

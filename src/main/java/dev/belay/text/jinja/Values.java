@@ -32,6 +32,7 @@ final class Values {
         public Object call(Arguments arguments) {
             return switch (base) {
                 case String text -> Budget.made(PythonStrings.call(text, name, arguments));
+                case Markup markup -> Budget.made(markup.call(name, arguments));
                 case Map<?, ?> map -> PythonDict.call(map, name, arguments);
                 case List<?> list -> listMethod(list, name, arguments);
                 default -> throw new IllegalStateException(name);
@@ -70,6 +71,7 @@ final class Values {
         return switch (value) {
             case Boolean truth -> truth;
             case String text -> !text.isEmpty();
+            case Markup markup -> !markup.text().isEmpty();
             case Long number -> number != 0;
             case Double number -> number != 0;
             case PythonNone _, Undefined _ -> false;
@@ -82,7 +84,7 @@ final class Values {
 
     /** The items of a value that Python can iterate over. */
     static Iterator<?> iterate(Object value) {
-        return switch (value) {
+        return switch (Markup.plain(value)) {
             case List<?> list -> list.iterator();
             case Map<?, ?> map -> map.keySet().iterator();
             case String text -> characters(text).iterator();
@@ -102,7 +104,7 @@ final class Values {
 
     /** Whether it has a length and elements. */
     static boolean isSequence(Object value) {
-        return value instanceof List || value instanceof Map || value instanceof String || value instanceof Undefined;
+        return value instanceof List || value instanceof Map || Markup.plain(value) instanceof String || value instanceof Undefined;
     }
 
     /** A new list of the items of a value. */
@@ -113,7 +115,7 @@ final class Values {
     }
 
     static long length(Object value) {
-        return switch (value) {
+        return switch (Markup.plain(value)) {
             case String text -> text.codePointCount(0, text.length());
             case List<?> list -> list.size();
             case Map<?, ?> map -> map.size();
@@ -126,8 +128,8 @@ final class Values {
 
     /** Python's {@code item in container}. */
     static boolean contains(Object container, Object item) {
-        return switch (container) {
-            case String text when item instanceof String part -> text.contains(part);
+        return switch (Markup.plain(container)) {
+            case String text when Markup.plain(item) instanceof String part -> text.contains(part);
             case String _ -> throw new TemplateFailure("'in' needs a string in front of a string, not " + type(item));
             case Map<?, ?> map -> PythonDict.get(map, item) != null;
             default -> {
@@ -145,6 +147,7 @@ final class Values {
     static Object ownAttribute(Object base, String name) {
         return switch (Undefined.check(base)) {
             case String _ when PythonStrings.has(name) -> new Method(base, name);
+            case Markup _ when PythonStrings.has(name) -> new Method(base, name);
             case Map<?, ?> _ when PythonDict.METHODS.contains(name) -> new Method(base, name);
             case Map<?, ?> _ when PythonDict.CHANGING.contains(name) -> unchangeable("a mapping", name);
             case PythonTuple tuple when tuple.attribute(name) != null -> tuple.attribute(name);
@@ -168,7 +171,7 @@ final class Values {
 
     /** {@code base[key]}: an item or else an attribute; null if there is none. */
     static Object item(Object base, Object key) {
-        Object item = switch (Undefined.check(base)) {
+        Object item = switch (Markup.plain(Undefined.check(base))) {
             case Map<?, ?> map -> PythonDict.get(map, key);
             case List<?> list -> element(key, list.size(), list::get);
             case String text -> {
@@ -177,7 +180,7 @@ final class Values {
             }
             default -> null;
         };
-        return item == null && key instanceof String name ? ownAttribute(base, name) : item;
+        return item == null && Markup.plain(key) instanceof String name ? ownAttribute(base, name) : item;
     }
 
     private static Object element(Object key, int size, IntFunction<?> elements) {
@@ -204,6 +207,7 @@ final class Values {
         }
         return Budget.made(
                 switch (value) {
+                    case Markup markup -> Markup.like(markup, slice(markup.text(), start, stop, step));
                     case String text -> {
                         StringBuilder out = new StringBuilder();
                         slice(characters(text), start, stop, step).forEach(out::append);
@@ -269,7 +273,7 @@ final class Values {
         return switch (value) {
             case Undefined _ -> "an undefined value";
             case PythonNone _ -> "None";
-            case String _ -> "a string";
+            case String _, Markup _ -> "a string";
             case Number _ -> "a number";
             case Boolean _ -> "a boolean";
             case PythonTuple _ -> "a tuple";
