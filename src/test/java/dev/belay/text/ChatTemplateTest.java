@@ -61,6 +61,25 @@ class ChatTemplateTest {
     }
 
     @Test
+    void passesTheSpecialTokensThatThereAreAndNoOthers() throws IOException {
+        write("tokenizer_config.json", """
+                {"pad_token": "<pad>", "bos_token": null, "add_bos_token": true, "unk_token": {"content": "<unk>"},
+                 "image_token": "<img>", "extra_special_tokens": {"audio": "<audio>"}}
+                """);
+        write("special_tokens_map.json", "{\"mask_token\": \"<mask>\", \"extra_special_tokens\": [\"<x>\"]}");
+        write(
+                "chat_template.jinja",
+                "{{ [pad_token, unk_token, image_token, audio, mask_token, bos_token, eos_token] }}");
+        assertEquals("['<pad>', '<unk>', '<img>', '<audio>', '<mask>', Undefined, Undefined]", rendered());
+        write("chat_template.jinja", "{{ bos_token }}{{ bos_token is defined }}{{ add_bos_token is defined }}");
+        assertEquals("FalseFalse", rendered());
+        write("chat_template.jinja", "{{ bos_token + messages[0].content }}");
+        assertEquals(
+                "the chat template " + folder.resolve("chat_template.jinja") + " failed: 'bos_token' is undefined",
+                assertThrows(BelayException.class, this::rendered).getMessage());
+    }
+
+    @Test
     void saysWhatToDoWithoutATemplate() throws IOException {
         write("tokenizer_config.json", "{\"bos_token\": \"<s>\"}");
         assertEquals(

@@ -150,7 +150,7 @@ class ExpressionParser {
     protected final Expression tuple(boolean withCondition, boolean inParentheses) {
         List<Expression> items = new ArrayList<>();
         boolean comma = false;
-        while (!endsTuple() && !(comma && isName("recursive"))) {
+        while (!endsTuple() && !(comma && !withCondition && isName("recursive"))) {
             items.add(withCondition ? expression() : nested(this::or));
             comma |= isSign(",");
             if (!skipSign(",")) {

@@ -38,7 +38,8 @@ final class Numbers {
 
     private static Object toReal(Object value, Arguments arguments) {
         Object otherwise = arguments.bind("float", 0, "default")[0];
-        Number number = Markup.plain(value) instanceof String text ? real(text) : Operators.number(Undefined.check(value));
+        Number number =
+                Markup.plain(value) instanceof String text ? real(text) : Operators.number(Undefined.check(value));
         return number != null ? (Object) number.doubleValue() : otherwise == null ? 0.0 : otherwise;
     }
 

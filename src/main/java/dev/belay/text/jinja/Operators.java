@@ -126,6 +126,9 @@ final class Operators {
             if (a.doubleValue() == 0 && b.doubleValue() < 0) {
                 throw new TemplateFailure("0 is raised to a negative power");
             }
+            if (a.doubleValue() < 0 && b.doubleValue() != Math.rint(b.doubleValue())) {
+                throw new TemplateFailure("a root of a negative number");
+            }
             return Math.pow(a.doubleValue(), b.doubleValue());
         }
         long result = 1;

@@ -48,6 +48,16 @@ final class PythonLiteral {
             value.appendCodePoint(number(source, i, end, 8));
             return end;
         }
+        int closed = source.indexOf('}', i);
+        if (source.startsWith("N{", i) && closed > 0) {
+            String name = source.substring(i + 2, closed);
+            try {
+                value.appendCodePoint(Character.codePointOf(name));
+            } catch (IllegalArgumentException e) {
+                throw new TemplateFailure("the escape \\N{" + name + "} names no character");
+            }
+            return closed + 1;
+        }
         int known = ESCAPES.indexOf(c);
         if (known < 0) {
             value.append('\\').append(c);

@@ -114,7 +114,12 @@ final class TemplateParser extends ExpressionParser {
                 Statement body = body(tag);
                 yield (scope, out) -> {
                     Scope inner = new Scope(scope);
-                    inner.set(input, Statement.render(body, inner));
+                    StringBuilder text = new StringBuilder();
+                    Flow flow = body.run(inner, text);
+                    if (flow != Flow.NEXT) {
+                        return flow;
+                    }
+                    inner.set(input, Budget.made(text.toString()));
                     return new Statement.Print(filters).run(inner, out);
                 };
             }
@@ -186,7 +191,7 @@ final class TemplateParser extends ExpressionParser {
         List<Target> targets = new ArrayList<>();
         boolean comma = false;
         do {
-            if (comma && (token().kind() == Kind.TAG_END || isSign("=") || isSign(")") || isName("in"))) {
+            if (comma && isSign(")")) {
                 break;
             }
             targets.add(nested(() -> oneTarget(withAttributes, ofLoop)));
@@ -236,9 +241,13 @@ final class TemplateParser extends ExpressionParser {
         Statement body = body("set");
         return (scope, _) -> {
             Scope inner = new Scope(scope);
-            inner.set(input, Statement.render(body, inner));
-            target.assign(scope, value.eval(inner));
-            return Flow.NEXT;
+            StringBuilder text = new StringBuilder();
+            Flow flow = body.run(inner, text);
+            if (flow == Flow.NEXT) {
+                inner.set(input, Budget.made(text.toString()));
+                target.assign(scope, value.eval(inner));
+            }
+            return flow;
         };
     }
 

@@ -40,7 +40,7 @@ final class TextFilters {
                 Object given = a.named().isEmpty() ? new PythonTuple(a.positional()) : a.named();
                 return Operators.apply("%", value instanceof Markup ? value : PythonText.str(value), given);
             }),
-            entry("indent", TextFilters::indent),
+            entry("indent", (value, a) -> Markup.like(value, indent(value, a))),
             entry("lower", text("lower", text -> text.toLowerCase(Locale.ROOT))),
             entry("replace", (value, a) -> {
                 Object[] given = a.bind("replace", 2, "old", "new", "count");
@@ -60,14 +60,17 @@ final class TextFilters {
                 a.bind("striptags", 0);
                 return stripTags(PythonText.str(value));
             }),
-            entry("title", text("title", TextFilters::title)),
+            entry("title", (value, a) -> {
+                a.bind("title", 0);
+                return title(PythonText.str(value));
+            }),
             entry("tojson", PythonJson::filter),
             entry("trim", (value, a) -> {
                 Object characters = a.bind("trim", 0, "chars")[0];
                 Arguments given = characters == null ? Arguments.NONE : Arguments.of(characters);
                 return Markup.like(value, PythonStrings.call(PythonText.str(value), "strip", given));
             }),
-            entry("truncate", TextFilters::truncate),
+            entry("truncate", (value, a) -> Markup.like(value, truncate(value, a))),
             entry("upper", text("upper", text -> text.toUpperCase(Locale.ROOT))),
             entry("urlencode", TextFilters::urlEncode),
             entry("wordcount", (value, a) -> {

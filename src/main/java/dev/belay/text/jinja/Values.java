@@ -104,7 +104,10 @@ final class Values {
 
     /** Whether it has a length and elements. */
     static boolean isSequence(Object value) {
-        return value instanceof List || value instanceof Map || Markup.plain(value) instanceof String || value instanceof Undefined;
+        return value instanceof List
+                || value instanceof Map
+                || Markup.plain(value) instanceof String
+                || value instanceof Undefined;
     }
 
     /** A new list of the items of a value. */
@@ -180,7 +183,9 @@ final class Values {
             }
             default -> null;
         };
-        return item == null && Markup.plain(key) instanceof String name ? ownAttribute(base, name) : item;
+        return item == null && Markup.plain(key) instanceof String name
+                ? ownAttribute(base, name)
+                : base instanceof Markup && item != null ? Markup.like(base, item) : item;
     }
 
     private static Object element(Object key, int size, IntFunction<?> elements) {
