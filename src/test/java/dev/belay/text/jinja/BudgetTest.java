@@ -91,6 +91,21 @@ class BudgetTest {
         assertTrue(failure.getMessage().length() < 400, failure.getMessage());
     }
 
+    @Test
+    void longExpressionsAndManyStatementsRender() {
+        assertEquals(
+                "20001", JinjaTemplate.of("{{ 1" + "+1".repeat(20000) + " }}").render(Map.of()));
+        assertEquals(
+                "x".repeat(20000),
+                JinjaTemplate.of("{{ 'x'" + " ~ 'x'".repeat(19999) + " }}").render(Map.of()));
+        assertEquals(
+                "True",
+                JinjaTemplate.of("{{ true" + " and true".repeat(20000) + " }}").render(Map.of()));
+        assertEquals(
+                "x".repeat(20000),
+                JinjaTemplate.of("{% if 1 %}x{% endif %}".repeat(20000)).render(Map.of()));
+    }
+
     /** A long conversation stays far below every limit. */
     @Test
     void longConversationsRender() {
