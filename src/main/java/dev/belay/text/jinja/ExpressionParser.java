@@ -297,7 +297,7 @@ class ExpressionParser {
             }
             default -> {
                 if (token.is(Kind.SIGN, "(")) {
-                    Expression value = nested(() -> tuple(true, true));
+                    Expression value = tuple(true, true);
                     expectSign(")");
                     return value;
                 }

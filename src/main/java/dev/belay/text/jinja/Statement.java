@@ -45,7 +45,7 @@ interface Statement {
                 if (!(scope.get(name) instanceof Namespace namespace)) {
                     throw new TemplateFailure("'" + name + "' is no namespace, whose attributes alone can be set");
                 }
-                namespace.values().put(attribute, value);
+                namespace.set(attribute, value);
             };
         }
     }

@@ -177,10 +177,7 @@ final class Values {
         Object item = switch (Markup.plain(Undefined.check(base))) {
             case Map<?, ?> map -> PythonDict.get(map, key);
             case List<?> list -> element(key, list.size(), list::get);
-            case String text -> {
-                List<Object> characters = key instanceof String ? List.of() : characters(text);
-                yield element(key, characters.size(), characters::get);
-            }
+            case String text -> element(key, text.codePointCount(0, text.length()), i -> part(text, i, i + 1));
             default -> null;
         };
         return item == null && Markup.plain(key) instanceof String name
@@ -213,11 +210,7 @@ final class Values {
         return Budget.made(
                 switch (value) {
                     case Markup markup -> Markup.like(markup, slice(markup.text(), start, stop, step));
-                    case String text -> {
-                        StringBuilder out = new StringBuilder();
-                        slice(characters(text), start, stop, step).forEach(out::append);
-                        yield out.toString();
-                    }
+                    case String text -> String.join("", strings(text, start, stop, step));
                     case PythonTuple tuple -> new PythonTuple(slice(tuple, start, stop, step));
                     case List<?> list -> slice(list, start, stop, step);
                     default -> new Undefined(type(value) + " has no slices");
@@ -231,13 +224,30 @@ final class Values {
         }
         int low = by > 0 ? 0 : -1;
         int high = by > 0 ? items.size() : items.size() - 1;
-        long from = place(start, by > 0 ? low : high, items.size(), low, high);
-        long to = place(stop, by > 0 ? high : low, items.size(), low, high);
+        int from = place(start, by > 0 ? low : high, items.size(), low, high);
+        int to = place(stop, by > 0 ? high : low, items.size(), low, high);
         List<Object> taken = new ArrayList<>();
         for (long i = from; by > 0 ? i < to : i > to; i += by) {
             taken.add(items.get((int) i));
         }
         return taken;
+    }
+
+    private static List<String> strings(String text, Object start, Object stop, Object step) {
+        if (bound(step, 1) == 1) {
+            int size = text.codePointCount(0, text.length());
+            int from = place(start, 0, size, 0, size);
+            return List.of(part(text, from, Math.max(from, place(stop, size, size, 0, size))));
+        }
+        return slice(characters(text), start, stop, step).stream()
+                .map(String.class::cast)
+                .toList();
+    }
+
+    /** The characters from {@code start} to before {@code stop}. */
+    private static String part(String text, int start, int stop) {
+        int from = text.offsetByCodePoints(0, start);
+        return text.substring(from, text.offsetByCodePoints(from, stop - start));
     }
 
     private static boolean isBound(Object value) {
@@ -248,7 +258,7 @@ final class Values {
         return value == PythonNone.NONE ? missing : Arguments.whole("slice", value, missing);
     }
 
-    private static long place(Object given, int missing, int size, int low, int high) {
+    private static int place(Object given, int missing, int size, int low, int high) {
         if (given == PythonNone.NONE) {
             return missing;
         }
