@@ -372,8 +372,8 @@ class ExpressionParser {
 
     private Expression subscript(Expression base) {
         List<Expression> keys = new ArrayList<>();
-        if (isSign("]")) {
-            throw expected("an expression");
+        if (skipSign("]")) {
+            return new Expression.Item(base, _ -> PythonTuple.of());
         }
         do {
             Expression start = isSign(":") ? null : expression();

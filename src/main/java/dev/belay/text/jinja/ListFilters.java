@@ -288,6 +288,9 @@ final class ListFilters {
     /** A value of which equal ones in Python are equal in Java. */
     private static Object hashable(Object value) {
         PythonDict.hashable(value);
+        if (value instanceof Undefined) {
+            return Undefined.class;
+        }
         Number number = Operators.number(value);
         return number != null
                 ? (Object) (number.doubleValue() + 0.0)

@@ -52,7 +52,7 @@ final class PythonDict {
             case PythonRange _ -> {}
             case List<?> _ -> throw new TemplateFailure("cannot compare lists as keys");
             case Map<?, ?> _ -> throw new TemplateFailure("cannot compare mappings as keys");
-            default -> Undefined.check(value);
+            default -> {}
         }
     }
 
@@ -82,6 +82,9 @@ final class PythonDict {
     static Map<Object, Object> of(Arguments arguments) {
         Map<Object, Object> map = new LinkedHashMap<>();
         Object first = new Arguments(arguments.positional(), Map.of()).ordered("dict", 0, 1)[0];
+        if (first instanceof Undefined undefined) {
+            throw undefined.failure();
+        }
         if (first instanceof Map<?, ?> other) {
             map.putAll(other);
         } else if (first != null) {

@@ -120,7 +120,10 @@ final class TemplateParser extends ExpressionParser {
                         return flow;
                     }
                     inner.set(input, Budget.made(text.toString()));
-                    return new Statement.Print(filters).run(inner, out);
+                    String filtered = Arguments.string("filter", filters.eval(inner));
+                    Budget.fits((long) out.length() + filtered.length());
+                    out.append(filtered);
+                    return Flow.NEXT;
                 };
             }
             case "generation" -> {

@@ -203,17 +203,13 @@ final class Values {
 
     /** Python's {@code value[start:stop:step]}; None stands for a part that is left out. */
     static Object slice(Object value, Object start, Object stop, Object step) {
-        Undefined.check(value);
-        if (!isBound(start) || !isBound(stop) || !isBound(step)) {
-            return new Undefined("a slice by other than whole numbers is undefined");
-        }
         return Budget.made(
-                switch (value) {
+                switch (Undefined.check(value)) {
                     case Markup markup -> Markup.like(markup, slice(markup.text(), start, stop, step));
                     case String text -> String.join("", strings(text, start, stop, step));
                     case PythonTuple tuple -> new PythonTuple(slice(tuple, start, stop, step));
                     case List<?> list -> slice(list, start, stop, step);
-                    default -> new Undefined(type(value) + " has no slices");
+                    default -> throw new TemplateFailure(type(value) + " has no slices");
                 });
     }
 
@@ -248,10 +244,6 @@ final class Values {
     private static String part(String text, int start, int stop) {
         int from = text.offsetByCodePoints(0, start);
         return text.substring(from, text.offsetByCodePoints(from, stop - start));
-    }
-
-    private static boolean isBound(Object value) {
-        return value == PythonNone.NONE || value instanceof Long || value instanceof Boolean;
     }
 
     private static int bound(Object value, int missing) {
