@@ -383,7 +383,7 @@ class ExpressionParser {
                 return slice;
             }
             keys.add(start);
-        } while (skipSign(",") && !isSign("]"));
+        } while (skipSign(","));
         expectSign("]");
         return new Expression.Item(
                 base, keys.size() == 1 ? keys.getFirst() : scope -> new PythonTuple(values(keys, scope)));
