@@ -23,18 +23,19 @@ public final class ChatTemplate {
     private static final String CONFIG = "tokenizer_config.json";
     private static final String JINJA_FILE = "chat_template.jinja";
     private static final String JSON_FILE = "chat_template.json";
+    private static final String BEGIN = "bos_token";
+    private static final String END = "eos_token";
 
     private final String place;
     private final String source;
     private final JinjaTemplate template;
-    private final String bos;
-    private final String eos;
+    private final Map<String, String> tokens;
 
-    private ChatTemplate(String place, String template, String bos, String eos) {
+    /** @param tokens the special tokens that there are, by the names of their variables, such as bos_token */
+    private ChatTemplate(String place, String template, Map<String, String> tokens) {
         this.place = place;
         source = template;
-        this.bos = bos;
-        this.eos = eos;
+        this.tokens = tokens;
         try {
             this.template = JinjaTemplate.of(template);
         } catch (TemplateFailure e) {
@@ -45,7 +46,7 @@ public final class ChatTemplate {
     /**
      * Reads the template of a model folder: chat_template.jinja, chat_template.json, or {@code chat_template} in
      * tokenizer_config.json (a string, or a list of which the one named default is taken), or else that which is known for tekken.json.
-     * The begin and end tokens come from tokenizer_config.json or else from special_tokens_map.json.
+     * The special tokens come from tokenizer_config.json or else from special_tokens_map.json; one that is in neither is undefined.
      *
      * @throws BelayException if there is no template, or a file cannot be read
      */
@@ -61,33 +62,37 @@ public final class ChatTemplate {
         JsonNode config = json(modelDir.resolve(CONFIG));
         JsonNode special = json(modelDir.resolve("special_tokens_map.json"));
         Path tekken = modelDir.resolve(TekkenFile.NAME);
-        boolean named = Files.exists(tekken) && config.isMissingNode();
-        String bos = token(config, special, "bos_token", named ? TekkenFile.BEGIN : "");
-        String eos = token(config, special, "eos_token", named ? TekkenFile.END : "");
+        Map<String, String> tokens = new HashMap<>();
+        if (Files.exists(tekken) && config.isMissingNode()) {
+            tokens.put(BEGIN, TekkenFile.BEGIN);
+            tokens.put(END, TekkenFile.END);
+        }
+        putTokens(special, tokens);
+        putTokens(config, tokens);
         Path jinja = modelDir.resolve(JINJA_FILE);
         if (Files.exists(jinja)) {
-            return Optional.of(new ChatTemplate("the chat template " + jinja, text(jinja), bos, eos));
+            return Optional.of(new ChatTemplate("the chat template " + jinja, text(jinja), tokens));
         }
         for (Path file : List.of(modelDir.resolve(JSON_FILE), modelDir.resolve(CONFIG))) {
             String template = fromNode(json(file).path("chat_template"), file);
             if (template != null) {
-                return Optional.of(new ChatTemplate("the chat template in " + file, template, bos, eos));
+                return Optional.of(new ChatTemplate("the chat template in " + file, template, tokens));
             }
         }
         return Files.exists(tekken)
-                ? TekkenFile.read(tekken)
-                        .template()
-                        .map(t -> new ChatTemplate("the template of " + tekken, t, bos, eos))
+                ? TekkenFile.read(tekken).template().map(t -> new ChatTemplate("the template of " + tekken, t, tokens))
                 : Optional.empty();
     }
 
     /**
      * A template from its text and the strings of the begin and end tokens (empty if there are none).
      *
-     * @throws BelayException if a tag of the template is not closed
+     * @throws BelayException if the text is no template
      */
     public static ChatTemplate of(String template, String bos, String eos) {
-        return new ChatTemplate("the chat template", template, bos, eos);
+        Map<String, String> tokens = new HashMap<>(Map.of(BEGIN, bos, END, eos));
+        tokens.values().removeIf(String::isEmpty);
+        return new ChatTemplate("the chat template", template, tokens);
     }
 
     /**
@@ -103,14 +108,12 @@ public final class ChatTemplate {
             map.put("content", message.content());
             list.add(map);
         }
-        Map<String, Object> variables = new HashMap<>();
+        Map<String, Object> variables = new HashMap<>(tokens);
         variables.put("messages", list);
         // transformers always passes these two.
         variables.put("tools", null);
         variables.put("documents", null);
         variables.put("add_generation_prompt", addGenerationPrompt);
-        variables.put("bos_token", bos);
-        variables.put("eos_token", eos);
         try {
             return template.render(variables);
         } catch (TemplateFailure e) {
@@ -150,14 +153,23 @@ public final class ChatTemplate {
                 + " is neither a string nor a list with an entry named default; add one named default");
     }
 
-    private static String token(JsonNode config, JsonNode special, String name, String otherwise) {
-        for (JsonNode node : List.of(config.path(name), special.path(name))) {
-            JsonNode content = node.isObject() ? node.path("content") : node;
-            if (content.isTextual()) {
-                return content.textValue();
+    /** Takes the strings under names such as pad_token and image_token, and those of extra_special_tokens if they have names. */
+    private static void putTokens(JsonNode file, Map<String, String> tokens) {
+        file.path("extra_special_tokens")
+                .properties()
+                .forEach(named -> putToken(named.getKey(), named.getValue(), tokens));
+        file.properties().forEach(named -> {
+            if (named.getKey().endsWith("_token")) {
+                putToken(named.getKey(), named.getValue(), tokens);
             }
+        });
+    }
+
+    private static void putToken(String name, JsonNode node, Map<String, String> tokens) {
+        JsonNode content = node.isObject() ? node.path("content") : node;
+        if (content.isTextual()) {
+            tokens.put(name, content.textValue());
         }
-        return otherwise;
     }
 
     private static JsonNode json(Path file) {

@@ -213,7 +213,7 @@ final class Readers {
                 check(again.equals(text.replace('\ud83d', '\ufffd')) || again.equals(text), "decoded", text, again);
             }
         }
-        template(file);
+        rendersTwice(file.getParent());
     }
 
     private static void checkTokenizer(Tokenizer tokenizer) {
@@ -233,9 +233,15 @@ final class Readers {
         }
     }
 
-    /** A template renders the same text twice. */
-    static void template(Path file) {
-        ChatTemplate template = ChatTemplate.load(file.getParent());
+    /** A template, with tokens that it may need, renders the same text twice. */
+    static void template(Path file) throws IOException {
+        Files.writeString(
+                file.resolveSibling("tokenizer_config.json"), "{\"bos_token\": \"<s>\", \"eos_token\": \"</s>\"}");
+        rendersTwice(file.getParent());
+    }
+
+    private static void rendersTwice(Path folder) {
+        ChatTemplate template = ChatTemplate.load(folder);
         List<Message> messages = List.of(
                 new Message("system", "Be brief."), Message.user("Hi {{ x }} <b>\n"), new Message("assistant", "Ho"));
         String first = template.render(messages, true);

@@ -61,6 +61,25 @@ class ChatTemplateTest {
     }
 
     @Test
+    void passesTheSpecialTokensThatThereAreAndNoOthers() throws IOException {
+        write("tokenizer_config.json", """
+                {"pad_token": "<pad>", "bos_token": null, "add_bos_token": true, "unk_token": {"content": "<unk>"},
+                 "image_token": "<img>", "extra_special_tokens": {"audio": "<audio>"}}
+                """);
+        write("special_tokens_map.json", "{\"mask_token\": \"<mask>\", \"extra_special_tokens\": [\"<x>\"]}");
+        write(
+                "chat_template.jinja",
+                "{{ [pad_token, unk_token, image_token, audio, mask_token, bos_token, eos_token] }}");
+        assertEquals("['<pad>', '<unk>', '<img>', '<audio>', '<mask>', Undefined, Undefined]", rendered());
+        write("chat_template.jinja", "{{ bos_token }}{{ bos_token is defined }}{{ add_bos_token is defined }}");
+        assertEquals("FalseFalse", rendered());
+        write("chat_template.jinja", "{{ bos_token + messages[0].content }}");
+        assertEquals(
+                "the chat template " + folder.resolve("chat_template.jinja") + " failed: 'bos_token' is undefined",
+                assertThrows(BelayException.class, this::rendered).getMessage());
+    }
+
+    @Test
     void saysWhatToDoWithoutATemplate() throws IOException {
         write("tokenizer_config.json", "{\"bos_token\": \"<s>\"}");
         assertEquals(
@@ -80,16 +99,16 @@ class ChatTemplateTest {
             delimiter = '§',
             value = {
                 "{{ raise_exception('Only user turns') }} § failed: the template refuses these messages: Only user turns",
-                "{% if x %} § failed:",
+                "{% if x %} § cannot be read: line 1: the end is reached, but 'if' is not closed",
                 "{{ 'open § cannot be read: the string 'open",
-                "{{ messages[0].content.explode() }} § failed: strings have no method 'explode' here",
-                "{{ messages | nonsense }} § failed:",
-                "{{ messages[0].getClass() }} § failed: mappings have no method 'getClass' here",
-                "{{ 1 +* 2 }} § failed:",
-                "{{ undefined.content }} § failed:",
-                "{% include 'x' %} § failed:",
-                "{% nonsense %} § failed:",
-                "{% for m messages %}{% endfor %} § failed: 'for m messages' has no 'in'",
+                "{{ messages[0].content.explode() }} § failed: there is no method 'explode' of a string",
+                "{{ messages | nonsense }} § cannot be read: line 1: there is no filter 'nonsense'",
+                "{{ messages[0].getClass() }} § failed: there is no method 'getClass' of a mapping",
+                "{{ 1 +* 2 }} § cannot be read: line 1: expected an expression, but found '*'",
+                "{{ undefined.content }} § failed: 'undefined' is undefined",
+                "{% include 'x' %} § cannot be read: line 1: 'include' is no tag",
+                "{% nonsense %} § cannot be read: line 1: 'nonsense' is no tag",
+                "{% for m messages %}{% endfor %} § cannot be read: line 1: expected 'in', but found 'messages'",
             })
     void failuresAreOneLineWithTheReason(String template, String reason) {
         BelayException e = assertThrows(

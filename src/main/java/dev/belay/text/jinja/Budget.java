@@ -4,6 +4,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 
 /**
  * What one rendering may use, so that a template from a stranger can neither hang nor fill the memory: so many expressions and turns
@@ -28,6 +29,7 @@ final class Budget {
     private final long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(SECONDS);
     private long steps;
     private long total;
+    private int calls;
 
     private Budget() {}
 
@@ -47,7 +49,11 @@ final class Budget {
         if (++budget.steps > STEPS) {
             throw new TemplateFailure("it takes more than " + STEPS + " steps");
         }
-        if (System.nanoTime() > budget.deadline) {
+        budget.checkTime();
+    }
+
+    private void checkTime() {
+        if (System.nanoTime() > deadline) {
             throw new TemplateFailure("it takes more than " + SECONDS + " seconds");
         }
     }
@@ -97,10 +103,33 @@ final class Budget {
         return count;
     }
 
+    /** Counts an item that is made when it is asked for. */
+    static void item() {
+        Budget budget = CURRENT.get();
+        budget.add(1);
+        budget.checkTime();
+    }
+
+    /** Renders what a macro calls, which may be another macro. */
+    static <T> T nestedCall(int most, Supplier<T> call) {
+        step();
+        Budget budget = CURRENT.get();
+        if (budget.calls >= most) {
+            throw new TemplateFailure("a macro recurs more than " + most + " times");
+        }
+        budget.calls++;
+        try {
+            return call.get();
+        } finally {
+            budget.calls--;
+        }
+    }
+
     /** Counts a value that was made. */
     static <T> T made(T value) {
         switch (value) {
             case String text -> string(text.length());
+            case Markup markup -> string(markup.text().length());
             case Collection<?> items -> list(items.size());
             case null, default -> {}
         }

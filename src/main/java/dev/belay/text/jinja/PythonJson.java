@@ -1,23 +1,40 @@
 package dev.belay.text.jinja;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.MatchResult;
-import java.util.regex.Pattern;
 
-/** Writes JSON as Python's {@code json.dumps} does with these options; {@code indent < 0} means on one line. */
-record PythonJson(int indent, String comma, String colon, boolean ascii, boolean sorted) {
-    private static final ObjectMapper JSON = new ObjectMapper();
-    private static final Pattern BEYOND_ASCII = Pattern.compile("[^\\x00-\\x7f]");
-
-    String write(Object value) {
+/** Writes JSON as Python's {@code json.dumps} does with these options; without an indent on one line. */
+record PythonJson(String indent, String comma, String colon, boolean ascii, boolean sorted) {
+    /** The filter {@code tojson} of transformers, which escapes no HTML. */
+    static String filter(Object value, Arguments arguments) {
+        Object[] given = arguments.bind("tojson", 0, "ensure_ascii", "indent", "separators", "sort_keys");
+        String indent = indent(given[1]);
+        String comma = indent == null ? ", " : ",";
+        String colon = ": ";
+        if (given[2] instanceof List<?> pair && pair.size() == 2) {
+            comma = Arguments.string("tojson", pair.get(0));
+            colon = Arguments.string("tojson", pair.get(1));
+        } else if (given[2] != null && given[2] != PythonNone.NONE) {
+            throw new TemplateFailure("the separators of tojson are two strings");
+        }
+        boolean ascii = given[0] != null && Values.truth(given[0]);
+        boolean sorted = given[3] != null && Values.truth(given[3]);
         StringBuilder out = new StringBuilder();
-        write(value, 0, out);
+        new PythonJson(indent, comma, colon, ascii, sorted).write(value, 0, out);
         return out.toString();
+    }
+
+    private static String indent(Object given) {
+        if (given == null || given == PythonNone.NONE) {
+            return null;
+        }
+        if (given instanceof String text) {
+            return text;
+        }
+        int spaces = Math.max(0, Arguments.whole("tojson", given, 0));
+        Budget.list(spaces);
+        return " ".repeat(spaces);
     }
 
     private void write(Object value, int depth, StringBuilder out) {
@@ -25,42 +42,68 @@ record PythonJson(int indent, String comma, String colon, boolean ascii, boolean
             case Map<?, ?> map -> {
                 List<Map.Entry<?, ?>> entries = new ArrayList<>(map.entrySet());
                 if (sorted) {
-                    entries.sort(Comparator.comparing(e -> String.valueOf(e.getKey())));
+                    entries.sort((a, b) -> Operators.order(a.getKey(), b.getKey()));
                 }
                 List<Runnable> parts = new ArrayList<>();
-                entries.forEach(e -> parts.add(() -> {
-                    write(String.valueOf(e.getKey()), depth, out);
+                entries.forEach(entry -> parts.add(() -> {
+                    quote(key(entry.getKey()), out);
                     out.append(colon);
-                    write(e.getValue(), depth + 1, out);
+                    write(entry.getValue(), depth + 1, out);
                 }));
                 enclosed('{', parts, '}', depth, out);
             }
-            case Iterable<?> list -> {
+            case List<?> list
+            when !(value instanceof PythonRange) -> {
                 List<Runnable> parts = new ArrayList<>();
                 list.forEach(item -> parts.add(() -> write(item, depth + 1, out)));
                 enclosed('[', parts, ']', depth, out);
             }
-            case PythonNone _ -> out.append("null");
-            case Double number -> out.append(PythonText.str(number));
-            case null, default -> {
-                try {
-                    String text = JSON.writeValueAsString(value);
-                    out.append(ascii ? BEYOND_ASCII.matcher(text).replaceAll(PythonJson::escaped) : text);
-                } catch (JsonProcessingException e) {
-                    throw new TemplateFailure(
-                            "tojson cannot write a " + value.getClass().getSimpleName());
-                }
-            }
+            case String text -> quote(text, out);
+            case Markup markup -> quote(markup.text(), out);
+            case Long _, Double _, Boolean _, PythonNone _ -> out.append(plain(value));
+            default -> throw new TemplateFailure("tojson cannot write " + Values.type(Undefined.check(value)));
         }
     }
 
-    /** A character as its UTF-16 units. */
-    private static String escaped(MatchResult character) {
-        StringBuilder out = new StringBuilder();
-        for (char unit : character.group().toCharArray()) {
-            out.append(String.format("\\\\u%04x", (int) unit));
+    private static String key(Object key) {
+        return switch (key) {
+            case String text -> text;
+            case Long _, Double _, Boolean _, PythonNone _ -> plain(key);
+            default -> throw new TemplateFailure("tojson cannot write " + Values.type(key) + " as a key");
+        };
+    }
+
+    private static String plain(Object value) {
+        return switch (value) {
+            case PythonNone _ -> "null";
+            case Boolean truth -> truth ? "true" : "false";
+            case Double number when number.isNaN() -> "NaN";
+            case Double number when number.isInfinite() -> number > 0 ? "Infinity" : "-Infinity";
+            default -> PythonText.str(value);
+        };
+    }
+
+    private void quote(String text, StringBuilder out) {
+        out.append('"');
+        for (char c : text.toCharArray()) {
+            switch (c) {
+                case '"' -> out.append("\\\"");
+                case '\\' -> out.append("\\\\");
+                case '\n' -> out.append("\\n");
+                case '\r' -> out.append("\\r");
+                case '\t' -> out.append("\\t");
+                case '\b' -> out.append("\\b");
+                case '\f' -> out.append("\\f");
+                default -> {
+                    if (c < ' ' || ascii && c > '~') {
+                        out.append(String.format("\\u%04x", (int) c));
+                    } else {
+                        out.append(c);
+                    }
+                }
+            }
         }
-        return out.toString();
+        out.append('"');
     }
 
     private void enclosed(char open, List<Runnable> parts, char close, int depth, StringBuilder out) {
@@ -68,10 +111,10 @@ record PythonJson(int indent, String comma, String colon, boolean ascii, boolean
         for (int i = 0; i < parts.size(); i++) {
             Budget.fits(out.length());
             out.append(i == 0 ? "" : comma);
-            out.append(indent < 0 ? "" : "\n" + " ".repeat(indent * (depth + 1)));
+            out.append(indent == null ? "" : "\n" + indent.repeat(depth + 1));
             parts.get(i).run();
         }
-        out.append(indent < 0 || parts.isEmpty() ? "" : "\n" + " ".repeat(indent * depth));
+        out.append(indent == null || parts.isEmpty() ? "" : "\n" + indent.repeat(depth));
         out.append(close);
     }
 }

@@ -1,88 +1,117 @@
 package dev.belay.text.jinja;
 
+import static java.util.Map.entry;
+
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Collections;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.function.IntPredicate;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
-/** The methods of Python's {@code str} that chat templates call, on Java strings. */
+/** The methods of Python's {@code str}, on Java strings; positions and widths count code points. */
 final class PythonStrings {
     private static final int MOST_FILLED = 1 << 20;
-    private static final Pattern FIELD = Pattern.compile("\\{\\{|}}|\\{(\\d{0,3})}|[{}]");
-    private static final Pattern PERCENT = Pattern.compile("%(.)", Pattern.DOTALL);
+    private static final String LINE_ENDS = "\n\r\u000b\f\u001c\u001d\u001e\u0085\u2028\u2029";
+
+    private interface Method {
+        Object call(String text, Arguments arguments);
+    }
+
+    private static final Map<String, Method> METHODS = Map.ofEntries(
+            entry("startswith", (text, a) -> affix(text, "startswith", a)),
+            entry("endswith", (text, a) -> affix(text, "endswith", a)),
+            entry("strip", (text, a) -> strip(text, characters("strip", a), true, true)),
+            entry("lstrip", (text, a) -> strip(text, characters("lstrip", a), true, false)),
+            entry("rstrip", (text, a) -> strip(text, characters("rstrip", a), false, true)),
+            entry("split", (text, a) -> split("split", text, a)),
+            entry("rsplit", (text, a) -> split("rsplit", text, a)),
+            entry("splitlines", PythonStrings::splitLines),
+            entry("lower", (text, a) -> plain("lower", a, text.toLowerCase(Locale.ROOT))),
+            entry("upper", (text, a) -> plain("upper", a, text.toUpperCase(Locale.ROOT))),
+            entry("title", (text, a) -> plain("title", a, title(text))),
+            entry("capitalize", (text, a) -> plain("capitalize", a, capitalize(text))),
+            entry("swapcase", (text, a) -> plain("swapcase", a, swapCase(text))),
+            entry(
+                    "casefold",
+                    (text, a) ->
+                            plain("casefold", a, text.toUpperCase(Locale.ROOT).toLowerCase(Locale.ROOT))),
+            entry("replace", PythonStrings::replace),
+            entry("removeprefix", (text, a) -> {
+                String prefix = Arguments.string("removeprefix", a.ordered("removeprefix", 1, 1)[0]);
+                return text.startsWith(prefix) ? text.substring(prefix.length()) : text;
+            }),
+            entry("removesuffix", (text, a) -> {
+                String suffix = Arguments.string("removesuffix", a.ordered("removesuffix", 1, 1)[0]);
+                return text.endsWith(suffix) ? text.substring(0, text.length() - suffix.length()) : text;
+            }),
+            entry("partition", (text, a) -> {
+                String separator = separator("partition", a.ordered("partition", 1, 1)[0]);
+                int at = text.indexOf(separator);
+                return at < 0 ? PythonTuple.of(text, "", "") : around(text, separator, at);
+            }),
+            entry("rpartition", (text, a) -> {
+                String separator = separator("rpartition", a.ordered("rpartition", 1, 1)[0]);
+                int at = text.lastIndexOf(separator);
+                return at < 0 ? PythonTuple.of("", "", text) : around(text, separator, at);
+            }),
+            entry("format", PythonFormat::format),
+            entry("zfill", (text, a) -> {
+                int sign = text.startsWith("-") || text.startsWith("+") ? 1 : 0;
+                String zeros = "0".repeat(missing(text, a.ordered("zfill", 1, 1)[0]));
+                return text.substring(0, sign) + zeros + text.substring(sign);
+            }),
+            entry("ljust", (text, a) -> aligned("ljust", text, a, 0)),
+            entry("rjust", (text, a) -> aligned("rjust", text, a, 1)),
+            entry("center", (text, a) -> aligned("center", text, a, 0.5)),
+            entry("expandtabs", PythonStrings::expandTabs),
+            entry("find", (text, a) -> find("find", text, a, false)),
+            entry("rfind", (text, a) -> find("rfind", text, a, true)),
+            entry("index", (text, a) -> found(find("index", text, a, false))),
+            entry("rindex", (text, a) -> found(find("rindex", text, a, true))),
+            entry("count", (text, a) -> {
+                Object[] given = a.ordered("count", 1, 3);
+                String window = window("count", text, given);
+                return window == null ? 0L : count(window, Arguments.string("count", given[0]));
+            }),
+            entry("join", (text, a) -> {
+                List<String> parts = new ArrayList<>();
+                for (Iterator<?> items = Values.iterate(a.ordered("join", 1, 1)[0]); items.hasNext(); ) {
+                    parts.add(Arguments.string("join", items.next()));
+                }
+                return joined(text, parts);
+            }),
+            entry("isdigit", (text, a) -> all("isdigit", text, a, PythonStrings::isDigit)),
+            entry("isdecimal", (text, a) -> all("isdecimal", text, a, Character::isDigit)),
+            entry("isnumeric", (text, a) -> all("isnumeric", text, a, PythonStrings::isNumeric)),
+            entry("isalpha", (text, a) -> all("isalpha", text, a, Character::isLetter)),
+            entry("isalnum", (text, a) -> all("isalnum", text, a, c -> Character.isLetter(c) || isNumeric(c))),
+            entry("isspace", (text, a) -> all("isspace", text, a, PythonStrings::isSpace)),
+            entry("isascii", (text, a) -> plain("isascii", a, text.chars().allMatch(c -> c < 0x80))),
+            entry(
+                    "isprintable",
+                    (text, a) -> plain("isprintable", a, text.codePoints().allMatch(PythonText::isPrintable))),
+            entry(
+                    "isidentifier",
+                    (text, a) -> plain("isidentifier", a, text.matches("(?U)[\\p{L}_][\\w&&[^\\p{Sc}]]*"))),
+            entry("istitle", (text, a) -> plain("istitle", a, isCased(text) && text.equals(title(text)))),
+            entry("isupper", (text, a) -> plain("isupper", a, isUpper(text))),
+            entry("islower", (text, a) -> plain("islower", a, isLower(text))));
 
     private PythonStrings() {}
+
+    /** Whether strings have this method. */
+    static boolean has(String method) {
+        return METHODS.containsKey(method);
+    }
 
     /**
      * Calls {@code text.method(arguments)}.
      *
-     * @throws TemplateFailure if there is no such method here or an argument does not fit
+     * @throws TemplateFailure if an argument does not fit
      */
-    static Object call(String text, String method, Object[] arguments) {
-        return switch (method) {
-            case "startswith" -> affix(text, method, arguments, true);
-            case "endswith" -> affix(text, method, arguments, false);
-            case "strip" -> strip(text, characters(method, arguments), true, true);
-            case "lstrip" -> strip(text, characters(method, arguments), true, false);
-            case "rstrip" -> strip(text, characters(method, arguments), false, true);
-            case "split" -> split(text, arguments);
-            case "rsplit" -> rsplit(text, arguments);
-            case "splitlines" -> text.isEmpty() ? List.of() : Arrays.asList(text.split("\r\n|\r|\n"));
-            case "lower" -> text.toLowerCase(Locale.ROOT);
-            case "upper" -> text.toUpperCase(Locale.ROOT);
-            case "title" -> title(text);
-            case "capitalize" -> capitalize(text);
-            case "replace" -> replace(text, arguments);
-            case "removeprefix" -> {
-                String prefix = string(method, arguments, 0);
-                yield text.startsWith(prefix) ? text.substring(prefix.length()) : text;
-            }
-            case "removesuffix" -> {
-                String suffix = string(method, arguments, 0);
-                yield text.endsWith(suffix) ? text.substring(0, text.length() - suffix.length()) : text;
-            }
-            case "partition" -> {
-                String separator = string(method, arguments, 0);
-                int at = text.indexOf(separator);
-                yield at < 0 ? PythonTuple.of(text, "", "") : around(text, separator, at);
-            }
-            case "rpartition" -> {
-                String separator = string(method, arguments, 0);
-                int at = text.lastIndexOf(separator);
-                yield at < 0 ? PythonTuple.of("", "", text) : around(text, separator, at);
-            }
-            case "format" -> format(text, arguments);
-            case "zfill" -> {
-                int sign = text.startsWith("-") || text.startsWith("+") ? 1 : 0;
-                String zeros = "0".repeat(missing(text, arguments));
-                yield text.substring(0, sign) + zeros + text.substring(sign);
-            }
-            case "ljust" -> text + fill(arguments).repeat(missing(text, arguments));
-            case "rjust" -> fill(arguments).repeat(missing(text, arguments)) + text;
-            case "center" -> {
-                int missing = missing(text, arguments);
-                // As Python does it: the odd one goes to the left if the width is odd.
-                int left = missing / 2 + (missing & (text.length() + missing) & 1);
-                yield fill(arguments).repeat(left) + text + fill(arguments).repeat(missing - left);
-            }
-            case "swapcase" -> swapCase(text);
-            case "casefold" -> text.toUpperCase(Locale.ROOT).toLowerCase(Locale.ROOT);
-            case "find" -> (long) text.indexOf(string(method, arguments, 0));
-            case "rfind" -> (long) text.lastIndexOf(string(method, arguments, 0));
-            case "count" -> (long) count(text, string(method, arguments, 0));
-            case "join" -> join(text, arguments);
-            case "isdigit" -> all(text, Character::isDigit);
-            case "isalpha" -> all(text, Character::isLetter);
-            case "isalnum" -> all(text, Character::isLetterOrDigit);
-            case "isspace" -> all(text, PythonStrings::isSpace);
-            case "isupper" -> all(text.replaceAll("\\P{L}", ""), Character::isUpperCase);
-            case "islower" -> all(text.replaceAll("\\P{L}", ""), Character::isLowerCase);
-            default -> throw new TemplateFailure("strings have no method '" + method + "' here");
-        };
+    static Object call(String text, String method, Arguments arguments) {
+        return METHODS.get(method).call(text, arguments);
     }
 
     /** Python's {@code strip}: removes the given characters, or white space if {@code characters} is null. */
@@ -90,45 +119,136 @@ final class PythonStrings {
         IntPredicate remove = characters == null ? PythonStrings::isSpace : c -> characters.indexOf(c) >= 0;
         int start = 0;
         int end = text.length();
-        while (left && start < end && remove.test(text.charAt(start))) {
-            start++;
+        while (left && start < end && remove.test(text.codePointAt(start))) {
+            start += Character.charCount(text.codePointAt(start));
         }
-        while (right && end > start && remove.test(text.charAt(end - 1))) {
-            end--;
+        while (right && end > start && remove.test(text.codePointBefore(end))) {
+            end -= Character.charCount(text.codePointBefore(end));
         }
         return text.substring(start, end);
     }
 
-    private static boolean isSpace(int c) {
+    static boolean isSpace(int c) {
         return Character.isWhitespace(c) || Character.isSpaceChar(c) || c == 0x85;
     }
 
-    private static boolean affix(String text, String method, Object[] arguments, boolean prefix) {
-        Object given = arguments.length == 0 ? null : arguments[0];
-        List<?> candidates = given instanceof List<?> list ? list : Collections.singletonList(given);
+    /** Whether it is white space, and not empty. */
+    static boolean isBlank(String text) {
+        return !text.isEmpty() && text.codePoints().allMatch(PythonStrings::isSpace);
+    }
+
+    private static boolean isDigit(int c) {
+        return Character.isDigit(c)
+                || Character.getType(c) == Character.OTHER_NUMBER && Character.digit(normal(c), 10) >= 0;
+    }
+
+    private static char normal(int c) {
+        String text = java.text.Normalizer.normalize(Character.toString(c), java.text.Normalizer.Form.NFKC);
+        return text.length() == 1 ? text.charAt(0) : ' ';
+    }
+
+    private static boolean isNumeric(int c) {
+        int type = Character.getType(c);
+        return Character.isDigit(c) || type == Character.OTHER_NUMBER || type == Character.LETTER_NUMBER;
+    }
+
+    private static boolean isCased(String text) {
+        return text.codePoints().anyMatch(c -> Character.isUpperCase(c) || Character.isLowerCase(c));
+    }
+
+    /** Python's {@code isupper()}. */
+    static boolean isUpper(String text) {
+        return isCased(text) && text.codePoints().noneMatch(c -> Character.isLowerCase(c) || Character.isTitleCase(c));
+    }
+
+    /** Python's {@code islower()}. */
+    static boolean isLower(String text) {
+        return isCased(text) && text.codePoints().noneMatch(c -> Character.isUpperCase(c) || Character.isTitleCase(c));
+    }
+
+    /** The result of a method that takes no arguments. */
+    private static Object plain(String method, Arguments arguments, Object result) {
+        arguments.ordered(method, 0, 0);
+        return result;
+    }
+
+    private static boolean all(String method, String text, Arguments arguments, IntPredicate test) {
+        arguments.ordered(method, 0, 0);
+        return !text.isEmpty() && text.codePoints().allMatch(test);
+    }
+
+    private static boolean affix(String text, String method, Arguments arguments) {
+        Object[] given = arguments.ordered(method, 1, 3);
+        String window = window(method, text, given);
+        List<?> candidates = given[0] instanceof PythonTuple tuple ? tuple : List.of(given[0]);
         for (Object candidate : candidates) {
-            if (!(candidate instanceof String affix)) {
-                throw needsString(method);
-            }
-            if (prefix ? text.startsWith(affix) : text.endsWith(affix)) {
+            String affix = Arguments.string(method, candidate);
+            if (window != null && (method.equals("startswith") ? window.startsWith(affix) : window.endsWith(affix))) {
                 return true;
             }
         }
         return false;
     }
 
-    private static List<String> split(String text, Object[] arguments) {
-        long limit = limit(arguments);
-        String separator = arguments.length == 0 || arguments[0] == null ? null : string("split", arguments, 0);
-        List<String> parts = new ArrayList<>();
-        if (separator == null) {
-            String rest = strip(text, null, true, true);
-            String[] words = rest.split("\\s+", limit < 0 ? 0 : (int) limit + 1);
-            return rest.isEmpty() ? parts : Arrays.asList(words);
+    /** The part from the second to the third argument; null if it begins behind the end. */
+    private static String window(String method, String text, Object[] given) {
+        if (given[1] == null) {
+            return text;
         }
+        int size = text.codePointCount(0, text.length());
+        int start = given[1] == PythonNone.NONE ? 0 : Arguments.whole(method, given[1], 0);
+        int stop = given[2] == PythonNone.NONE ? size : Arguments.whole(method, given[2], size);
+        int from = Math.max(0, start < 0 ? start + size : start);
+        int to = Math.min(size, stop < 0 ? stop + size : stop);
+        return from > to ? null : text.substring(text.offsetByCodePoints(0, from), text.offsetByCodePoints(0, to));
+    }
+
+    private static long find(String method, String text, Arguments arguments, boolean last) {
+        Object[] given = arguments.ordered(method, 1, 3);
+        String part = Arguments.string(method, given[0]);
+        String window = window(method, text, given);
+        int at = window == null ? -1 : last ? window.lastIndexOf(part) : window.indexOf(part);
+        if (at < 0) {
+            return -1;
+        }
+        int start = given[1] == null || given[1] == PythonNone.NONE ? 0 : Arguments.whole(method, given[1], 0);
+        int size = text.codePointCount(0, text.length());
+        return Math.max(0, start < 0 ? start + size : start) + window.codePointCount(0, at);
+    }
+
+    private static long found(long place) {
+        if (place < 0) {
+            throw new TemplateFailure("index() finds no such text in the string");
+        }
+        return place;
+    }
+
+    private static String separator(String method, Object given) {
+        String separator = Arguments.string(method, given);
+        if (separator.isEmpty()) {
+            throw new TemplateFailure(method + "() got an empty separator");
+        }
+        return separator;
+    }
+
+    private static List<Object> split(String method, String text, Arguments arguments) {
+        Object[] given = arguments.bind(method, 0, "sep", "maxsplit");
+        int most = Arguments.whole(method, given[1], -1);
+        int limit = most < 0 ? Integer.MAX_VALUE : most;
+        boolean words = given[0] == null || given[0] == PythonNone.NONE;
+        if (words) {
+            return words(text, limit, method.equals("rsplit"));
+        }
+        String separator = separator(method, given[0]);
+        return new ArrayList<>(
+                method.equals("rsplit") ? rightParts(text, separator, limit) : parts(text, separator, limit));
+    }
+
+    private static List<String> parts(String text, String separator, int limit) {
+        List<String> parts = new ArrayList<>();
         int from = 0;
         int next = text.indexOf(separator);
-        while (next >= 0 && (limit < 0 || parts.size() < limit)) {
+        while (next >= 0 && parts.size() < limit) {
             parts.add(text.substring(from, next));
             from = next + separator.length();
             next = text.indexOf(separator, from);
@@ -137,50 +257,108 @@ final class PythonStrings {
         return parts;
     }
 
-    private static List<String> rsplit(String text, Object[] arguments) {
-        long limit = limit(arguments);
-        if (limit < 0 || arguments[0] == null) {
-            return split(text, arguments);
-        }
-        String separator = string("rsplit", arguments, 0);
+    private static List<String> rightParts(String text, String separator, int limit) {
         List<String> parts = new ArrayList<>();
         String rest = text;
         for (int at = rest.lastIndexOf(separator); at >= 0 && parts.size() < limit; at = rest.lastIndexOf(separator)) {
-            parts.addFirst(rest.substring(at + separator.length()));
+            parts.add(rest.substring(at + separator.length()));
             rest = rest.substring(0, at);
         }
-        parts.addFirst(rest);
-        return parts;
+        parts.add(rest);
+        return parts.reversed();
     }
 
-    private static long limit(Object[] arguments) {
-        if (arguments.length > 0 && arguments[0] instanceof String separator && separator.isEmpty()) {
-            throw new TemplateFailure("split() got an empty separator");
+    /** The words between white space; what is left behind the last that is asked for stays as it is. */
+    private static List<Object> words(String text, int limit, boolean fromRight) {
+        List<Object> words = new ArrayList<>();
+        int start = 0;
+        int end = text.length();
+        while (true) {
+            while (start < end && isSpace(text.charAt(fromRight ? end - 1 : start))) {
+                start += fromRight ? 0 : 1;
+                end -= fromRight ? 1 : 0;
+            }
+            if (start == end) {
+                return fromRight ? words.reversed() : words;
+            }
+            int cut = fromRight ? end : start;
+            boolean all = words.size() == limit;
+            while (fromRight
+                    ? cut > start && (all || !isSpace(text.charAt(cut - 1)))
+                    : cut < end && (all || !isSpace(text.charAt(cut)))) {
+                cut += fromRight ? -1 : 1;
+            }
+            words.add(fromRight ? text.substring(cut, end) : text.substring(start, cut));
+            start = fromRight ? start : cut;
+            end = fromRight ? cut : end;
         }
-        return arguments.length > 1 && arguments[1] instanceof Number number ? number.longValue() : -1;
     }
 
-    private static String replace(String text, Object[] arguments) {
-        String old = string("replace", arguments, 0);
-        String replacement = string("replace", arguments, 1);
-        if (arguments.length < 3) {
-            long times = old.isEmpty() ? text.length() + 1L : count(text, old);
+    private static List<Object> splitLines(String text, Arguments arguments) {
+        Object keep = arguments.bind("splitlines", 0, "keepends")[0];
+        return new ArrayList<>(lines(text, keep != null && Values.truth(keep)));
+    }
+
+    /** The lines of a text, by all that ends a line for Python. */
+    static List<String> lines(String text, boolean keepEnds) {
+        List<String> lines = new ArrayList<>();
+        int start = 0;
+        for (int i = 0; i < text.length(); i++) {
+            if (LINE_ENDS.indexOf(text.charAt(i)) < 0) {
+                continue;
+            }
+            int end = i;
+            i += text.startsWith("\r\n", i) ? 1 : 0;
+            lines.add(text.substring(start, keepEnds ? i + 1 : end));
+            start = i + 1;
+        }
+        if (start < text.length()) {
+            lines.add(text.substring(start));
+        }
+        return lines;
+    }
+
+    private static String replace(String text, Arguments arguments) {
+        Object[] given = arguments.ordered("replace", 2, 3);
+        return replace(
+                text,
+                Arguments.string("replace", given[0]),
+                Arguments.string("replace", given[1]),
+                Arguments.whole("replace", given[2], -1));
+    }
+
+    /** Replaces the first {@code most} places, or with a negative number all. */
+    static String replace(String text, String old, String replacement, int most) {
+        int limit = most < 0 ? Integer.MAX_VALUE : most;
+        if (!old.isEmpty()) {
+            long times = Math.min(limit, count(text, old));
             Budget.string(text.length() + times * (replacement.length() - old.length()));
-            return text.replace(old, replacement);
+            return times == limit && most >= 0
+                    ? String.join(replacement, parts(text, old, limit))
+                    : text.replace(old, replacement);
         }
-        return joined(replacement, split(text, new Object[] {old, arguments[2]}));
+        StringBuilder out = new StringBuilder();
+        List<Object> characters = Values.characters(text);
+        Budget.string(text.length() + Math.min(limit, characters.size() + 1L) * replacement.length());
+        for (int i = 0; i <= characters.size(); i++) {
+            out.append(i < limit ? replacement : "").append(i < characters.size() ? characters.get(i) : "");
+        }
+        return out.toString();
     }
 
-    private static String join(String separator, Object[] arguments) {
-        if (arguments.length != 1 || !(arguments[0] instanceof Iterable<?> items)) {
-            throw new TemplateFailure("join() needs a list of strings");
+    private static long count(String text, String part) {
+        if (part.isEmpty()) {
+            return text.codePointCount(0, text.length()) + 1L;
         }
-        List<String> parts = new ArrayList<>();
-        items.forEach(item -> parts.add(String.valueOf(item)));
-        return joined(separator, parts);
+        long count = 0;
+        for (int i = text.indexOf(part); i >= 0; i = text.indexOf(part, i + part.length())) {
+            count++;
+        }
+        return count;
     }
 
-    private static String joined(String separator, List<String> parts) {
+    /** The parts with the separator between them. */
+    static String joined(String separator, List<String> parts) {
         long size = (long) separator.length() * parts.size();
         for (String part : parts) {
             size += part.length();
@@ -192,120 +370,88 @@ final class PythonStrings {
     private static String title(String text) {
         StringBuilder out = new StringBuilder();
         boolean inWord = false;
-        for (int i = 0; i < text.length(); i++) {
-            char c = text.charAt(i);
-            out.append(inWord ? Character.toLowerCase(c) : Character.toUpperCase(c));
-            inWord = Character.isLetter(c);
+        for (int c : text.codePoints().toArray()) {
+            out.append(inWord ? Character.toString(c).toLowerCase(Locale.ROOT) : titleCase(c));
+            inWord = Character.isUpperCase(c) || Character.isLowerCase(c) || Character.isTitleCase(c);
         }
         return out.toString();
     }
 
-    private static String capitalize(String text) {
-        return text.isEmpty()
-                ? text
-                : text.substring(0, 1).toUpperCase(Locale.ROOT)
-                        + text.substring(1).toLowerCase(Locale.ROOT);
+    private static String titleCase(int c) {
+        String upper = Character.toString(c).toUpperCase(Locale.ROOT);
+        boolean several = Character.toTitleCase(c) == c && upper.codePointCount(0, upper.length()) > 1;
+        return several
+                ? upper.substring(0, 1) + upper.substring(1).toLowerCase(Locale.ROOT)
+                : Character.toString(Character.toTitleCase(c));
+    }
+
+    static String capitalize(String text) {
+        if (text.isEmpty()) {
+            return text;
+        }
+        int first = text.codePointAt(0);
+        return titleCase(first) + text.substring(Character.charCount(first)).toLowerCase(Locale.ROOT);
+    }
+
+    private static String swapCase(String text) {
+        StringBuilder out = new StringBuilder();
+        text.codePoints()
+                .mapToObj(c -> Character.isUpperCase(c)
+                        ? Character.toString(c).toLowerCase(Locale.ROOT)
+                        : Character.toString(c).toUpperCase(Locale.ROOT))
+                .forEach(out::append);
+        return out.toString();
     }
 
     private static PythonTuple around(String text, String separator, int at) {
         return PythonTuple.of(text.substring(0, at), separator, text.substring(at + separator.length()));
     }
 
-    private static int missing(String text, Object[] arguments) {
-        if (arguments.length == 0 || !(arguments[0] instanceof Number width) || width.longValue() > MOST_FILLED) {
-            throw new TemplateFailure("a string is filled to a width that is no number up to " + MOST_FILLED);
+    /** The characters that a width needs beyond the text. */
+    private static int missing(String text, Object given) {
+        int width = Arguments.whole("width", given, 0);
+        if (width > MOST_FILLED) {
+            throw new TemplateFailure("a width is at most " + MOST_FILLED);
         }
-        return Math.max(0, width.intValue() - text.codePointCount(0, text.length()));
+        return Math.max(0, width - text.codePointCount(0, text.length()));
     }
 
-    private static String fill(Object[] arguments) {
-        return arguments.length > 1 ? PythonText.str(arguments[1]) : " ";
+    private static String aligned(String method, String text, Arguments arguments, double share) {
+        Object[] given = arguments.ordered(method, 1, 2);
+        String fill = given[1] == null ? " " : Arguments.string(method, given[1]);
+        if (fill.codePointCount(0, fill.length()) != 1) {
+            throw new TemplateFailure(method + "() fills with one character");
+        }
+        int missing = missing(text, given[0]);
+        int left = share == 0.5 ? leftOf(text, missing) : (int) (missing * share);
+        return fill.repeat(left) + text + fill.repeat(missing - left);
     }
 
-    private static String swapCase(String text) {
+    /** As Python centers: the odd one goes to the left if the width is odd. */
+    private static int leftOf(String text, int missing) {
+        return missing / 2 + (missing & (text.codePointCount(0, text.length()) + missing) & 1);
+    }
+
+    private static String expandTabs(String text, Arguments arguments) {
+        int size = Arguments.whole("expandtabs", arguments.bind("expandtabs", 0, "tabsize")[0], 8);
         StringBuilder out = new StringBuilder();
-        text.codePoints()
-                .map(c -> Character.isUpperCase(c) ? Character.toLowerCase(c) : Character.toUpperCase(c))
-                .forEach(out::appendCodePoint);
+        int column = 0;
+        for (int c : text.codePoints().toArray()) {
+            if (c == '\t') {
+                int spaces = size <= 0 ? 0 : size - column % size;
+                Budget.fits((long) out.length() + spaces);
+                out.repeat(' ', spaces);
+                column += spaces;
+            } else {
+                out.appendCodePoint(c);
+                column = c == '\n' || c == '\r' ? 0 : column + 1;
+            }
+        }
         return out.toString();
     }
 
-    /** Python's {@code str.format} with {@code {}}, {@code {0}} and doubled braces; formats after a colon are refused. */
-    private static String format(String text, Object[] arguments) {
-        StringBuilder out = new StringBuilder();
-        Matcher field = FIELD.matcher(text);
-        int next = 0;
-        while (field.find()) {
-            String number = field.group(1);
-            String value = field.group().substring(0, 1);
-            if (number != null) {
-                int index = number.isEmpty() ? next++ : Integer.parseInt(number);
-                if (index >= arguments.length) {
-                    throw new TemplateFailure("format() has no argument " + index);
-                }
-                value = PythonText.str(arguments[index]);
-            } else if (field.group().length() == 1) {
-                throw new TemplateFailure("format() knows {}, {0} and doubled braces only");
-            }
-            Budget.fits((long) out.length() + value.length());
-            field.appendReplacement(out, Matcher.quoteReplacement(value));
-        }
-        return field.appendTail(out).toString();
-    }
-
-    /** Python's {@code format % arguments} with %s, %d, %r and %%. */
-    static String percent(String format, List<?> arguments) {
-        StringBuilder out = new StringBuilder();
-        Matcher field = PERCENT.matcher(format);
-        int next = 0;
-        while (field.find()) {
-            char kind = field.group(1).charAt(0);
-            if (kind != '%' && next >= arguments.size()) {
-                throw new TemplateFailure("'%' has too few arguments");
-            }
-            Object given = kind == '%' ? null : arguments.get(next++);
-            String value = switch (kind) {
-                case '%' -> "%";
-                case 's' -> PythonText.str(given);
-                case 'r' -> PythonText.repr(given);
-                case 'd' -> {
-                    if (!(given instanceof Number number)) {
-                        throw new TemplateFailure("'%d' needs a number");
-                    }
-                    yield String.valueOf(number.longValue());
-                }
-                default -> throw new TemplateFailure("'%" + kind + "' is not known here");
-            };
-            Budget.fits((long) out.length() + value.length());
-            field.appendReplacement(out, Matcher.quoteReplacement(value));
-        }
-        return field.appendTail(out).toString();
-    }
-
-    private static int count(String text, String part) {
-        int count = 0;
-        for (int i = text.indexOf(part); i >= 0 && !part.isEmpty(); i = text.indexOf(part, i + part.length())) {
-            count++;
-        }
-        return count;
-    }
-
-    private static boolean all(String text, IntPredicate test) {
-        return !text.isEmpty() && text.codePoints().allMatch(test);
-    }
-
-    private static String characters(String method, Object[] arguments) {
-        return arguments.length == 0 || arguments[0] == null ? null : string(method, arguments, 0);
-    }
-
-    private static String string(String method, Object[] arguments, int index) {
-        if (index < arguments.length && arguments[index] instanceof String text) {
-            return text;
-        }
-        throw needsString(method);
-    }
-
-    private static TemplateFailure needsString(String method) {
-        return new TemplateFailure(method + "() needs a string");
+    private static String characters(String method, Arguments arguments) {
+        Object given = arguments.ordered(method, 0, 1)[0];
+        return given == null || given == PythonNone.NONE ? null : Arguments.string(method, given);
     }
 }

@@ -18,17 +18,17 @@ final class PythonText {
     static String str(Object value) {
         return Budget.made(
                 switch (value) {
-                    case null -> "";
+                    case String text -> text;
+                    case Undefined _ -> "";
+                    case PythonNone _ -> "None";
                     case Boolean truth -> truth ? "True" : "False";
                     case Double number -> number(number);
-                    case Float number -> number(number);
                     case PythonTuple tuple when tuple.size() == 1 -> "(" + repr(tuple.get(0)) + ",)";
                     case PythonTuple tuple -> "(" + all(tuple) + ")";
+                    case PythonRange range -> range.toString();
                     case List<?> list -> "[" + all(list) + "]";
-                    case Map<?, ?> map ->
-                        map.entrySet().stream()
-                                .map(e -> repr(e.getKey()) + ": " + repr(e.getValue()))
-                                .collect(Collectors.joining(", ", "{", "}"));
+                    case PythonDict.View view -> view.name() + "([" + all(view.items()) + "])";
+                    case Map<?, ?> map -> map(map);
                     default -> value.toString();
                 });
     }
@@ -37,8 +37,20 @@ final class PythonText {
         return items.stream().map(PythonText::repr).collect(Collectors.joining(", "));
     }
 
+    static String map(Map<?, ?> map) {
+        return map.entrySet().stream()
+                .map(e -> repr(e.getKey()) + ": " + repr(e.getValue()))
+                .collect(Collectors.joining(", ", "{", "}"));
+    }
+
     /** Python's {@code repr(value)}. */
     static String repr(Object value) {
+        if (value instanceof Undefined) {
+            return "Undefined";
+        }
+        if (value instanceof Markup markup) {
+            return "Markup(" + repr(markup.text()) + ")";
+        }
         if (!(value instanceof String text)) {
             return str(value);
         }
@@ -53,15 +65,29 @@ final class PythonText {
                 default -> {
                     if (c == quote) {
                         out.append('\\').append(quote);
-                    } else if (c < ' ' || c >= 0x7f && c < 0xa0) {
-                        out.append(String.format("\\x%02x", c));
-                    } else {
+                    } else if (isPrintable(c)) {
                         out.appendCodePoint(c);
+                    } else {
+                        out.append(String.format(c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", c));
                     }
                 }
             }
         });
         return out.append(quote).toString();
+    }
+
+    static boolean isPrintable(int c) {
+        return switch (Character.getType(c)) {
+            case Character.CONTROL,
+                    Character.FORMAT,
+                    Character.SURROGATE,
+                    Character.PRIVATE_USE,
+                    Character.UNASSIGNED,
+                    Character.LINE_SEPARATOR,
+                    Character.PARAGRAPH_SEPARATOR -> false;
+            case Character.SPACE_SEPARATOR -> c == ' ';
+            default -> true;
+        };
     }
 
     private static String number(double value) {
@@ -78,7 +104,7 @@ final class PythonText {
         }
         double size = Math.abs(value);
         if (size >= SMALL && size < LARGE) {
-            String plain = new BigDecimal(java).toPlainString();
+            String plain = new BigDecimal(java).stripTrailingZeros().toPlainString();
             return plain.indexOf('.') < 0 ? plain + ".0" : plain;
         }
         String digits = java.substring(0, exponent).replaceFirst("\\.0$", "");

@@ -65,7 +65,11 @@ class BudgetTest {
             Arguments.of("{{ [{'k': [1]}]|unique(attribute='k')|list }}", "cannot compare lists"),
             Arguments.of("{{ " + "(".repeat(20000) + "1" + ")".repeat(20000) + " }}", "nested too deeply"),
             Arguments.of("{{ " + "-".repeat(20000) + "1 }}", "nested too deeply"),
-            Arguments.of("{{ 1" + "+1".repeat(20000) + " }}", "rror parsing"),
+            Arguments.of("{{ x" + ".x".repeat(20000) + " }}", "nested too deeply"),
+            Arguments.of("{{ x" + "|list".repeat(20000) + " }}", "nested too deeply"),
+            Arguments.of("{{ " + "not ".repeat(20000) + "1 }}", "nested too deeply"),
+            Arguments.of("{{ " + "1 if 0 else ".repeat(20000) + "1 }}", "nested too deeply"),
+            Arguments.of("{% set " + "(".repeat(20000) + "x" + ")".repeat(20000) + " = 1 %}", "nested too deeply"),
             Arguments.of("{% if true %}".repeat(20000) + "{% endif %}".repeat(20000), "nested too deeply"),
             Arguments.of("{{ '{{ 1 }}'|render }}", "render"),
             Arguments.of("{{ 'aaaa'|regex_replace('(a+)+b', '') }}", "regex_replace"),
@@ -85,6 +89,21 @@ class BudgetTest {
         assertTrue(failure.getMessage().contains(reason), failure.getMessage());
         assertEquals(1, failure.getMessage().lines().count());
         assertTrue(failure.getMessage().length() < 400, failure.getMessage());
+    }
+
+    @Test
+    void longExpressionsAndManyStatementsRender() {
+        assertEquals(
+                "20001", JinjaTemplate.of("{{ 1" + "+1".repeat(20000) + " }}").render(Map.of()));
+        assertEquals(
+                "x".repeat(20000),
+                JinjaTemplate.of("{{ 'x'" + " ~ 'x'".repeat(19999) + " }}").render(Map.of()));
+        assertEquals(
+                "True",
+                JinjaTemplate.of("{{ true" + " and true".repeat(20000) + " }}").render(Map.of()));
+        assertEquals(
+                "x".repeat(20000),
+                JinjaTemplate.of("{% if 1 %}x{% endif %}".repeat(20000)).render(Map.of()));
     }
 
     /** A long conversation stays far below every limit. */

@@ -1,19 +1,35 @@
 package dev.belay.text.jinja;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.LocalDate;
+import java.time.ZonedDateTime;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Every expectation was checked against jinja2 3.1 with trim_blocks and lstrip_blocks on. */
+/**
+ * Every expectation was checked against jinja2 3.1 with trim_blocks and lstrip_blocks on. Those of the files in the folder jinja of the
+ * resources were written by it in the environment of transformers 5.18: lines of a template and what it renders, or null if it fails,
+ * with the variables of variables.json.
+ */
 class JinjaTemplateTest {
+    private static final Path RECORDED = Path.of("src/test/resources/jinja");
     private static final Map<String, Object> VARIABLES = Map.of(
             "s",
             "  Hello, World  ",
@@ -263,6 +279,35 @@ class JinjaTemplateTest {
         assertEquals(1, failure.getMessage().lines().count(), failure.getMessage());
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"expressions", "filters", "markup", "methods", "statements", "tests", "undefined"})
+    void rendersWhatJinja2Wrote(String topic) throws IOException {
+        ObjectMapper json = new ObjectMapper();
+        Map<String, Object> variables =
+                json.readValue(RECORDED.resolve("variables.json").toFile(), new TypeReference<>() {});
+        List<String> failures = new ArrayList<>();
+        List<String> lines = Files.readAllLines(RECORDED.resolve(topic + ".jsonl"));
+        assertFalse(lines.isEmpty());
+        for (String line : lines) {
+            JsonNode row = json.readTree(line);
+            String actual = rendered(row.get(0).textValue(), variables);
+            if (!Objects.equals(row.get(1).textValue(), actual)) {
+                failures.add(line + " renders " + json.writeValueAsString(actual));
+            }
+        }
+        assertEquals("", String.join("\n", failures));
+    }
+
+    /** What the template renders; null if it fails in one line. */
+    private static String rendered(String template, Map<String, Object> variables) {
+        try {
+            return JinjaTemplate.of(template).render(variables);
+        } catch (TemplateFailure e) {
+            assertEquals(1, e.getMessage().lines().count(), e.getMessage());
+            return null;
+        }
+    }
+
     @Test
     void saysWhatIsUndefined() {
         JinjaTemplate template = JinjaTemplate.of("{{ map.a.b }}");
@@ -276,6 +321,28 @@ class JinjaTemplateTest {
     void knowsTheDate() {
         String year = JinjaTemplate.of("{{ strftime_now('%Y') }}").render(VARIABLES);
         assertEquals(LocalDate.now().getYear(), Integer.parseInt(year));
+    }
+
+    /** As Python's strftime of the same times. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            ignoreLeadingAndTrailingWhitespace = false,
+            value = {
+                "2024-01-01T00:05:09Z|Mon Monday Jan January Mon Jan  1 00:05:09 2024 20 01 01/01/24  1 2024-01-01 24 2024 00 12 001"
+                        + "  0 12 01 05 AM am 12:05:09 AM 00:05 09 00:05:09 1 00 01 1 01 01/01/24 00:05:09 24 2024 % 1 1 12  1 01 MON Jan  %q",
+                "2026-12-31T15:04:05Z|Thu Thursday Dec December Thu Dec 31 15:04:05 2026 20 31 12/31/26 31 2026-12-31 26 2026 15 03 365"
+                        + " 15  3 12 04 PM pm 03:04:05 PM 15:04 05 15:04:05 4 52 53 4 52 12/31/26 15:04:05 26 2026 % 31 12 3 31 31 THU Dec  %q",
+                "2023-01-01T12:00:00Z|Sun Sunday Jan January Sun Jan  1 12:00:00 2023 20 01 01/01/23  1 2023-01-01 22 2022 12 12 001"
+                        + " 12 12 01 00 PM pm 12:00:00 PM 12:00 00 12:00:00 7 01 52 0 00 01/01/23 12:00:00 23 2023 % 1 1 12  1 01 SUN Jan  %q",
+                "2020-02-29T23:59:59Z|Sat Saturday Feb February Sat Feb 29 23:59:59 2020 20 29 02/29/20 29 2020-02-29 20 2020 23 11 060"
+                        + " 23 11 02 59 PM pm 11:59:59 PM 23:59 59 23:59:59 6 08 09 6 08 02/29/20 23:59:59 20 2020 % 29 2 11 29 29 SAT Feb  %q"
+            })
+    void writesTimesLikePython(ZonedDateTime time, String expected) {
+        String fields =
+                "%a %A %b %B %c %C %d %D %e %F %g %G %H %I %j %k %l %m %M %p %P %r %R %S %T %u %U %V %w %W %x %X %y %Y %% "
+                        + "%-d %-m %-I %_d %0e %^a %h %Z%z %q";
+        assertEquals(expected, Strftime.format(time, fields));
     }
 
     @Test

@@ -1,0 +1,6 @@
+package dev.belay.text.jinja;
+
+/** What a template can call: a function, a macro or a method of a value. */
+interface Callable {
+    Object call(Arguments arguments);
+}
