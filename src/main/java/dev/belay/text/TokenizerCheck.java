@@ -65,10 +65,17 @@ final class TokenizerCheck {
             "WordPiece",
             "CTC");
 
+    /** The setting of a post-processor that has it trim spans. */
+    static final String TRIM = "trim_offsets";
+
+    /** Post-processors that do so unless they are told not to. */
+    private static final Set<String> TRIMMING = Set.of("ByteLevel", "RobertaProcessing");
+
     private final TokenizerFile file;
     private int largestId = -1;
     private int steps;
     private long growth = 1;
+    private boolean trimsSpans;
 
     private TokenizerCheck(TokenizerFile file) {
         this.file = file;
@@ -77,17 +84,33 @@ final class TokenizerCheck {
     /**
      * Checks a file.
      *
-     * @return one more than the largest id in it
+     * @return what was found in it
      * @throws BelayException naming the part that is refused
      */
-    static int vocabulary(TokenizerFile file) {
+    static TokenizerCheck of(TokenizerFile file) {
         TokenizerCheck check = new TokenizerCheck(file);
         try {
             check.read();
         } catch (IOException e) {
             throw new BelayException("cannot read " + file.path() + ": " + OutputFile.reason(e), e);
         }
-        return check.largestId + 1;
+        return check;
+    }
+
+    /** One more than the largest id. */
+    int vocabSize() {
+        return largestId + 1;
+    }
+
+    /** Whether tokens do not stand for the white space around them, even if they take it up. */
+    boolean trimsSpans() {
+        return trimsSpans;
+    }
+
+    /** Whether a post-processor does that. */
+    static boolean trims(JsonNode processor) {
+        boolean can = TRIMMING.contains(processor.path("type").asText());
+        return can && processor.path(TRIM).asBoolean(true);
     }
 
     /** Reads JSON that is neither deep nor has long texts. A vocabulary's names are many, and each comes once: none are remembered. */
@@ -259,6 +282,7 @@ final class TokenizerCheck {
         if (!KINDS.contains(kind)) {
             throw bad("its " + name + " is of the kind '" + kind + "', which is not supported");
         }
+        trimsSpans |= name.equals("post_processor") && trims(node);
         for (String list : List.of("normalizers", "pretokenizers", "processors", "decoders")) {
             node.path(list).forEach(step -> component(name, step));
         }

@@ -125,7 +125,7 @@ class TokenizerCheckTest {
                 with(
                         "normalizer",
                         "{\"type\": \"Sequence\", \"normalizers\": [" + (same + ",").repeat(20) + same + "]}"));
-        assertEquals(2, TokenizerCheck.vocabulary(new TokenizerFile(file, null)));
+        assertEquals(2, TokenizerCheck.of(new TokenizerFile(file, null)).vocabSize());
         String nothing = "{\"type\": \"Sequence\", \"normalizers\": [" + "{\"type\": \"NFC\"},".repeat(100)
                 + "{\"type\": \"NFC\"}]}";
         assertTrue(refusal(with("normalizer", nothing)).contains("more than 64"));
@@ -139,8 +139,8 @@ class TokenizerCheckTest {
     void theLargestIdIsTheVocabularysOrAnAddedTokens() throws Exception {
         Path file = Files.writeString(
                 folder.resolve("tokenizer.json"), with("added_tokens", "[{\"id\": 7, \"content\": \"x\"}]"));
-        assertEquals(8, TokenizerCheck.vocabulary(new TokenizerFile(file, null)));
+        assertEquals(8, TokenizerCheck.of(new TokenizerFile(file, null)).vocabSize());
         Files.writeString(file, with("added_tokens", "[]"));
-        assertEquals(2, TokenizerCheck.vocabulary(new TokenizerFile(file, null)));
+        assertEquals(2, TokenizerCheck.of(new TokenizerFile(file, null)).vocabSize());
     }
 }
