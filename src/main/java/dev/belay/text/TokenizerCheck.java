@@ -76,6 +76,9 @@ final class TokenizerCheck {
     private int steps;
     private long growth = 1;
     private boolean trimsSpans;
+    private String prefix = "";
+    /** What the second parts of all merges begin with, or null if there are none. */
+    private String rightParts;
 
     private TokenizerCheck(TokenizerFile file) {
         this.file = file;
@@ -168,20 +171,44 @@ final class TokenizerCheck {
             json.nextToken();
             switch (name) {
                 case "vocab" -> vocabulary(json);
-                case "merges" -> {
-                    int merges = 0;
-                    for (JsonToken token = json.currentToken();
-                            token == JsonToken.START_ARRAY && json.nextToken() != JsonToken.END_ARRAY;
-                            json.skipChildren()) {
-                        if (++merges > MOST_TOKENS) {
-                            throw bad("it has more than " + MOST_TOKENS + " merges");
-                        }
-                    }
-                    json.skipChildren();
-                }
+                case "merges" -> merges(json);
                 default -> setting(name, json.readValueAsTree());
             }
         }
+        boolean ascii = prefix.chars().allMatch(c -> c < 0x80);
+        if (rightParts != null && (!ascii || !rightParts.startsWith(prefix))) {
+            throw bad("the second part of a merge does not begin with its continuing_subword_prefix '" + prefix + "'"
+                    + (ascii ? "" : " of ASCII characters"));
+        }
+    }
+
+    /** The library cuts the prefix off the second part of every merge, whether it has one or not. */
+    private void merges(JsonParser json) throws IOException {
+        int merges = 0;
+        for (JsonToken token = json.currentToken();
+                token == JsonToken.START_ARRAY && json.nextToken() != JsonToken.END_ARRAY;
+                json.skipChildren()) {
+            if (++merges > MOST_TOKENS) {
+                throw bad("it has more than " + MOST_TOKENS + " merges");
+            }
+            if (!"".equals(rightParts)) {
+                JsonNode merge = json.readValueAsTree();
+                String text = merge.asText();
+                String right = merge.isTextual()
+                        ? text.substring(text.indexOf(' ') + 1)
+                        : merge.path(1).asText();
+                rightParts = rightParts == null ? right : common(rightParts, right);
+            }
+        }
+        json.skipChildren();
+    }
+
+    private static String common(String a, String b) {
+        int length = 0;
+        while (length < Math.min(a.length(), b.length()) && a.charAt(length) == b.charAt(length)) {
+            length++;
+        }
+        return a.substring(0, length);
     }
 
     /** An object from token to id, or a list in the order of the ids. */
@@ -256,6 +283,7 @@ final class TokenizerCheck {
                 if (value.asText().length() > MOST_GROWTH) {
                     throw bad(name + " is longer than " + MOST_GROWTH + " characters");
                 }
+                prefix = name.equals("continuing_subword_prefix") && value.isTextual() ? value.asText() : prefix;
             }
             default -> {}
         }
