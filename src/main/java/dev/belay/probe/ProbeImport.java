@@ -46,9 +46,10 @@ public final class ProbeImport {
             throw new BelayException(file + " holds several arrays; save the weight and the bias as a .npy file each");
         }
         if (name.matches(".*\\.(pt|pth|bin|ckpt|pkl|pickle|joblib)") || isArchive(file)) {
-            throw new BelayException(file + " is a file of PyTorch or pickle, which can run code when it is read; save its"
-                    + " weight and bias as safetensors: safetensors.torch.save_file({\"weight\": w, \"bias\": b},"
-                    + " \"probe.safetensors\")");
+            throw new BelayException(
+                    file + " is a file of PyTorch or pickle, which can run code when it is read; save its"
+                            + " weight and bias as safetensors: safetensors.torch.save_file({\"weight\": w, \"bias\": b},"
+                            + " \"probe.safetensors\")");
         }
         Map<String, String> metadata =
                 Map.of("imported_from", file.getFileName().toString());
@@ -122,8 +123,9 @@ public final class ProbeImport {
                     .orElseThrow(() -> new BelayException(
                             tensors.path() + " has no tensor '" + name + "', only " + names(tensors)));
             if (!isVector(tensor)) {
-                throw new BelayException(tensors.path() + ": " + tensor + " is no floating-point vector; a probe has one direction"
-                        + (isTwoClass(tensor.shape()) ? TWO_CLASSES : ""));
+                throw new BelayException(
+                        tensors.path() + ": " + tensor + " is no floating-point vector; a probe has one direction"
+                                + (isTwoClass(tensor.shape()) ? TWO_CLASSES : ""));
             }
             return tensor;
         }
