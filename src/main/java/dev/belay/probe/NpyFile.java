@@ -101,7 +101,8 @@ final class NpyFile {
             }
         }
         if (wide > 1 || elements == 0 || elements > MOST_ELEMENTS) {
-            throw failure(path, "has shape (" + shape.strip() + "), which is no vector");
+            String advice = shape.matches("\\s*2\\s*,\\s*\\d+\\s*") ? ProbeImport.TWO_CLASSES : "";
+            throw failure(path, "has shape (" + shape.strip() + "), which is no vector" + advice);
         }
         return (int) elements;
     }

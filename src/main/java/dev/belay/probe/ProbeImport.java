@@ -1,10 +1,14 @@
 package dev.belay.probe;
 
 import dev.belay.BelayException;
+import dev.belay.io.OutputFile;
 import dev.belay.weights.SafetensorsFile;
 import dev.belay.weights.TensorInfo;
+import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -13,6 +17,12 @@ import java.util.regex.Pattern;
 /** Probes that other programs fitted: a weight and a bias from safetensors or NumPy files. */
 public final class ProbeImport {
     private static final String WEIGHT = "weight";
+    private static final byte[] ARCHIVE = {'P', 'K', 3, 4};
+    /** What to do about a head of two classes, whose softmax is the logistic function of a difference. */
+    static final String TWO_CLASSES =
+            "; of a head with two classes save weight[1] - weight[0], and bias[1] - bias[0] for the bias, if class 1 is that of refusal"
+                    + " (else the other way round)";
+
     private static final Pattern NUMBER = Pattern.compile("[-+]?(\\d+\\.?\\d*|\\.\\d+)([eE][-+]?\\d+)?");
 
     private ProbeImport() {}
@@ -32,13 +42,14 @@ public final class ProbeImport {
         if (!Files.isRegularFile(file)) {
             throw new BelayException("cannot read " + file + ": no such file");
         }
-        if (name.matches(".*\\.(pt|pth|bin|ckpt|pkl)")) {
-            throw new BelayException(
-                    file + " is a PyTorch file, which can run code when it is read; save its weight and bias as"
-                            + " safetensors: safetensors.torch.save_file({\"weight\": w, \"bias\": b}, \"probe.safetensors\")");
-        }
         if (name.endsWith(".npz")) {
             throw new BelayException(file + " holds several arrays; save the weight and the bias as a .npy file each");
+        }
+        if (name.matches(".*\\.(pt|pth|bin|ckpt|pkl|pickle|joblib)") || isArchive(file)) {
+            throw new BelayException(
+                    file + " is a file of PyTorch or pickle, which can run code when it is read; save its"
+                            + " weight and bias as safetensors: safetensors.torch.save_file({\"weight\": w, \"bias\": b},"
+                            + " \"probe.safetensors\")");
         }
         Map<String, String> metadata =
                 Map.of("imported_from", file.getFileName().toString());
@@ -53,6 +64,15 @@ public final class ProbeImport {
             TensorInfo chosen = weight(tensors, weight);
             float[] values = finite(file, tensors.floats(chosen.name()));
             return new LinearProbe(values, tensorBias(tensors, chosen.name(), bias), layer, metadata);
+        }
+    }
+
+    /** Whether a file, whatever its name, is a ZIP archive, as PyTorch writes them. */
+    private static boolean isArchive(Path file) {
+        try (InputStream in = Files.newInputStream(file)) {
+            return Arrays.equals(in.readNBytes(ARCHIVE.length), ARCHIVE);
+        } catch (IOException e) {
+            throw new BelayException("cannot read " + file + ": " + OutputFile.reason(e), e);
         }
     }
 
@@ -103,13 +123,19 @@ public final class ProbeImport {
                     .orElseThrow(() -> new BelayException(
                             tensors.path() + " has no tensor '" + name + "', only " + names(tensors)));
             if (!isVector(tensor)) {
-                throw new BelayException(tensors.path() + ": " + tensor + " is no vector; a probe has one direction");
+                throw new BelayException(
+                        tensors.path() + ": " + tensor + " is no floating-point vector; a probe has one direction"
+                                + (isTwoClass(tensor.shape()) ? TWO_CLASSES : ""));
             }
             return tensor;
         }
-        List<TensorInfo> found = tensors.tensors().stream()
-                .filter(t -> (t.name().equals(WEIGHT) || t.name().endsWith('.' + WEIGHT)) && isVector(t))
+        List<TensorInfo> named = tensors.tensors().stream()
+                .filter(t -> t.name().equals(WEIGHT) || t.name().endsWith('.' + WEIGHT))
                 .toList();
+        List<TensorInfo> found = named.stream().filter(ProbeImport::isVector).toList();
+        if (named.size() == 1 && found.isEmpty()) {
+            return weight(tensors, named.getFirst().name());
+        }
         if (found.size() != 1) {
             throw new BelayException(tensors.path() + " has " + (found.isEmpty() ? "no" : "more than one")
                     + " vector named weight among " + names(tensors) + "; name it by --weight");
@@ -117,13 +143,18 @@ public final class ProbeImport {
         return found.getFirst();
     }
 
-    /** Whether it is floating-point, and of several axes all but the last have length 1. */
+    /** Whether it is floating-point, and of several axes all but one have length 1. */
     private static boolean isVector(TensorInfo tensor) {
         long[] shape = tensor.shape();
         return tensor.type().isFloating()
                 && shape.length > 0
-                && tensor.elements() == shape[shape.length - 1]
-                && tensor.elements() > 0;
+                && tensor.elements() > 0
+                && Arrays.stream(shape).filter(size -> size > 1).count() <= 1;
+    }
+
+    /** Whether a weight is that of a head with two classes. */
+    static boolean isTwoClass(long[] shape) {
+        return shape.length == 2 && shape[0] == 2;
     }
 
     private static String names(SafetensorsFile tensors) {

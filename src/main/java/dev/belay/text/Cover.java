@@ -10,7 +10,7 @@ import java.util.regex.Pattern;
 
 /**
  * Keeps the names of control tokens that stand in given text, a prompt or recorded thinking, from becoming those tokens: such a text
- * could otherwise close its turn and open another one. Each name is covered by a private-use character while the chat template
+ * could otherwise close its turn and open another one. Names of the unknown token and of bytes do not become those either. Each name is covered by a private-use character while the chat template
  * renders the text, and tokenized as ordinary characters afterwards.
  */
 final class Cover {
@@ -30,7 +30,7 @@ final class Cover {
         names = parseSpecial ? null : tokenizer.controlNames();
     }
 
-    /** The text with every control token's name covered, and whatever else the tokenizer takes for a control token. */
+    /** The text with every such name covered, and whatever else the tokenizer takes for one. */
     String cover(String text) {
         if (names == null) {
             return text;
@@ -39,7 +39,7 @@ final class Cover {
         return coverDisguised(names.matcher(unambiguous).replaceAll(match -> placeholder(match.group())));
     }
 
-    /** Covers what the tokenizer's normalizer turns into the name of a control token, full-width letters for example. */
+    /** Covers what the tokenizer's normalizer turns into such a name, full-width letters for example. */
     private String coverDisguised(String text) {
         TokenizedText tokens = tokenizer.encodeWithSpans(text);
         StringBuilder out = new StringBuilder();
@@ -47,7 +47,7 @@ final class Cover {
         for (int i = 0; i < tokens.length(); i++) {
             int start = tokens.start()[i];
             int end = tokens.end()[i];
-            if (tokenizer.isControl(tokens.ids()[i]) && start >= from && end > start) {
+            if (start >= from && end > start && tokenizer.isNamed(tokens.ids()[i], text.codePointCount(start, end))) {
                 // A normalizer that drops private characters may find a name around one of ours.
                 String name = uncover(text.substring(start, end));
                 out.append(text, from, start).append(placeholder(name));
@@ -87,9 +87,10 @@ final class Cover {
         int[] real = realPositions(text);
         TokenizedText.Builder all = new TokenizedText.Builder();
         int from = 0;
-        while (from < tokens.length()) {
+        // Some normalizers drop a cover, so that a text can end without a token.
+        while (from <= tokens.length()) {
             int to = from;
-            while (to < tokens.length() && !tokenizer.isAdded(tokens.ids()[to])) {
+            while (to < tokens.length() && !isAdded(tokens, to, text)) {
                 to++;
             }
             // Between two tokens that the library finds before anything else, text is tokenized by itself.
@@ -107,6 +108,10 @@ final class Cover {
             from = to + 1;
         }
         return all.build();
+    }
+
+    private boolean isAdded(TokenizedText tokens, int i, String text) {
+        return tokenizer.isAdded(tokens.ids()[i], text.substring(tokens.start()[i], tokens.end()[i]));
     }
 
     private static void add(TokenizedText.Builder all, TokenizedText tokens, int from, int to, int[] places) {

@@ -53,12 +53,16 @@ public final class Tokenizer implements AutoCloseable {
      */
     public static Tokenizer load(Path modelDir) {
         TokenizerFile file = TokenizerFile.find(modelDir);
-        int vocabSize = TokenizerCheck.vocabulary(file);
+        TokenizerCheck check = TokenizerCheck.of(file);
+        if (check.trimsSpans()) {
+            file = new TokenizerFile(file.path(), RewrittenFile.withWholeSpans(file));
+        }
         TokenizerLibrary.load();
-        Opening opening = file.converted() == null
-                ? () -> HuggingFaceTokenizer.newInstance(file.path(), OPTIONS)
-                : () -> HuggingFaceTokenizer.newInstance(file.open(), OPTIONS);
-        return new Tokenizer(open(file.path(), opening), file, vocabSize);
+        TokenizerFile read = file;
+        Opening opening = read.converted() == null
+                ? () -> HuggingFaceTokenizer.newInstance(read.path(), OPTIONS)
+                : () -> HuggingFaceTokenizer.newInstance(read.open(), OPTIONS);
+        return new Tokenizer(open(read.path(), opening), read, check.vocabSize());
     }
 
     private interface Opening {
@@ -128,8 +132,9 @@ public final class Tokenizer implements AutoCloseable {
     }
 
     /**
-     * Turns text into tokens in which no control token is: their names count as ordinary characters. A control token whose name is a
-     * single character of the model's own vocabulary stays, as there is no other way to write it.
+     * Turns text into tokens of which none is there by its name, be it that of a control token, of the unknown token or of a byte: names
+     * count as ordinary characters. A control token whose name is a single character of the model's own vocabulary stays, as there is no
+     * other way to write it.
      *
      * @param inside whether other text stands before it
      */
@@ -152,8 +157,8 @@ public final class Tokenizer implements AutoCloseable {
             tokens.start()[i] = whole.start()[first + i] - lead;
             tokens.end()[i] = whole.end()[first + i] - lead;
             int start = tokens.start()[i];
-            if (isControl(tokens.ids()[i]) && text.codePointCount(start, tokens.end()[i]) > 1) {
-                // The name is a word of the model's own vocabulary as well: cut it behind its first character.
+            if (added().isNamedByte(tokens.ids()[i], text.codePointCount(start, tokens.end()[i]))) {
+                // The name of a byte, which the library needs in the vocabulary: cut it behind its first character.
                 cuts.add(text.offsetByCodePoints(start, 1));
             }
         }
@@ -173,7 +178,7 @@ public final class Tokenizer implements AutoCloseable {
 
     private synchronized HuggingFaceTokenizer literal() {
         if (literal == null) {
-            byte[] json = AddedTokens.withOnly(file, SENTINEL);
+            byte[] json = RewrittenFile.literal(file, added().hidden(), SENTINEL);
             literal =
                     open(file.path(), () -> HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), OPTIONS));
         }
@@ -187,14 +192,14 @@ public final class Tokenizer implements AutoCloseable {
         return added;
     }
 
-    /** Whether an id is that of an added token, which the tokenizer finds in a text before anything else. */
-    boolean isAdded(int id) {
-        return added().has(id);
+    /** Whether a token that stands for {@code text} is an added one, which the tokenizer finds in a text before anything else. */
+    boolean isAdded(int id, String text) {
+        return added().isAdded(id, text);
     }
 
-    /** Whether an id is that of an added token that is special or looks like markup. */
-    boolean isControl(int id) {
-        return added().isControl(id);
+    /** Whether a token that stands for {@code length} code points is there by a name that no text means. */
+    boolean isNamed(int id, int length) {
+        return added().isNamed(id, length);
     }
 
     /** Whether there is an added token of this name that is special or looks like markup. */
@@ -202,7 +207,7 @@ public final class Tokenizer implements AutoCloseable {
         return added().hasControl(name);
     }
 
-    /** Finds the names of added tokens that are special or look like markup. */
+    /** Finds the names that no text means: of added tokens that are special or look like markup, the unknown token, bytes. */
     Pattern controlNames() {
         return added().names();
     }
@@ -264,19 +269,47 @@ public final class Tokenizer implements AutoCloseable {
     }
 
     /**
-     * The text of each token, special ones with their name. A character whose bytes are spread over several tokens is the text of the
-     * last of them, the others have none.
+     * The text of each token, special ones with their name; one after the other they are the text of all. A character whose bytes are
+     * spread over several tokens is the text of the last of them, the others have none.
      */
     public List<String> pieces(int[] ids) {
         List<String> pieces = new ArrayList<>();
-        int from = 0;
+        // What a token adds depends on those before it: the text of ids[context, i] of which `told` is in earlier
+        // pieces.
+        int context = 0;
+        int open = 0;
+        String told = "";
         for (int i = 0; i < ids.length; i++) {
-            String text = decode(ids, from, i + 1, false);
-            boolean open = text.endsWith("\uFFFD") && i + 1 - from < LONGEST_CHARACTER && i + 1 < ids.length;
-            pieces.add(open ? "" : text);
-            from = open ? from : i + 1;
+            String text = decode(ids, context, i + 1, false);
+            boolean late = i + 1 - open >= LONGEST_CHARACTER;
+            boolean last = i + 1 == ids.length;
+            if ((late || last) && !text.startsWith(told)) {
+                // Bytes that are no character, which the library lets spoil the characters before them.
+                context = open;
+                told = "";
+                text = decode(ids, context, i + 1, false);
+            }
+            int whole = last ? text.length() : settled(text, late);
+            boolean follows = text.startsWith(told) && whole >= told.length();
+            pieces.add(follows ? text.substring(told.length(), whole) : "");
+            if (follows && whole == text.length()) {
+                context = open;
+                open = i + 1;
+                told = decode(ids, context, open, false);
+            } else if (follows) {
+                told = text.substring(0, whole);
+            }
         }
         return pieces;
+    }
+
+    /** Chars of a text behind which no character is open; all but the last one if those before it lasted too long to become one. */
+    private static int settled(String text, boolean late) {
+        int end = text.length();
+        while (end > 0 && text.charAt(end - 1) == '\uFFFD') {
+            end--;
+        }
+        return late ? Math.max(end, text.length() - 1) : end;
     }
 
     /** The file that it was read from. */

@@ -65,10 +65,20 @@ final class TokenizerCheck {
             "WordPiece",
             "CTC");
 
+    /** The setting of a post-processor that has it trim spans. */
+    static final String TRIM = "trim_offsets";
+
+    /** Post-processors that do so unless they are told not to. */
+    private static final Set<String> TRIMMING = Set.of("ByteLevel", "RobertaProcessing");
+
     private final TokenizerFile file;
     private int largestId = -1;
     private int steps;
     private long growth = 1;
+    private boolean trimsSpans;
+    private String prefix = "";
+    /** What the second parts of all merges begin with, or null if there are none. */
+    private String rightParts;
 
     private TokenizerCheck(TokenizerFile file) {
         this.file = file;
@@ -77,17 +87,33 @@ final class TokenizerCheck {
     /**
      * Checks a file.
      *
-     * @return one more than the largest id in it
+     * @return what was found in it
      * @throws BelayException naming the part that is refused
      */
-    static int vocabulary(TokenizerFile file) {
+    static TokenizerCheck of(TokenizerFile file) {
         TokenizerCheck check = new TokenizerCheck(file);
         try {
             check.read();
         } catch (IOException e) {
             throw new BelayException("cannot read " + file.path() + ": " + OutputFile.reason(e), e);
         }
-        return check.largestId + 1;
+        return check;
+    }
+
+    /** One more than the largest id. */
+    int vocabSize() {
+        return largestId + 1;
+    }
+
+    /** Whether tokens do not stand for the white space around them, even if they take it up. */
+    boolean trimsSpans() {
+        return trimsSpans;
+    }
+
+    /** Whether a post-processor does that. */
+    static boolean trims(JsonNode processor) {
+        boolean can = TRIMMING.contains(processor.path("type").asText());
+        return can && processor.path(TRIM).asBoolean(true);
     }
 
     /** Reads JSON that is neither deep nor has long texts. A vocabulary's names are many, and each comes once: none are remembered. */
@@ -145,20 +171,44 @@ final class TokenizerCheck {
             json.nextToken();
             switch (name) {
                 case "vocab" -> vocabulary(json);
-                case "merges" -> {
-                    int merges = 0;
-                    for (JsonToken token = json.currentToken();
-                            token == JsonToken.START_ARRAY && json.nextToken() != JsonToken.END_ARRAY;
-                            json.skipChildren()) {
-                        if (++merges > MOST_TOKENS) {
-                            throw bad("it has more than " + MOST_TOKENS + " merges");
-                        }
-                    }
-                    json.skipChildren();
-                }
+                case "merges" -> merges(json);
                 default -> setting(name, json.readValueAsTree());
             }
         }
+        boolean ascii = prefix.chars().allMatch(c -> c < 0x80);
+        if (rightParts != null && (!ascii || !rightParts.startsWith(prefix))) {
+            throw bad("the second part of a merge does not begin with its continuing_subword_prefix '" + prefix + "'"
+                    + (ascii ? "" : " of ASCII characters"));
+        }
+    }
+
+    /** The library cuts the prefix off the second part of every merge, whether it has one or not. */
+    private void merges(JsonParser json) throws IOException {
+        int merges = 0;
+        for (JsonToken token = json.currentToken();
+                token == JsonToken.START_ARRAY && json.nextToken() != JsonToken.END_ARRAY;
+                json.skipChildren()) {
+            if (++merges > MOST_TOKENS) {
+                throw bad("it has more than " + MOST_TOKENS + " merges");
+            }
+            if (!"".equals(rightParts)) {
+                JsonNode merge = json.readValueAsTree();
+                String text = merge.asText();
+                String right = merge.isTextual()
+                        ? text.substring(text.indexOf(' ') + 1)
+                        : merge.path(1).asText();
+                rightParts = rightParts == null ? right : common(rightParts, right);
+            }
+        }
+        json.skipChildren();
+    }
+
+    private static String common(String a, String b) {
+        int length = 0;
+        while (length < Math.min(a.length(), b.length()) && a.charAt(length) == b.charAt(length)) {
+            length++;
+        }
+        return a.substring(0, length);
     }
 
     /** An object from token to id, or a list in the order of the ids. */
@@ -233,6 +283,7 @@ final class TokenizerCheck {
                 if (value.asText().length() > MOST_GROWTH) {
                     throw bad(name + " is longer than " + MOST_GROWTH + " characters");
                 }
+                prefix = name.equals("continuing_subword_prefix") && value.isTextual() ? value.asText() : prefix;
             }
             default -> {}
         }
@@ -259,6 +310,7 @@ final class TokenizerCheck {
         if (!KINDS.contains(kind)) {
             throw bad("its " + name + " is of the kind '" + kind + "', which is not supported");
         }
+        trimsSpans |= name.equals("post_processor") && trims(node);
         for (String list : List.of("normalizers", "pretokenizers", "processors", "decoders")) {
             node.path(list).forEach(step -> component(name, step));
         }

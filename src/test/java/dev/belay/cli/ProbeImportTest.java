@@ -145,6 +145,35 @@ class ProbeImportTest {
                 .failed(1, "v.safetensors", "[1, 3]", "one floating-point number");
     }
 
+    /** A weight may lie across, as that of a linear map that is applied from the right. */
+    @Test
+    void readsColumns() {
+        long[] column = {3, 1};
+        Path file = tensors("column.safetensors", "weight", column, "bias", new long[0]);
+        Cli.run("probe import ? --layer 1 -o ?", file, output()).ok();
+        assertProbe(0.5f, 1);
+        Cli.run("probe import ? --weight weight --bias 1 --layer 1 -o ?", file, output())
+                .ok();
+        assertProbe(1, 1);
+    }
+
+    @Test
+    void saysHowAHeadOfTwoClassesBecomesAProbe() throws IOException {
+        Path file = folder.resolve("head.safetensors");
+        try (SafetensorsWriter out = SafetensorsWriter.to(file)
+                .tensor("score.weight", F32, 2, 3)
+                .tensor("score.bias", F32, 2)
+                .open()) {
+            out.write("score.weight", new float[6]);
+            out.write("score.bias", new float[2]);
+        }
+        String advice = "save weight[1] - weight[0], and bias[1] - bias[0]";
+        Cli.run("probe import ? --layer 1 -o ?", file, output()).failed(1, "head.safetensors", "[2, 3]", advice);
+        Cli.run("probe import ? --weight score.weight --layer 1 -o ?", file, output())
+                .failed(1, "head.safetensors", "[2, 3]", advice);
+        Cli.run("probe import ? --layer 1 -o ?", npy("s.npy", SQUARE), output()).failed(1, "s.npy", "(2, 2)", advice);
+    }
+
     @Test
     void saysWhatIsWrongWithAFile() throws IOException {
         Cli.run("probe import ? --layer 1 -o ?", npy("s.npy", SQUARE), output())
@@ -158,6 +187,8 @@ class ProbeImportTest {
         Cli.run("probe import ? --layer 1 -o ?", empty, output()).failed(1, "e.npy", "no NumPy array file");
         Path torch = Files.write(folder.resolve("probe.pt"), new byte[9]);
         Cli.run("probe import ? --layer 1 -o ?", torch, output()).failed(1, "probe.pt", "PyTorch", "safetensors");
+        Path renamed = Cli.write(folder.resolve("r.safetensors"), "PK\3\4 and the rest of an archive");
+        Cli.run("probe import ? --layer 1 -o ?", renamed, output()).failed(1, "r.safetensors", "PyTorch", "save_file");
         Path weight = npy("w.npy", F32_ROW);
         Cli.run("probe import ? --bias ? --layer 1 -o ?", weight, weight, output())
                 .failed(1, "3 numbers");

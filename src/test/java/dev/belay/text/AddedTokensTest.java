@@ -118,9 +118,54 @@ class AddedTokensTest {
             // Bytes of a character that never ends.
             assertEquals(List.of("", "\uFFFDa", "", "\uFFFD"), tokenizer.pieces(new int[] {179, 71, 179, 260}));
             assertEquals(
-                    List.of("", "", "", "\uFFFD\uFFFD\uFFFD\uFFFD", "\uFFFD"),
+                    List.of("", "", "", "\uFFFD\uFFFD\uFFFD", "\uFFFD\uFFFD"),
                     tokenizer.pieces(new int[] {179, 179, 179, 179, 179}));
+            // What never ends may stand before what does.
+            assertEquals(
+                    List.of("", "", "", "\uFFFD\uFFFD\uFFFD", "", "", "😀"),
+                    tokenizer.pieces(new int[] {179, 179, 179, 179, 260, 253, 229}));
             assertEquals(List.of(), tokenizer.pieces(new int[0]));
+        }
+    }
+
+    private static String tokenizer(String decoder, String vocabulary) {
+        return """
+                {"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+                 "pre_tokenizer": null, "post_processor": null, "decoder": %s, "model": {"type": "BPE", "dropout": null,
+                 "unk_token": null, "continuing_subword_prefix": null, "end_of_word_suffix": null, "fuse_unk": false,
+                 "byte_fallback": false, "ignore_merges": false, "vocab": %s, "merges": []}}
+                """.formatted(decoder, vocabulary);
+    }
+
+    /** Tokens may begin or end within characters, one after the other. */
+    @Test
+    void piecesEndWhereCharactersDo() throws Exception {
+        String vocabulary = """
+                {"\u00e6": 0, "\u0139": 1, "\u00a5\u00e6\u013e": 2, "\u00ac\u00e8": 3, "\u00aa\u0140": 4}""";
+        String decoder = """
+                {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true}""";
+        Files.writeString(folder.resolve("tokenizer.json"), tokenizer(decoder, vocabulary));
+        try (Tokenizer tokenizer = Tokenizer.load(folder)) {
+            int[] ids = {0, 1, 2, 3, 4, 0, 1, 2};
+            assertEquals(List.of("", "", "日", "本", "語", "", "", "日\uFFFD"), tokenizer.pieces(ids));
+        }
+    }
+
+    /** The decoder of Llama 2 takes the space of the first token away, of the others it does not; bytes are tokens. */
+    @Test
+    void piecesKeepTheSpacesBetweenTokens() throws Exception {
+        String decoder = """
+                {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "},
+                {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}""";
+        String vocabulary = """
+                {"▁": 0, "▁a": 1, "b": 2, "<0xC3>": 3, "<0xA9>": 4, "<0xFF>": 5}""";
+        Files.writeString(folder.resolve("tokenizer.json"), tokenizer(decoder, vocabulary));
+        try (Tokenizer tokenizer = Tokenizer.load(folder)) {
+            assertEquals(List.of("a", "b", " a", " ", " a"), tokenizer.pieces(new int[] {1, 2, 1, 0, 1}));
+            assertEquals(List.of("", " ", " a"), tokenizer.pieces(new int[] {0, 0, 1}));
+            int[] ids = {1, 3, 4, 3, 4, 1, 5, 2};
+            assertEquals(List.of("a", "", "é", "", "é", " a", "", "\uFFFDb"), tokenizer.pieces(ids));
+            assertEquals("aéé a\uFFFDb", tokenizer.decode(ids, 0, ids.length, false));
         }
     }
 }

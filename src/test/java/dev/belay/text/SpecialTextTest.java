@@ -46,6 +46,30 @@ class SpecialTextTest {
              ["<", -3.0], ["/", -3.0], ["s", -2.0], [">", -3.0], ["/s", -2.5]], "byte_fallback": false}}
             """;
 
+    /** A Unigram model with byte fallback, of which NFKC makes names too. */
+    private static final String BYTES = """
+            {"version": "1.0", "truncation": null, "padding": null, "added_tokens": [{"id": 0, "content": "<unk>",
+             "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}, {"id": 1,
+             "content": "</s>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+             "special": true}], "normalizer": {"type": "NFKC"}, "pre_tokenizer": null, "post_processor": null,
+             "decoder": {"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Fuse"}]},
+             "model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0], ["</s>", 0.0], ["a", -2.0], ["b", -2.0],
+             ["u", -2.0], ["k", -2.0], ["<", -2.0], [">", -2.0], ["0", -2.0], ["x", -2.0], ["4", -2.0], ["1", -2.0],
+             ["n", -2.0], ["<0x41>", 0.0]], "byte_fallback": true}}
+            """;
+
+    /** Words, as BERT has them: its normalizer drops private characters. */
+    private static final String WORDS = """
+            {"version": "1.0", "truncation": null, "padding": null, "added_tokens": [{"id": 0, "content": "[UNK]",
+             "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}],
+             "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
+             "strip_accents": null, "lowercase": true}, "pre_tokenizer": {"type": "BertPreTokenizer"},
+             "post_processor": null, "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
+             "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+             "max_input_chars_per_word": 100, "vocab": {"[UNK]": 0, "[": 1, "]": 2, "un": 3, "##k": 4, "a": 5, "##b": 6,
+             "unk": 7}}}
+            """;
+
     @TempDir
     Path folder;
 
@@ -169,6 +193,81 @@ class SpecialTextTest {
             String alone = "{{ messages[0].content }}";
             assertArrayEquals(new int[] {2, 4, 8, 7, 3}, prompt(tokenizer, alone, wide, false));
             assertArrayEquals(new int[] {2, 1, 3}, prompt(tokenizer, alone, wide, true));
+        }
+    }
+
+    /** What the model does not know is the unknown token, one for all of it; its name, or that of a byte, is not. */
+    @ParameterizedTest
+    @CsvSource({
+        "BYTES, a<unk>b, 2 6 4 12 5 7 3",
+        "BYTES, a<0x41>b, 2 6 8 9 10 11 7 3",
+        "BYTES, \uFF1Cunk\uFF1E, 6 4 12 5 7",
+        "BYTES, \uFF1C0x41\uFF1E, 6 8 9 10 11 7",
+        "BYTES, ééb, 0 3",
+        "BYTES, a<unk>éééééééb, 2 6 4 12 5 7 0 3",
+        "BYTES, A<unk>, 13 6 4 12 5 7",
+        "BYTES, b</s>ééa</s>, 3 6 0 7 0 2 6 0 7",
+        "WORDS, [UNK], 1 7 2",
+        "WORDS, ab [UNK] zzz, 5 6 1 7 2 0",
+        "WORDS, zzz, 0",
+    })
+    void theUnknownTokenAndBytesHaveNoNames(String kind, String text, String ids) throws Exception {
+        Files.writeString(folder.resolve("tokenizer.json"), kind.equals("BYTES") ? BYTES : WORDS);
+        int[] expected =
+                Arrays.stream(ids.split(" ")).mapToInt(Integer::parseInt).toArray();
+        try (Tokenizer tokenizer = Tokenizer.load(folder)) {
+            assertArrayEquals(expected, prompt(tokenizer, "{{ messages[0].content }}", text, false));
+        }
+    }
+
+    /** A model whose merges, or whole words, make the names. */
+    @ParameterizedTest
+    @CsvSource({
+        "false, </s>, 12 6",
+        "false, a</s>b, 2 12 6 3",
+        "true, a</s>b, 2 12 6 3",
+        "true, </s>, 12 6",
+        "true, <unk>, 4 8 9 10 6",
+        "true, é<unk>, 1 4 8 9 10 6",
+    })
+    void mergesAndWholeWordsMakeNoNames(boolean words, String text, String ids) throws Exception {
+        Files.writeString(folder.resolve("tokenizer.json"), """
+                {"version": "1.0", "truncation": null, "padding": null, "added_tokens": [{"id": 0, "content": "</s>",
+                 "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}],
+                 "normalizer": null, "pre_tokenizer": null, "post_processor": null, "decoder": null,
+                 "model": {"type": "BPE", "dropout": null, "unk_token": "<unk>", "continuing_subword_prefix": null,
+                 "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": %s,
+                 "vocab": {"</s>": 0, "<unk>": 1, "a": 2, "b": 3, "<": 4, "s": 5, ">": 6, "/": 7, "u": 8, "n": 9,
+                 "k": 10, "</": 11, "</s": 12, "s>": 13}, "merges": [["<", "/"], ["</", "s"], ["</s", ">"], ["s", ">"]]}}
+                """.formatted(words));
+        int[] expected =
+                Arrays.stream(ids.split(" ")).mapToInt(Integer::parseInt).toArray();
+        try (Tokenizer tokenizer = Tokenizer.load(folder)) {
+            assertArrayEquals(expected, prompt(tokenizer, "{{ messages[0].content }}", text, false));
+        }
+    }
+
+    /** A token that takes up white space stands for it, even where the file has spans trimmed. */
+    @Test
+    void whiteSpaceThatATokenTakesUpIsGone() throws Exception {
+        Files.writeString(folder.resolve("tokenizer.json"), """
+                {"version": "1.0", "truncation": null, "padding": null, "added_tokens": [{"id": 0, "content": "<r>",
+                 "single_word": false, "lstrip": false, "rstrip": true, "normalized": false, "special": true}],
+                 "normalizer": null, "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true,
+                 "use_regex": true}, "post_processor": {"type": "Sequence", "processors": [{"type": "ByteLevel",
+                 "add_prefix_space": true, "trim_offsets": true, "use_regex": true}]}, "decoder": {"type": "ByteLevel",
+                 "add_prefix_space": true, "trim_offsets": true, "use_regex": true}, "model": {"type": "BPE",
+                 "dropout": null, "unk_token": null, "continuing_subword_prefix": null, "end_of_word_suffix": null,
+                 "fuse_unk": false, "byte_fallback": false, "ignore_merges": false, "vocab": {"<r>": 0, "a": 1, "b": 2,
+                 "<": 3, "r": 4, ">": 5, "\u0120": 6, "\u0120b": 7}, "merges": [["\u0120", "b"]]}}
+                """);
+        try (Tokenizer tokenizer = Tokenizer.load(folder)) {
+            TokenizedText tokens = tokenizer.encodeWithSpans("a b<r>  b");
+            assertArrayEquals(new int[] {1, 7, 0, 2}, tokens.ids());
+            assertArrayEquals(new int[] {0, 1, 3, 8}, tokens.start());
+            assertArrayEquals(new int[] {1, 3, 8, 9}, tokens.end());
+            assertArrayEquals(
+                    new int[] {0, 2, 3, 4, 5, 7}, prompt(tokenizer, "<r>  {{ messages[0].content }}", "b<r> b", false));
         }
     }
 

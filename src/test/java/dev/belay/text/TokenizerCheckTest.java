@@ -103,6 +103,9 @@ class TokenizerCheckTest {
                 "added_tokens @ [{'id': 16777217, 'content': 'x'}] @ has the id 16777217",
                 "added_tokens @ [{'content': 'x'}] @ has the id null",
                 "model @ {'type': 'BPE', 'dropout': 0.5, 'vocab': {}} @ at random",
+                "model @ {'type': 'BPE', 'continuing_subword_prefix': '##', 'vocab': {'a': 0}, 'merges': [['a', 'b']]} @ second part",
+                "model @ {'type': 'BPE', 'merges': ['a ##b', 'a #'], 'continuing_subword_prefix': '##'} @ second part of a merge",
+                "model @ {'type': 'BPE', 'continuing_subword_prefix': 'é', 'merges': ['a éb']} @ of ASCII characters",
                 "model @ {'type': 'Other', 'vocab': {}} @ of the kind",
                 "model @ {'type': 'WordPiece', 'max_input_chars_per_word': 100000000} @ more than 10000",
                 "model @ {'type': 'Unigram', 'vocab': [['', 0.0]]} @ no text with a number",
@@ -125,7 +128,7 @@ class TokenizerCheckTest {
                 with(
                         "normalizer",
                         "{\"type\": \"Sequence\", \"normalizers\": [" + (same + ",").repeat(20) + same + "]}"));
-        assertEquals(2, TokenizerCheck.vocabulary(new TokenizerFile(file, null)));
+        assertEquals(2, TokenizerCheck.of(new TokenizerFile(file, null)).vocabSize());
         String nothing = "{\"type\": \"Sequence\", \"normalizers\": [" + "{\"type\": \"NFC\"},".repeat(100)
                 + "{\"type\": \"NFC\"}]}";
         assertTrue(refusal(with("normalizer", nothing)).contains("more than 64"));
@@ -139,8 +142,8 @@ class TokenizerCheckTest {
     void theLargestIdIsTheVocabularysOrAnAddedTokens() throws Exception {
         Path file = Files.writeString(
                 folder.resolve("tokenizer.json"), with("added_tokens", "[{\"id\": 7, \"content\": \"x\"}]"));
-        assertEquals(8, TokenizerCheck.vocabulary(new TokenizerFile(file, null)));
+        assertEquals(8, TokenizerCheck.of(new TokenizerFile(file, null)).vocabSize());
         Files.writeString(file, with("added_tokens", "[]"));
-        assertEquals(2, TokenizerCheck.vocabulary(new TokenizerFile(file, null)));
+        assertEquals(2, TokenizerCheck.of(new TokenizerFile(file, null)).vocabSize());
     }
 }
