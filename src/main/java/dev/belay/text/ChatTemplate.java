@@ -16,6 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 
 /** Turns messages into the text that a model was trained on, by the Jinja template in its folder. */
 public final class ChatTemplate {
@@ -96,16 +97,55 @@ public final class ChatTemplate {
     }
 
     /**
-     * Renders the messages; with {@code addGenerationPrompt} the text ends where the model's answer begins.
+     * Renders the messages; with {@code addGenerationPrompt} the text ends where the model's answer begins. Contents are strings, or, for a
+     * template that shows no strings, lists of one part of type text, as templates of models that also see images may want them.
      *
      * @throws BelayException if the template fails or refuses these messages
      */
     public String render(List<Message> messages, boolean addGenerationPrompt) {
+        TemplateFailure failure = null;
+        String text = null;
+        try {
+            text = render(messages, addGenerationPrompt, Message::content);
+        } catch (TemplateFailure e) {
+            failure = e;
+        }
+        if (text == null || !shows(text, messages)) {
+            String ofParts = ofParts(messages, addGenerationPrompt);
+            text = ofParts == null ? text : ofParts;
+        }
+        if (text == null) {
+            throw new BelayException(place + " failed: " + failure.getMessage(), failure);
+        }
+        return text;
+    }
+
+    /** The messages with their contents in parts; null if the template does not show these. */
+    private String ofParts(List<Message> messages, boolean addGenerationPrompt) {
+        try {
+            String text = render(
+                    messages,
+                    addGenerationPrompt,
+                    message -> List.of(Map.of("type", "text", "text", message.content())));
+            // A template for strings may print a list as Python does.
+            return shows(text, messages) && !text.contains("'type':") ? text : null;
+        } catch (TemplateFailure e) {
+            return null;
+        }
+    }
+
+    private static boolean shows(String text, List<Message> messages) {
+        return messages.stream()
+                .filter(message -> message.role().equals("user"))
+                .allMatch(message -> text.contains(message.content().strip()));
+    }
+
+    private String render(List<Message> messages, boolean addGenerationPrompt, Function<Message, Object> content) {
         List<Map<String, Object>> list = new ArrayList<>();
         for (Message message : messages) {
             Map<String, Object> map = new LinkedHashMap<>();
             map.put("role", message.role());
-            map.put("content", message.content());
+            map.put("content", content.apply(message));
             list.add(map);
         }
         Map<String, Object> variables = new HashMap<>(tokens);
@@ -114,11 +154,7 @@ public final class ChatTemplate {
         variables.put("tools", null);
         variables.put("documents", null);
         variables.put("add_generation_prompt", addGenerationPrompt);
-        try {
-            return template.render(variables);
-        } catch (TemplateFailure e) {
-            throw new BelayException(place + " failed: " + e.getMessage(), e);
-        }
+        return template.render(variables);
     }
 
     /** Whether the text in which the answer begins ends with this marker. */

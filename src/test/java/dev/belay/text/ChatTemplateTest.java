@@ -79,6 +79,30 @@ class ChatTemplateTest {
                 assertThrows(BelayException.class, this::rendered).getMessage());
     }
 
+    /** As the template of Llama-Guard-3-1B, which reads nothing else. Strings stay strings for a template that shows them. */
+    @Test
+    void givesContentsInPartsToATemplateThatShowsNoStrings() {
+        List<Message> messages = List.of(Message.user(" Hi "), new Message("assistant", "Yes."));
+        String header = "{% for m in messages %}<{{ m.role }}>";
+        String end = "{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}";
+        String parts = "{% for p in m.content if p.type == 'text' %}{{ p.text | trim }}{% endfor %}";
+        assertEquals(
+                "<user>Hi<assistant>Yes.<assistant>",
+                ChatTemplate.of(header + parts + end, "", "").render(messages, true));
+        assertEquals(
+                "<user>Hi<assistant>Yes.",
+                ChatTemplate.of(header + "{{ m.content[0]['text'] | trim }}" + end, "", "")
+                        .render(messages, false));
+        String either = "{% if m.content is string %}{{ m.content }}{% else %}parts: " + parts + "{% endif %}";
+        assertEquals(
+                "<user> Hi <assistant>Yes.",
+                ChatTemplate.of(header + either + end, "", "").render(messages, false));
+        assertEquals(
+                "<user><assistant>",
+                ChatTemplate.of(header + "{% if m.content is not string %}{{ m.content }}{% endif %}" + end, "", "")
+                        .render(messages, false));
+    }
+
     @Test
     void saysWhatToDoWithoutATemplate() throws IOException {
         write("tokenizer_config.json", "{\"bos_token\": \"<s>\"}");

@@ -188,7 +188,11 @@ final class Operators {
         if (Markup.plain(left) instanceof String x && Markup.plain(right) instanceof String y) {
             return order(x, y);
         }
-        if (left instanceof List<?> x && right instanceof List<?> y && x.getClass() == y.getClass()) {
+        if (left instanceof List<?> x
+                && right instanceof List<?> y
+                && x instanceof PythonTuple == y instanceof PythonTuple
+                && !(x instanceof PythonRange)
+                && !(y instanceof PythonRange)) {
             Budget.step();
             for (int i = 0; i < Math.min(x.size(), y.size()); i++) {
                 if (!equal(x.get(i), y.get(i))) {
