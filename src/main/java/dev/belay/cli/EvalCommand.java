@@ -200,10 +200,9 @@ final class EvalCommand implements Callable<Integer> {
         LogLikelihoods likelihoods = new LogLikelihoods(forward, arm.mask());
         List<LogLikelihoods.Question> units = tokens.units();
         List<double[]> all = new ArrayList<>();
-        String label = "answering, " + arm.name();
-        try (Progress progress = new Progress(label, units.size())) {
+        try (Progress progress = new Progress("answering, " + arm.name(), units.size())) {
             run.stage(
-                    label,
+                    arm.stage("answering"),
                     new TextBatches(
                             units.size(),
                             (i, most) -> likelihoods.size(units.get(i)),

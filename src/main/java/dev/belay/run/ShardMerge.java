@@ -37,7 +37,7 @@ public final class ShardMerge {
                 first = header;
                 count = shard.count();
             }
-            String other = Journal.difference(first, header, false);
+            String other = Journal.difference(first, header);
             if (other == null && shard.count() != count) {
                 other = "number of shards was " + count + " and is " + shard.count();
             }
