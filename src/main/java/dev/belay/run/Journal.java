@@ -99,7 +99,7 @@ public final class Journal implements AutoCloseable {
         if (!Files.exists(file) || !hasUnits(file)) {
             return;
         }
-        Path old = file.resolveSibling(file.getFileName() + ".old");
+        Path old = OutputFile.companion(file, ".old");
         String what = file + " has finished batches of an earlier run";
         if (Files.exists(old)) {
             throw new BelayException(what + ", and so has " + old

@@ -80,7 +80,7 @@ public final class ShardMerge {
         try (var _ = OutputLock.take(OutputFile.beside(output, ".lock"), output)) {
             Files.deleteIfExists(OutputFile.beside(output, ".progress"));
         } catch (IOException e) {
-            throw new BelayException("cannot remove " + output + ".progress: " + OutputFile.reason(e), e);
+            throw new BelayException("cannot remove what is beside " + output + ": " + OutputFile.reason(e), e);
         }
     }
 
