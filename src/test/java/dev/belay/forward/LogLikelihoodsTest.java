@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Log-likelihoods of continuations, from the logits that transformers computed and from this engine's own, text by text. */
@@ -39,21 +40,7 @@ class LogLikelihoodsTest {
 
     /** The prompts of the golden data cut in two: what follows the cut, and the first token of it alone. */
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "llama",
-                "llama31-rope",
-                "mistral",
-                "phi3",
-                "qwen2",
-                "qwen3",
-                "qwen3-moe",
-                "llama-bias",
-                "llama-yarn",
-                "phi3-longrope",
-                "moe-mixed",
-                "smollm3-slide"
-            })
+    @MethodSource("dev.belay.forward.Golden#families")
     void likeTransformers(String family) {
         try (TestModel m = TestModel.open(family);
                 SafetensorsFile golden =
