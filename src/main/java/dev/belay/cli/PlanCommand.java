@@ -246,7 +246,7 @@ final class PlanCommand implements Callable<Integer> {
         out.say(
                 "%s over %d texts of %,d tokens, on %s",
                 what, inputs.size(), tokens, session.device().description());
-        out.say("  work            %s, %.2f TB moved", WorkReport.flops(work.flops()), work.bytes() / 1e12);
+        out.say("  work            %s, %s moved", WorkReport.flops(work.flops()), WorkReport.moved(work.bytes()));
         out.say("  memory          %s on the device", InfoCommand.size(work.memory()));
         long heap = options.heapBytesPerToken * heldTokens(inputs, session.batchTokens());
         long process = processBytes(session, work, held, heap, layer);
@@ -306,7 +306,7 @@ final class PlanCommand implements Callable<Integer> {
                         work.seconds(),
                         InfoCommand.size(work.memory())))
                 .fact("work", WorkReport.flops(work.flops()))
-                .fact("moved", String.format(Locale.ROOT, "%.2f TB", work.bytes() / 1e12))
+                .fact("moved", WorkReport.moved(work.bytes()))
                 .fact("memory on the device", InfoCommand.size(work.memory()))
                 .fact("memory of the process", process == 0 ? "unknown" : InfoCommand.size(process))
                 .fact("memory that is free", InfoCommand.size(session.freeBytes()))

@@ -286,7 +286,8 @@ public final class OutputFile implements AutoCloseable {
                         .lines()
                         .findFirst()
                         .orElse("malformed")
-                        .replaceFirst(" \\(start marker at .*", "");
+                        .replaceFirst(" \\(start marker at .*", "")
+                        .replaceFirst("^Trailing token .*", "more follows the first value");
             default -> e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
         };
     }

@@ -196,6 +196,7 @@ class PlanCommandTest {
         for (String part : new String[] {
             "greedy at positions last:2 over 2 texts of 7 tokens, on ",
             " GFLOP, ",
+            " GB moved\n",
             " MiB on the device\n",
             " MiB in all, with Java and ",
             "GFLOP/s in f32, ",
