@@ -6,6 +6,7 @@ import dev.belay.cliff.ProbeScorer;
 import dev.belay.forward.ForwardPass;
 import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.PositionScope;
+import dev.belay.io.FileHash;
 import dev.belay.judge.JudgeSummary;
 import dev.belay.judge.RefusalPhrases;
 import dev.belay.judge.ThinkingSummary;
@@ -25,7 +26,15 @@ final class AblationStudy {
      * @param name before, after or random
      * @param mask null = as it is
      */
-    record Arm(String name, HeadMask mask) {}
+    record Arm(String name, HeadMask mask) {
+        /** What the arm does to {@code what}, as a stage of a run: its name tells other heads or another way of ablation apart. */
+        String stage(String what) {
+            String stage = what + ", " + name;
+            return mask == null
+                    ? stage
+                    : stage + " " + FileHash.of(mask.toString()).substring(0, 16);
+        }
+    }
 
     /**
      * What came out of one arm on one file.
@@ -78,8 +87,9 @@ final class AblationStudy {
         List<Outcome> outcomes = new ArrayList<>();
         for (Arm arm : arms) {
             List<Responses.Reply> replies = new ArrayList<>();
-            String stage = what + ", " + arm.name();
-            long changed = responses.run(stage, forward, inputs, arm.mask(), run, replies::add);
+            String stage = arm.stage(what);
+            long changed =
+                    responses.run(stage, what + ", " + arm.name(), forward, inputs, arm.mask(), run, replies::add);
             List<TranscriptVerdict> judged =
                     replies.stream().map(reply -> reply.judged(judge)).toList();
             double score = scorer == null

@@ -28,7 +28,7 @@ import picocli.CommandLine.Parameters;
         name = "bake",
         mixinStandardHelpOptions = true,
         description = {
-            "Writes a copy of a model in which heads are ablated at every position, for any engine to serve.",
+            "Writes a copy of a model with heads ablated at every position, for any engine.",
             "Only their columns of the output projections differ; or the same change is written as a LoRA adapter."
         },
         footer = {"", "Example: belay bake models/tiny-cliff --heads heads.json --top 3 -o repaired"})

@@ -27,7 +27,8 @@ import picocli.CommandLine.Parameters;
         name = "bench",
         mixinStandardHelpOptions = true,
         description = {
-            "Measures how fast a device is: first its peaks (products, reading and copying memory), then",
+            "Measures how fast a device is: its peaks, and models or single operations.",
+            "First the peaks (products, reading and copying memory), then",
             "  ops      single operations of a forward pass, in the sizes of the model",
             "  prefill  passes over 4 prompts of 96, 128, 160 and 128 tokens",
             "  decode   continuing 1 and 8 texts of 128 tokens by 64",

@@ -25,9 +25,9 @@ import picocli.CommandLine.Mixin;
         name = "doctor",
         mixinStandardHelpOptions = true,
         description = {
-            "Says what Belay can use on this machine, and of the rest why not:",
-            "Java, memory, the CPU and its instructions, the CUDA driver, GPUs, cuBLASLt, the kernels in the jar,",
-            "and what --device auto takes.",
+            "Says what Belay can use on this machine, and why not the rest.",
+            "It looks at Java, memory, the CPU and its instructions, the CUDA driver, GPUs, cuBLASLt, the kernels "
+                    + "in the jar, and what --device auto takes.",
             "Exit code 0 if the CPU can be used."
         },
         footer = {"", "Example: belay doctor"})

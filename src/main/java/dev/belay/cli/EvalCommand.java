@@ -29,7 +29,7 @@ import picocli.CommandLine.Option;
         name = "eval",
         mixinStandardHelpOptions = true,
         description = {
-            "Answers questions with choices by log-likelihood; with --heads also with these ablated.",
+            "Answers questions with choices by log-likelihood; with --heads also without these.",
             "As lm-evaluation-harness does: the prompt is that of its tasks arc_challenge and leaderboard_mmlu_pro, without a chat template. acc: the right "
                     + "choice has the largest sum of log-probabilities of its tokens; acc_norm: after division by the choice's "
                     + "characters; acc_bytes: by its bytes of UTF-8. Each with its standard error and 95 %% interval (Wilson); "
@@ -200,10 +200,9 @@ final class EvalCommand implements Callable<Integer> {
         LogLikelihoods likelihoods = new LogLikelihoods(forward, arm.mask());
         List<LogLikelihoods.Question> units = tokens.units();
         List<double[]> all = new ArrayList<>();
-        String label = "answering, " + arm.name();
-        try (Progress progress = new Progress(label, units.size())) {
+        try (Progress progress = new Progress("answering, " + arm.name(), units.size())) {
             run.stage(
-                    label,
+                    arm.stage("answering"),
                     new TextBatches(
                             units.size(),
                             (i, most) -> likelihoods.size(units.get(i)),

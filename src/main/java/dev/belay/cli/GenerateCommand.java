@@ -61,6 +61,8 @@ final class GenerateCommand implements Callable<Integer> {
     @Mixin
     private Output out;
 
+    private static final String STAGE = "generating";
+
     private final RefusalPhrases phrases = RefusalPhrases.standard();
     private final List<Verdict> verdicts = new ArrayList<>();
     private final DataTable table = new DataTable(
@@ -90,7 +92,7 @@ final class GenerateCommand implements Callable<Integer> {
             Responses responses = new Responses(session, generation);
             int[] counts = new int[3];
             if (run.partOnly()) {
-                responses.run("generating", forward, inputs, mask, run, reply -> counts[2]++);
+                responses.run(STAGE, STAGE, forward, inputs, mask, run, reply -> counts[2]++);
                 return out.shard(run, output, counts[2]);
             }
             long changed;
@@ -115,7 +117,7 @@ final class GenerateCommand implements Callable<Integer> {
             OutputFile lines,
             int[] counts) {
         try {
-            return responses.run("generating", forward, inputs, mask, run, reply -> {
+            return responses.run(STAGE, STAGE, forward, inputs, mask, run, reply -> {
                 lines.writeLine(Output.line(reply.json()));
                 counts[0] += reply.newTokens().length;
                 counts[1] += reply.ended() ? 1 : 0;

@@ -19,7 +19,7 @@ import picocli.CommandLine.Mixin;
 @Command(
         name = "info",
         mixinStandardHelpOptions = true,
-        description = "Shows a model's family, sizes, parameters, and the memory that loading and a batch need.",
+        description = "Shows a model's family, sizes and parameters, and the memory that it and a batch need.",
         footer = {"", "Example: belay info models/tiny-cliff"})
 final class InfoCommand implements Callable<Integer> {
     private static final int CONTEXT = 1024;

@@ -39,9 +39,9 @@ import picocli.CommandLine.Parameters;
         name = "judge",
         mixinStandardHelpOptions = true,
         description = {
-            "Judges responses, one by one and in total: by refusal phrases, or with --guard by a model such as Llama Guard 3.",
+            "Judges responses, one by one and in total: by refusal phrases, or by a model.",
             "The phrases are also looked for in the thinking, which has a verdict of its own.",
-            "--device, --dtype and --batch-tokens are for the guard."
+            "The model is given by --guard, such as Llama Guard 3; --device, --dtype and --batch-tokens are for it."
         },
         footer = {"", "Example: belay judge models/tiny-cliff/data/benign.jsonl"})
 final class JudgeCommand implements Callable<Integer> {

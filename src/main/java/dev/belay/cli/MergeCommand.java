@@ -15,7 +15,7 @@ import picocli.CommandLine.Spec;
         name = "merge",
         mixinStandardHelpOptions = true,
         description = {
-            "Puts the outputs of a run with --shard 1/N to N/N together: the same as without --shard, bit for bit.",
+            "Puts the outputs of --shard 1/N to N/N together: that of the whole run, bit for bit.",
             "Run it where the shards ran: model, probe and data must be found under the same names."
         },
         footer = {"", "Example: belay merge part1.jsonl part2.jsonl part3.jsonl -o traces.jsonl"})

@@ -25,8 +25,7 @@ class ModelOptions {
             names = "--batch-tokens",
             paramLabel = "N",
             converter = Converters.Positive.class,
-            description = "tokens in one batch, which bounds memory (default: " + BatchTokens.USUAL
-                    + ", fewer where memory is short, as many as are fastest in a long run)")
+            description = "tokens in a batch (default: " + BatchTokens.USUAL + ", or what fits, or what is fastest)")
     Integer batchTokens;
 
     /** What the command does with its largest batches. */

@@ -5,6 +5,8 @@ import dev.belay.cliff.BatchMemory;
 import dev.belay.cliff.CostModel;
 import dev.belay.device.DevicePeaks;
 import dev.belay.device.Work;
+import dev.belay.device.cpu.CpuDevice;
+import dev.belay.device.cpu.FreeMemory;
 import dev.belay.forward.Generator;
 import dev.belay.forward.TextRunner;
 import dev.belay.hooks.PositionScope;
@@ -14,10 +16,13 @@ import dev.belay.report.DataTable;
 import dev.belay.report.RunReport;
 import dev.belay.text.ProbeText;
 import dev.belay.text.Transcript;
+import dev.belay.weights.SafetensorsModel;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.IntSummaryStatistics;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -60,6 +65,9 @@ final class PlanCommand implements Callable<Integer> {
 
     /** Tokens of a verdict such as unsafe and a category. */
     private static final int VERDICT_TOKENS = 6;
+
+    /** Bytes that a run's process needs beside model and batch and a plan's does not: for more compiled code, garbage, the products' library. */
+    private static final long MORE_THAN_A_PLAN = 64L << 20;
 
     private static final PositionScope LAST = PositionScope.parse("last:1");
 
@@ -124,18 +132,27 @@ final class PlanCommand implements Callable<Integer> {
             case causal, greedy -> BatchMemory.Use.sweep(sweep.positions, sweep.renormalize);
             case generate, ablate, judge -> BatchMemory.Use.GENERATION;
         };
+        int highest = layer;
         if (method == Method.capture) {
-            int states = LayerList.parse(layers, config.layers()).size();
-            options.heapBytesPerToken =
-                    sweep.positions.equals(PositionScope.ALL) ? CaptureCommand.heapBytesPerToken(states, config) : 0;
+            Set<Integer> states = LayerList.parse(layers, config.layers());
+            highest = Collections.max(states);
+            options.heapBytesPerToken = sweep.positions.equals(PositionScope.ALL)
+                    ? CaptureCommand.heapBytesPerToken(states.size(), config)
+                    : 0;
         }
         try (Session session = Session.openWithoutWeights(options, input.data != null)) {
             reports.phase("plan");
             List<InputOptions.Input> inputs = sweep.limited(inputs(session));
+            FreeMemory memory = new FreeMemory();
+            long held = memory.held();
             DevicePeaks peaks = session.peaks();
+            if (method.sweeps()) {
+                // As the run itself measures them first.
+                held = Math.max(held, memory.held());
+            }
             try (CostModel model =
                     new CostModel(options.folder, session.device(), peaks, session.batchTokens(), layer)) {
-                print(session, inputs, new WorkReport(work(session, model, inputs, layer), peaks));
+                print(session, inputs, new WorkReport(work(session, model, inputs, layer), peaks), held, highest);
             }
         }
         return 0;
@@ -187,7 +204,41 @@ final class PlanCommand implements Callable<Integer> {
         return generation.limit(session);
     }
 
-    private void print(Session session, List<InputOptions.Input> inputs, WorkReport report) {
+    /**
+     * About what a run's process will hold; 0 where the system does not tell what this one does.
+     *
+     * @param held bytes that this process, with Java, libraries, tokenizer and texts, held without a model
+     * @param heap bytes of a batch on the Java heap
+     */
+    private long processBytes(Session session, Work work, long held, long heap, int layer) {
+        if (held == Long.MAX_VALUE) {
+            return 0;
+        }
+        // The CPU reads and packs a matrix when a product first needs it.
+        long unused = options.config().matrixParameters() - usedParameters(layer);
+        long device = session.device() instanceof CpuDevice
+                ? work.memory() - session.device().matrixBytes(unused)
+                : 0;
+        return held + MORE_THAN_A_PLAN + mappedBytes(layer) + device + heap;
+    }
+
+    /** Parameters of the matrices that products are taken with: of the layers below {@code layer}, and of the output if texts go on. */
+    private long usedParameters(int layer) {
+        ModelConfig c = options.config();
+        long table = (long) c.vocabulary() * c.hidden();
+        long layers = c.matrixParameters() - (c.tiedEmbeddings() ? 1 : 2) * table;
+        return method.continues() ? layers + table : layers * layer / c.layers();
+    }
+
+    /** Bytes that a run reads of the weights' files, which it maps. */
+    private long mappedBytes(int layer) {
+        try (SafetensorsModel weights = SafetensorsModel.open(options.folder)) {
+            double share = (double) usedParameters(layer) / options.config().matrixParameters();
+            return Math.round(share * weights.bytes());
+        }
+    }
+
+    private void print(Session session, List<InputOptions.Input> inputs, WorkReport report, long held, int layer) {
         Work work = report.work();
         int tokens = inputs.stream().mapToInt(i -> i.text().ids().length).sum();
         boolean placed = method.sweeps() || method == Method.ablate || method == Method.capture;
@@ -195,8 +246,15 @@ final class PlanCommand implements Callable<Integer> {
         out.say(
                 "%s over %d texts of %,d tokens, on %s",
                 what, inputs.size(), tokens, session.device().description());
-        out.say("  work            %s, %.2f TB moved", WorkReport.flops(work.flops()), work.bytes() / 1e12);
+        out.say("  work            %s, %s moved", WorkReport.flops(work.flops()), WorkReport.moved(work.bytes()));
         out.say("  memory          %s on the device", InfoCommand.size(work.memory()));
+        long heap = options.heapBytesPerToken * heldTokens(inputs, session.batchTokens());
+        long process = processBytes(session, work, held, heap, layer);
+        if (process > 0) {
+            out.say(
+                    "  process         about %s in all, with Java and %s of mapped weights",
+                    InfoCommand.size(process), InfoCommand.size(mappedBytes(layer)));
+        }
         out.say(
                 "  batches         %d tokens; %s of memory are free",
                 session.batchTokens(), InfoCommand.size(session.freeBytes()));
@@ -206,7 +264,6 @@ final class PlanCommand implements Callable<Integer> {
                 session.device().dtype().label(),
                 report.peaks().bytesPerSecond() / 1e9);
         out.say("  time            at least %.1f s", work.seconds());
-        long heap = options.heapBytesPerToken * heldTokens(inputs, session.batchTokens());
         if (heap > 0) {
             out.say(
                     "  Java heap       %s for the states of a batch, of %s; more with BELAY_JAVA_OPTIONS=-Xmx",
@@ -221,18 +278,26 @@ final class PlanCommand implements Callable<Integer> {
         if (heap > 0) {
             json.put("heap_bytes", heap);
         }
+        if (process > 0) {
+            json.put("process_bytes", process);
+        }
         json.put("positions", placed ? sweep.positions.toString() : null);
         json.put("batch_tokens", session.batchTokens());
         json.put("free_bytes", session.freeBytes());
         json.put("device", session.device().description());
         json.put("dtype", session.device().dtype().label());
-        reports.write("Plan", session, null, page -> fill(page, session, what, inputs, report));
+        reports.write("Plan", session, null, page -> fill(page, session, what, inputs, report, process));
         reports.tell(out, null);
         out.result(json);
     }
 
     private static void fill(
-            RunReport.Builder page, Session session, String what, List<InputOptions.Input> inputs, WorkReport report) {
+            RunReport.Builder page,
+            Session session,
+            String what,
+            List<InputOptions.Input> inputs,
+            WorkReport report,
+            long process) {
         Work work = report.work();
         page.subtitle("What will " + what + " over " + inputs.size() + " texts cost?")
                 .story(String.format(
@@ -241,8 +306,9 @@ final class PlanCommand implements Callable<Integer> {
                         work.seconds(),
                         InfoCommand.size(work.memory())))
                 .fact("work", WorkReport.flops(work.flops()))
-                .fact("moved", String.format(Locale.ROOT, "%.2f TB", work.bytes() / 1e12))
+                .fact("moved", WorkReport.moved(work.bytes()))
                 .fact("memory on the device", InfoCommand.size(work.memory()))
+                .fact("memory of the process", process == 0 ? "unknown" : InfoCommand.size(process))
                 .fact("memory that is free", InfoCommand.size(session.freeBytes()))
                 .fact(
                         "peak of products",

@@ -26,7 +26,7 @@ record RankingRun(ProbeScorer scorer, List<ProbeText> texts, Run run) {
 
     /** Texts over which the first sweep is done. */
     int swept() {
-        return run.done("sweep 0");
+        return run.done(sweepName(new HeadMask(layers(), heads(), PositionScope.ALL, false)));
     }
 
     /** Heads that {@link #greedy} has chosen, each by a sweep over all texts. */
@@ -46,16 +46,23 @@ record RankingRun(ProbeScorer scorer, List<ProbeText> texts, Run run) {
 
     /** The stage of a sweep given heads chosen before; it names them, as more texts may have others chosen. */
     private String sweepName(HeadMask chosen) {
-        int layers = scorer.forward().model().config().layers();
         StringBuilder name = new StringBuilder("sweep " + chosen.size());
-        for (int l = 0; l < layers; l++) {
-            for (int h = 0; h < chosen.heads(); h++) {
+        for (int l = 0; l < layers(); l++) {
+            for (int h = 0; h < heads(); h++) {
                 if (chosen.factor(l, h) != 1f) {
                     name.append(' ').append(l).append(',').append(h);
                 }
             }
         }
         return name.toString();
+    }
+
+    private int layers() {
+        return scorer.forward().model().config().layers();
+    }
+
+    private int heads() {
+        return scorer.forward().model().config().heads();
     }
 
     HeadRanking direct(LinearProbe probe) {
@@ -66,9 +73,7 @@ record RankingRun(ProbeScorer scorer, List<ProbeText> texts, Run run) {
     HeadRanking direct(LinearProbe probe, int count) {
         List<ProbeText> first = texts.subList(0, count);
         double base = FinalScoreStage.mean("final scores", scorer, texts, null, run);
-        int layers = scorer.forward().model().config().layers();
-        int heads = scorer.forward().model().config().heads();
-        double[][] sums = new double[layers][heads];
+        double[][] sums = new double[layers()][heads()];
         try (HeadAttribution attribution = new HeadAttribution(scorer.forward(), probe, scorer.layer());
                 Progress progress = new Progress("attributing heads", count)) {
             run.stage(
@@ -77,8 +82,8 @@ record RankingRun(ProbeScorer scorer, List<ProbeText> texts, Run run) {
                     (from, end) -> Output.arrays(List.of(attribution.sums(first.subList(from, end), n -> {}))),
                     (from, end, value) -> {
                         double[][] more = rows(value);
-                        for (int l = 0; l < layers; l++) {
-                            for (int h = 0; h < heads; h++) {
+                        for (int l = 0; l < layers(); l++) {
+                            for (int h = 0; h < heads(); h++) {
                                 sums[l][h] += more[l][h];
                             }
                         }

@@ -79,12 +79,14 @@ final class Responses {
     /**
      * Continues all inputs.
      *
-     * @param label what is being done, and the stage's name in the journal of {@code run}
+     * @param stage the stage's name in the journal of {@code run}
+     * @param label what is being done
      * @param mask heads to scale, or null
      * @param sink gets each reply, in order, as soon as its batch is done
      * @return number of (layer, head, token) triples scaled
      */
     long run(
+            String stage,
             String label,
             ForwardPass forward,
             List<InputOptions.Input> inputs,
@@ -97,7 +99,7 @@ final class Responses {
         long[] changed = new long[1];
         try (Progress progress = new Progress(label, inputs.size())) {
             run.stage(
-                    label,
+                    stage,
                     TextBatches.of(inputs, (i, tokens) -> generator.size(prompts.get(i), tokens), forward),
                     (from, end) -> continuations(generator, prompts.subList(from, end)),
                     (from, end, value) -> {

@@ -129,7 +129,7 @@ final class RootCommand implements Runnable {
 
     private static void prepare(CommandLine line) {
         line.getCommandSpec().versionProvider(new Version());
-        CommandHelp.shape(line.getCommandSpec());
+        CommandHelp.shape(line);
         line.getSubcommands().values().forEach(RootCommand::prepare);
     }
 

@@ -2,6 +2,7 @@ package dev.belay.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.io.FileHash;
+import dev.belay.run.Journal;
 import dev.belay.run.Run;
 import dev.belay.run.Shard;
 import java.nio.file.Files;
@@ -41,6 +42,14 @@ class RunOptions {
             "--log-format",
             "--help",
             "--version");
+
+    /** Which heads are ablated and how: a stage whose result depends on that has it in its name. */
+    private static final Set<String> HEADS =
+            Set.of("--heads", "--top", "--positions", "--gamma", "--renormalize", "--random-control");
+
+    /** By command the options that only choose among what is in the journal, or what more is computed. */
+    private static final Map<String, Set<String>> CHOICES =
+            Map.of("ablate", HEADS, "eval", HEADS, "select", Set.of("--top", "--rank", "--seed", "--format"));
 
     /** Options that name files with texts. */
     private static final Set<String> TEXTS = Set.of("--data", "--ids", "--benign", "--task");
@@ -111,10 +120,12 @@ class RunOptions {
                 .put("dtype", session.device().dtype().label())
                 .put("device", session.device().arithmetic());
         ObjectNode options = header.putObject("options");
+        ObjectNode choices = header.putObject(Journal.CHOICES);
+        Set<String> chosen = CHOICES.getOrDefault(spec.name(), Set.of());
         for (OptionSpec option : spec.options()) {
             Object value = option.getValue();
             if (value != null && !FREE.contains(option.longestName())) {
-                options.put(option.longestName(), text(value));
+                (chosen.contains(option.longestName()) ? choices : options).put(option.longestName(), text(value));
             }
         }
         options.put(BATCH_TOKENS, Integer.toString(batchTokens));

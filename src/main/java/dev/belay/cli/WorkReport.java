@@ -47,4 +47,11 @@ record WorkReport(Work work, DevicePeaks peaks) {
                 ? String.format(Locale.ROOT, "%.3g GFLOP", flops / 1e9)
                 : String.format(Locale.ROOT, "%.2f TFLOP", flops / 1e12);
     }
+
+    /** A number of bytes moved, for example 1.50 TB. */
+    static String moved(double bytes) {
+        return bytes < 1e12
+                ? String.format(Locale.ROOT, "%.3g GB", bytes / 1e9)
+                : String.format(Locale.ROOT, "%.2f TB", bytes / 1e12);
+    }
 }

@@ -98,7 +98,7 @@ public enum DatasetFormat {
     XSTEST {
         @Override
         boolean fits(Fields f) {
-            return f.has("prompt", "type", "focus");
+            return f.has("prompt", "type") && (f.has("focus") || f.has("id_v2") || f.has("note_v2"));
         }
 
         @Override
@@ -108,7 +108,7 @@ public enum DatasetFormat {
             return new Item(f.text("prompt"))
                     .id(f.textOrEmpty(f.has("id") ? "id" : "id_v2"))
                     .harmful(unsafe)
-                    .meta(f, "", "type", "focus", "note");
+                    .meta(f, "", "type", "focus", "note", "note_v2");
         }
     },
     /** HarmBench: behaviors, some with a context that goes before them; harmful. */

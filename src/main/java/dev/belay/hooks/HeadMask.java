@@ -90,4 +90,19 @@ public final class HeadMask {
     public boolean renormalize() {
         return renormalize;
     }
+
+    /** All that results depend on: where and how the mask acts, the layers it touches, and its heads with a factor other than 1. */
+    @Override
+    public String toString() {
+        StringBuilder text = new StringBuilder(scope.toString()).append(renormalize ? ", renormalized" : "");
+        for (int l = 0; l < layers; l++) {
+            text.append(touches(l) ? ", layer " + l + ":" : "");
+            for (int h = 0; h < heads; h++) {
+                if (factor(l, h) != 1f) {
+                    text.append(' ').append(h).append(" x ").append(factor(l, h));
+                }
+            }
+        }
+        return text.toString();
+    }
 }

@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 
 /**
  * A file that appears under its own name only when it is complete. It is written as {@code NAME.partial} beside its place and
@@ -21,6 +22,12 @@ import java.nio.file.StandardOpenOption;
  * error of this class names it. A link is followed; a device or a pipe, such as /dev/stdout, is written to as it is.
  */
 public final class OutputFile implements AutoCloseable {
+    /** What ends the name of a file or folder that is not complete. */
+    static final String PARTIAL = ".partial";
+
+    /** Bytes of a name that every file system takes, with any suffix. */
+    private static final int SURELY_FITS = 100;
+
     private final Path target;
     private final Path place;
     private final Path partial;
@@ -52,7 +59,7 @@ public final class OutputFile implements AutoCloseable {
         try {
             Path place = place(target);
             boolean special = isSpecial(place);
-            Path partial = special ? place : partial(place);
+            Path partial = special ? place : companion(place, PARTIAL);
             FileChannel channel = special
                     ? FileChannel.open(partial, StandardOpenOption.WRITE)
                     : FileChannel.open(
@@ -79,13 +86,13 @@ public final class OutputFile implements AutoCloseable {
             if (isSpecial(place)) {
                 return;
             }
-            Path partial = partial(place);
+            Path partial = companion(place, PARTIAL);
             if (Files.exists(partial)) {
                 // Another run may be at work on it: it stays, even if nothing is in it yet.
                 FileChannel.open(partial, StandardOpenOption.WRITE).close();
             } else {
                 Path folder = partial.toAbsolutePath().getParent();
-                Files.delete(Files.createTempFile(folder, partial.getFileName() + ".", null));
+                Files.delete(Files.createTempFile(folder, "belay-check-", null));
             }
         } catch (IOException e) {
             throw new BelayException("cannot write " + target + ": " + reason(e), e);
@@ -100,15 +107,15 @@ public final class OutputFile implements AutoCloseable {
             return isSpecial(target) ? target : target.toRealPath();
         }
         Files.createDirectories(target.toAbsolutePath().getParent());
+        if (!Files.notExists(target)) {
+            // The file system takes no such name: better an error now than when the complete file is to get it.
+            Files.readAttributes(target, BasicFileAttributes.class);
+        }
         return target;
     }
 
     private static boolean isSpecial(Path place) {
         return Files.exists(place) && !Files.isRegularFile(place);
-    }
-
-    private static Path partial(Path place) {
-        return place.resolveSibling(place.getFileName() + ".partial");
     }
 
     private static void deleteIfEmpty(Path partial) throws IOException {
@@ -118,7 +125,31 @@ public final class OutputFile implements AutoCloseable {
     }
 
     /**
-     * A file beside the place of a target, with its name and a suffix; creates the folders above it.
+     * A file in the same folder, named as {@code file} with a suffix. Where the file system has no room for so long a name, a hash stands
+     * for its end: it is then as long as that of {@code file}.
+     */
+    public static Path companion(Path file, String suffix) {
+        String name = file.getFileName().toString();
+        Path companion = file.resolveSibling(name + suffix);
+        boolean fits = Files.exists(companion) || Files.notExists(companion);
+        if (fits || bytes(name) < SURELY_FITS) {
+            return companion;
+        }
+        String end = "~" + FileHash.of(name).substring(0, 16) + suffix;
+        int[] start = name.codePoints().toArray();
+        int length = start.length;
+        while (bytes(new String(start, 0, length)) + end.length() > bytes(name)) {
+            length--;
+        }
+        return file.resolveSibling(new String(start, 0, length) + end);
+    }
+
+    private static int bytes(String name) {
+        return name.getBytes(StandardCharsets.UTF_8).length;
+    }
+
+    /**
+     * A file beside the place of a target, with its name and a suffix (see {@link #companion}); creates the folders above it.
      *
      * @return null if the target is a device or a pipe
      * @throws BelayException if the place cannot be written to
@@ -126,7 +157,7 @@ public final class OutputFile implements AutoCloseable {
     public static Path beside(Path target, String suffix) {
         try {
             Path place = place(target);
-            return isSpecial(place) ? null : place.resolveSibling(place.getFileName() + suffix);
+            return isSpecial(place) ? null : companion(place, suffix);
         } catch (IOException e) {
             throw new BelayException("cannot write " + target + ": " + reason(e), e);
         }
@@ -255,7 +286,8 @@ public final class OutputFile implements AutoCloseable {
                         .lines()
                         .findFirst()
                         .orElse("malformed")
-                        .replaceFirst(" \\(start marker at .*", "");
+                        .replaceFirst(" \\(start marker at .*", "")
+                        .replaceFirst("^Trailing token .*", "more follows the first value");
             default -> e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
         };
     }

@@ -13,7 +13,7 @@ public final class OutputFolder implements AutoCloseable {
 
     private OutputFolder(Path target) {
         this.target = target.toAbsolutePath().normalize();
-        partial = this.target.resolveSibling(this.target.getFileName() + ".partial");
+        partial = OutputFile.companion(this.target, OutputFile.PARTIAL);
     }
 
     /**

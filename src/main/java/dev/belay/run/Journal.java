@@ -36,6 +36,9 @@ public final class Journal implements AutoCloseable {
 
     static final String SHARD = "shard";
 
+    /** Header field of the options that only choose among what the journal has, or what more is computed. */
+    public static final String CHOICES = "choices";
+
     private static final ObjectMapper JSON = new ObjectMapper();
 
     /** Where the line of a unit is in the file. */
@@ -96,7 +99,7 @@ public final class Journal implements AutoCloseable {
         if (!Files.exists(file) || !hasUnits(file)) {
             return;
         }
-        Path old = file.resolveSibling(file.getFileName() + ".old");
+        Path old = OutputFile.companion(file, ".old");
         String what = file + " has finished batches of an earlier run";
         if (Files.exists(old)) {
             throw new BelayException(what + ", and so has " + old
@@ -141,7 +144,9 @@ public final class Journal implements AutoCloseable {
             return create(file, header);
         }
         try {
-            String other = difference(journal.header, header, true);
+            // A part has no use for a choice, so that it can only be noted when the part begins.
+            Set<String> free = header.has(SHARD) ? Set.of(ARGUMENTS) : Set.of(ARGUMENTS, CHOICES);
+            String other = difference("", journal.header, header, free);
             if (other != null) {
                 throw new BelayException("cannot resume from " + file + ": " + other
                         + "; give what it had, or leave out --resume to begin anew");
@@ -234,27 +239,23 @@ public final class Journal implements AutoCloseable {
         return null;
     }
 
-    /**
-     * What differs between two headers, in words; null if nothing that matters does.
-     *
-     * @param shards whether the shard matters
-     */
-    static String difference(ObjectNode had, ObjectNode has, boolean shards) {
-        return difference("", had, has, shards);
+    /** What differs between the headers of two shards of a run, in words; null if nothing that matters does. */
+    static String difference(ObjectNode one, ObjectNode other) {
+        return difference("", one, other, Set.of(ARGUMENTS, SHARD));
     }
 
-    private static String difference(String prefix, JsonNode had, JsonNode has, boolean shards) {
+    private static String difference(String prefix, JsonNode had, JsonNode has, Set<String> free) {
         Set<String> names = new LinkedHashSet<>();
         had.fieldNames().forEachRemaining(names::add);
         has.fieldNames().forEachRemaining(names::add);
         for (String name : names) {
-            if (name.equals(ARGUMENTS) || name.equals(SHARD) && !shards) {
+            if (free.contains(name)) {
                 continue;
             }
             JsonNode before = had.path(name);
             JsonNode now = has.path(name);
             if (before.isObject() && now.isObject()) {
-                String inner = difference(prefix + name + " ", before, now, shards);
+                String inner = difference(prefix + name + " ", before, now, free);
                 if (inner != null) {
                     return inner;
                 }

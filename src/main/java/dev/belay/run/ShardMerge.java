@@ -37,7 +37,7 @@ public final class ShardMerge {
                 first = header;
                 count = shard.count();
             }
-            String other = Journal.difference(first, header, false);
+            String other = Journal.difference(first, header);
             if (other == null && shard.count() != count) {
                 other = "number of shards was " + count + " and is " + shard.count();
             }
@@ -80,7 +80,7 @@ public final class ShardMerge {
         try (var _ = OutputLock.take(OutputFile.beside(output, ".lock"), output)) {
             Files.deleteIfExists(OutputFile.beside(output, ".progress"));
         } catch (IOException e) {
-            throw new BelayException("cannot remove " + output + ".progress: " + OutputFile.reason(e), e);
+            throw new BelayException("cannot remove what is beside " + output + ": " + OutputFile.reason(e), e);
         }
     }
 

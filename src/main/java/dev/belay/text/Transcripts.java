@@ -106,7 +106,10 @@ public final class Transcripts {
             node = JSON.readTree(text);
         } catch (JsonProcessingException e) {
             int column = e.getLocation() == null ? 1 : e.getLocation().getColumnNr();
-            throw failure("is not valid JSON at column " + column + ": " + OutputFile.reason(e), e);
+            throw failure(
+                    "is not valid JSON at column " + column + ": " + OutputFile.reason(e)
+                            + "; each line is to be one JSON object",
+                    e);
         } catch (NumberFormatException e) {
             // Jackson lets this one of java.math.BigDecimal through.
             throw failure("has a number whose exponent is too large to be kept; write it as a string", e);

@@ -166,6 +166,20 @@ class EvalCommandTest {
     }
 
     @Test
+    void aFinishedRunIsExtendedByOtherHeads() {
+        Path file = folder.resolve("extended.json");
+        List<String> args = Cli.args(EVAL + " --heads ? --keep-progress --top", Cli.TINY, arc, file, heads);
+        Cli.run(args, 1).ok();
+        int done = Cli.lines(folder.resolve("extended.json.progress")).size();
+        Cli.run(args, 2, "--resume").ok();
+        List<JsonNode> journal = Cli.lines(folder.resolve("extended.json.progress"));
+        journal.subList(done, journal.size())
+                .forEach(unit -> assertTrue(unit.get("stage").asText().startsWith("answering, after"), unit::toString));
+        assertLogLikelihoods(BEFORE, Cli.json(file), "before");
+        assertLogLikelihoods(AFTER, Cli.json(file), "after");
+    }
+
+    @Test
     void badInput() {
         Path file = folder.resolve("bad.json");
         Cli.run("eval ? --task arc-challenge -o ?", Cli.TINY, file).failed(2, "--data", "Nothing is downloaded");

@@ -26,6 +26,7 @@ class LaunchTest {
         assertEquals("a.json.crash", errorFile("-o", "a.json"));
         assertEquals("a.json.crash", errorFile("-oa.json"));
         assertEquals("a b.json.crash", errorFile("-o=a b.json"));
+        assertEquals("é".repeat(124) + ".crash", errorFile("-o", "é".repeat(126) + "n"));
         assertEquals("folder.crash", errorFile("--out", "folder/"));
         assertEquals("folder.crash", errorFile("--out=folder"));
         assertEquals("in the file.crash", errorFile("@" + folder.resolve("inner")));

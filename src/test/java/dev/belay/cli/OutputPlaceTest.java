@@ -1,5 +1,6 @@
 package dev.belay.cli;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -74,6 +75,37 @@ class OutputPlaceTest {
         Cli.run(command, 2).ok();
         assertTrue(Cli.text(target).length() < first.length());
         assertEquals(List.of("g.jsonl"), Cli.names(target.getParent()));
+    }
+
+    /** Names as long as file systems take them (255 bytes on Linux), with what lies beside an output: its journal, an older one, its lock. */
+    @ParameterizedTest
+    @ValueSource(ints = {200, 230, 247, 255})
+    void longNames(int bytes) {
+        Path ids = file("ids.json", "[[1], [2]]");
+        Path inside = folder.resolve("inside");
+        Path target = inside.resolve("é".repeat(90) + "n".repeat(bytes - 180));
+        List<String> command =
+                Cli.args("generate ? --ids ? --max-new-tokens 2 --keep-progress -o ?", Cli.LLAMA, ids, target);
+        Cli.run(command).ok();
+        byte[] first = Cli.bytes(target);
+        Cli.run(command, "--resume").ok();
+        assertArrayEquals(first, Cli.bytes(target));
+        assertEquals(2, Cli.names(inside).size(), "output and journal: " + Cli.names(inside));
+        Cli.run(command).okWithNote("has finished batches of an earlier run and is now ");
+        assertEquals(3, Cli.names(inside).size(), "and the older journal: " + Cli.names(inside));
+        Cli.run(command).failed(1, "has finished batches of an earlier run, and so has ");
+        Path heads = file("h.json", "{\"ranking\": [{\"layer\": 0, \"head\": 0}]}");
+        Path baked = folder.resolve("b".repeat(bytes));
+        Cli.run("bake ? --heads ? --top 1 -o ?", Cli.LLAMA, heads, baked).ok();
+        assertTrue(Files.isRegularFile(baked.resolve("config.json")));
+    }
+
+    @Test
+    void aNameThatIsTooLongIsFoundBeforeTheWork() throws IOException {
+        String name = "n".repeat(256);
+        for (List<String> command : commands()) {
+            Cli.run(command, "-o", folder.resolve(name)).failed(1, "cannot write " + folder, "File name too long");
+        }
     }
 
     /** A device stays a device: it is written to, not replaced by a file. */

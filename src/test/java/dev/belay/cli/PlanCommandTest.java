@@ -3,11 +3,16 @@ package dev.belay.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -134,6 +139,55 @@ class PlanCommandTest {
         assertTrue(plan.get("flops").doubleValue() < longer.get("flops").doubleValue());
     }
 
+    /** The largest resident size of a run in a process of its own, with the options of tools/launch. */
+    @ParameterizedTest
+    @ValueSource(strings = {"trace", "causal"})
+    void aPlanOfTheProcessIsAboutWhatItTakes(String method) throws IOException, InterruptedException {
+        assumeTrue(Files.exists(Path.of("/proc/self/status")));
+        List<String> java = List.of("-XX:+UseParallelGC", "-Xmn32m");
+        Path probe = GoldenFiles.probe(folder.resolve("probe.safetensors"));
+        Path attacks = Cli.data("attacks.jsonl");
+        String run = method.equals("trace") ? "trace" : "heads --method causal --positions closing";
+        List<String> given = Cli.args(" ? --data ? --probe ? --device cpu --dtype f32", Cli.TINY, attacks, probe);
+        List<String> plan = new ArrayList<>(List.of("plan", "--json", "--method", method));
+        plan.addAll(method.equals("trace") ? List.of() : List.of("--positions", "closing"));
+        plan.addAll(given.subList(1, given.size()));
+        Path planned = folder.resolve("plan");
+        assertEquals(
+                0,
+                new ProcessBuilder(Cli.process(java, plan))
+                        .redirectOutput(planned.toFile())
+                        .start()
+                        .waitFor());
+        List<String> args = new ArrayList<>(List.of(run.split(" ")));
+        args.addAll(given.subList(1, given.size()));
+        args.addAll(List.of("-o", folder.resolve("out").toString()));
+        Process process = new ProcessBuilder(Cli.process(java, args))
+                .redirectErrorStream(true)
+                .redirectOutput(folder.resolve("log").toFile())
+                .start();
+        long most = 0;
+        while (process.isAlive()) {
+            most = Math.max(most, mostHeld(process));
+            Thread.sleep(5);
+        }
+        assertEquals(0, process.waitFor(), () -> Cli.text(folder.resolve("log")));
+        long expected = Cli.json(planned).get("process_bytes").longValue();
+        assertEquals(1, (double) expected / most, 0.25, expected + " planned, " + most + " taken");
+    }
+
+    private static long mostHeld(Process process) {
+        try (Stream<String> lines = Files.lines(Path.of("/proc/" + process.pid() + "/status"))) {
+            return lines.filter(line -> line.startsWith("VmHWM:"))
+                    .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")) << 10)
+                    .findFirst()
+                    .orElse(0);
+        } catch (IOException | UncheckedIOException e) {
+            // It has ended.
+            return 0;
+        }
+    }
+
     @Test
     void words() {
         Path ids = Cli.write(folder.resolve("ids.json"), "[[5, 6, 7, 8], [9, 10, 11]]");
@@ -142,7 +196,9 @@ class PlanCommandTest {
         for (String part : new String[] {
             "greedy at positions last:2 over 2 texts of 7 tokens, on ",
             " GFLOP, ",
+            " GB moved\n",
             " MiB on the device\n",
+            " MiB in all, with Java and ",
             "GFLOP/s in f32, ",
             "time            at least ",
             "are taken to spread evenly over the layers"

@@ -12,6 +12,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -120,6 +122,91 @@ class ResumeTest {
                     extended.at("/" + i + "/score").asDouble(),
                     1e-12);
         }
+    }
+
+    @Test
+    void aFinishedAblationIsExtendedByOtherHeads(@TempDir Path own) throws IOException {
+        Path few = Cli.few(own, "attacks.jsonl", 5);
+        Path harmless = Cli.few(own, "benign.jsonl", 3);
+        Path ranking = own.resolve("h.json");
+        Cli.run("heads ? --probe ? --data ? --method direct -o ?", Cli.TINY, probe, few, ranking)
+                .ok();
+        String line = "ablate ? --probe ? --data ? --benign ? --heads ? --max-new-tokens 6 --batch-tokens 96 --top 2";
+        List<String> two = Cli.args(line, Cli.TINY, probe, few, harmless, ranking);
+        Path out = own.resolve("a.json");
+        Cli.run(two, "-o", out, "--keep-progress").ok();
+        List<String> before = journal(out);
+
+        List<String> more = two.stream().map(a -> a.equals("2") ? "5" : a).toList();
+        List<String> extended = extend(before, more, out, own.resolve("five.json"));
+        assertEquals(
+                Set.of(
+                        "attacks, after",
+                        "attacks, after, final scores",
+                        "benign, after",
+                        "benign, after, final scores"),
+                stages(extended.subList(before.size(), extended.size())));
+
+        // Any other heads, or the same otherwise ablated; what was done for the first is found again.
+        List<String> random = new ArrayList<>(more);
+        random.addAll(List.of("--random-control", "1", "--gamma", "0.5"));
+        List<String> third = extend(extended, random, out, own.resolve("half.json"));
+        assertTrue(stages(third.subList(extended.size(), third.size())).contains("attacks, random"));
+        extend(third, two, out, own.resolve("two.json"));
+        assertEquals(third, journal(out));
+    }
+
+    @Test
+    void aFinishedSelectionIsChosenAnewFromTheSameScores(@TempDir Path own) throws IOException {
+        Path pool = Cli.few(own, "pool.jsonl", 12);
+        Path out = own.resolve("s.jsonl");
+        String line = "select ? --probe ? --data ? --batch-tokens 96 --top 2";
+        List<String> two = Cli.args(line, Cli.TINY, probe, pool);
+        Cli.run(two, "-o", out, "--keep-progress").ok();
+        List<String> before = journal(out);
+        assertEquals(Set.of("traces"), stages(before.subList(1, before.size())));
+        List<String> more = two.stream().map(a -> a.equals("2") ? "40%" : a).toList();
+        assertEquals(before, extend(before, more, out, own.resolve("more.jsonl")));
+        assertEquals(5, Cli.lines(out).size());
+        List<String> random = new ArrayList<>(more);
+        random.addAll(List.of("--rank", "random", "--seed", "3", "--format", "alpaca"));
+        assertEquals(before, extend(before, random, out, own.resolve("random.jsonl")));
+        Cli.run(two, "--plateau", "mean", "-o", out, "--resume").failed(1, "--plateau was MAX and is MEAN");
+    }
+
+    /** Shards hold no selection, but are to agree about the one that is made of them. */
+    @Test
+    void shardsWithAnotherShareAreRefused(@TempDir Path own) {
+        Path pool = Cli.few(own, "pool.jsonl", 12);
+        List<String> two = Cli.args("select ? --probe ? --data ? --batch-tokens 64 --top 2", Cli.TINY, probe, pool);
+        List<String> three = two.stream().map(a -> a.equals("2") ? "3" : a).toList();
+        Path one = own.resolve("1");
+        Path other = own.resolve("2");
+        Cli.run(two, "--shard", "1/2", "-o", one).ok();
+        Cli.run(three, "--shard", "2/2", "-o", other).ok();
+        Cli.run("merge ? ? -o ?", one, other, own.resolve("s.jsonl")).failed(1, "choices --top was 2 and is 3");
+        Cli.run(two, "--shard", "2/2", "--resume", "-o", other).failed(1, "choices --top was 3 and is 2");
+    }
+
+    /** Resumes a kept run with other arguments: the bytes of a fresh one; what was done stays as it was. Returns the journal. */
+    private static List<String> extend(List<String> journal, List<String> args, Path out, Path fresh)
+            throws IOException {
+        Cli.run(args, "-o", out, "--resume", "--keep-progress").ok();
+        Cli.run(args, "-o", fresh).ok();
+        assertArrayEquals(Cli.bytes(fresh), Cli.bytes(out));
+        assertEquals(journal, journal(out).subList(0, journal.size()));
+        return journal(out);
+    }
+
+    private static List<String> journal(Path out) throws IOException {
+        return Files.readAllLines(out.resolveSibling(out.getFileName() + ".progress"));
+    }
+
+    /** The stages that lines of a journal are of, without the hashes of masks. */
+    private static Set<String> stages(List<String> lines) {
+        return lines.stream()
+                .map(l -> Cli.parse(l).get("stage").asText().replaceFirst(" [0-9a-f]{16}", ""))
+                .collect(Collectors.toSet());
     }
 
     /** The batches of a run stay those that it began with, though the command line does not say how many tokens. */

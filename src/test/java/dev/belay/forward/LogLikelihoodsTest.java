@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Log-likelihoods of continuations, from the logits that transformers computed and from this engine's own, text by text. */
@@ -37,23 +38,12 @@ class LogLikelihoodsTest {
                 .toArray();
     }
 
-    /** The prompts of the golden data cut in two: what follows the cut, and the first token of it alone. */
+    /**
+     * The prompts of the golden data cut in two: what follows the cut and one of two more tokens, so that the model reads the whole prompt;
+     * and the first token after the cut alone, unless the rotary embedding of the prompt is not that of its beginning.
+     */
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "llama",
-                "llama31-rope",
-                "mistral",
-                "phi3",
-                "qwen2",
-                "qwen3",
-                "qwen3-moe",
-                "llama-bias",
-                "llama-yarn",
-                "phi3-longrope",
-                "moe-mixed",
-                "smollm3-slide"
-            })
+    @MethodSource("dev.belay.forward.Golden#families")
     void likeTransformers(String family) {
         try (TestModel m = TestModel.open(family);
                 SafetensorsFile golden =
@@ -68,15 +58,20 @@ class LogLikelihoodsTest {
                 float[] logits = golden.floats(p + ".logits");
                 int cut = ids.length - 1 - p;
                 int[] rest = Arrays.copyOfRange(ids, cut, ids.length);
-                questions.add(new Question(Arrays.copyOf(ids, cut), List.of(rest, new int[] {rest[0]})));
-                expected.add(new double[] {
-                    expected(logits, vocabulary, ids, cut),
-                    expected(logits, vocabulary, Arrays.copyOf(ids, cut + 1), cut)
-                });
+                List<int[]> continuations =
+                        new ArrayList<>(List.of(join(rest, new int[] {3}), join(rest, new int[] {vocabulary - 1})));
+                if (m.config.rotatesAlike(cut, ids.length)) {
+                    continuations.add(new int[] {rest[0]});
+                }
+                int[] context = Arrays.copyOf(ids, cut);
+                questions.add(new Question(context, continuations));
+                expected.add(continuations.stream()
+                        .mapToDouble(c -> expected(logits, vocabulary, join(context, c), cut))
+                        .toArray());
             }
             List<double[]> actual = new LogLikelihoods(m.forward, null).of(questions);
             for (int p = 0; p < 3; p++) {
-                int tokens = p + 1;
+                int tokens = p + 2;
                 assertArrayEquals(expected.get(p), actual.get(p), 2 * Golden.TOLERANCE * tokens, family + " " + p);
                 assertTrue(actual.get(p)[0] < -1, "a random model is sure of nothing");
             }

@@ -50,6 +50,15 @@ class HeadMaskTest {
         assertFalse(mask.touches(0));
     }
 
+    /** Two masks have the same text only if they do the same. */
+    @Test
+    void theTextTellsMasksApart() {
+        mask.ablate(1, 2).scale(1, 0, 0.5f).scale(2, 3, 1f);
+        assertEquals("all, layer 1: 0 x 0.5 2 x 0.0, layer 2:", mask.toString());
+        PositionScope last = new PositionScope(PositionScope.Kind.LAST, 3);
+        assertEquals("last:3, renormalized", new HeadMask(3, 4, last, true).toString());
+    }
+
     /** A factor of 1 changes nothing, so it does not count, and setting a head back to 1 takes it out. */
     @Test
     void sizeCountsHeadsThatAreChanged() {

@@ -10,6 +10,9 @@ import dev.belay.BelayException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -51,6 +54,27 @@ class OutputFileTest {
         }
         assertEquals("one\n", Files.readString(partial));
         assertEquals("before", Files.readString(target));
+    }
+
+    /** Where a name has no room for a suffix a hash stands for its end, so that names that begin alike stay apart. */
+    @Test
+    void companionsOfLongNames() throws IOException {
+        Path fits = folder.resolve("é".repeat(123) + "n");
+        assertEquals(fits + ".partial", OutputFile.companion(fits, ".partial").toString());
+        Path one = folder.resolve("é".repeat(127) + "1");
+        Path other = folder.resolve("é".repeat(127) + "2");
+        Set<Path> companions = new HashSet<>();
+        for (Path name : List.of(one, other)) {
+            for (String suffix : List.of(".partial", ".progress", ".lock")) {
+                Path companion = OutputFile.companion(name, suffix);
+                companions.add(Files.writeString(companion, suffix));
+                companions.add(Files.writeString(OutputFile.companion(companion, ".old"), suffix));
+                assertEquals(companion, OutputFile.companion(name, suffix), "the same when it is there");
+                assertTrue(companion.toString().endsWith(suffix), companion::toString);
+                assertTrue(companion.toString().startsWith(folder.resolve("é".repeat(110)) + ""), companion::toString);
+            }
+        }
+        assertEquals(12, companions.size());
     }
 
     @Test

@@ -37,6 +37,13 @@ class FreeMemoryTest {
         assertEquals(1000 << 10, free());
     }
 
+    @Test
+    void whatThisProcessHolds() throws IOException {
+        assertEquals(Long.MAX_VALUE, memory().held());
+        write("proc/self/status", "Name:\tjava\nVmHWM:\t  300000 kB\nVmRSS:\t  200000 kB");
+        assertEquals(200_000 << 10, memory().held());
+    }
+
     /** The limit of a group above counts, too; files that are only cached do not count as used. */
     @Test
     void theLimitsOfVersionTwo() throws IOException {
