@@ -71,11 +71,16 @@ final class Budget {
         }
     }
 
-    /** Counts a list that is about to be made. */
-    static void list(long elements) {
+    /** Checks the length of a list that grows, and is counted when it is made. */
+    static void fitsList(long elements) {
         if (elements > LIST) {
             throw new TemplateFailure("it makes a list of more than " + LIST + " elements");
         }
+    }
+
+    /** Counts a list that is about to be made. */
+    static void list(long elements) {
+        fitsList(elements);
         CURRENT.get().add(elements);
     }
 

@@ -3,6 +3,7 @@ package dev.belay.text.jinja;
 import static java.util.Map.entry;
 
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
@@ -47,12 +48,12 @@ final class PythonStrings {
             }),
             entry("partition", (text, a) -> {
                 String separator = separator("partition", a.ordered("partition", 1, 1)[0]);
-                int at = text.indexOf(separator);
+                int at = Search.first(text, separator, 0);
                 return at < 0 ? PythonTuple.of(text, "", "") : around(text, separator, at);
             }),
             entry("rpartition", (text, a) -> {
                 String separator = separator("rpartition", a.ordered("rpartition", 1, 1)[0]);
-                int at = text.lastIndexOf(separator);
+                int at = Search.last(text, separator, text.length());
                 return at < 0 ? PythonTuple.of("", "", text) : around(text, separator, at);
             }),
             entry("format", PythonFormat::format),
@@ -116,7 +117,9 @@ final class PythonStrings {
 
     /** Python's {@code strip}: removes the given characters, or white space if {@code characters} is null. */
     static String strip(String text, String characters, boolean left, boolean right) {
-        IntPredicate remove = characters == null ? PythonStrings::isSpace : c -> characters.indexOf(c) >= 0;
+        IntPredicate remove = characters == null
+                ? PythonStrings::isSpace
+                : characters.codePoints().collect(BitSet::new, BitSet::set, BitSet::or)::get;
         int start = 0;
         int end = text.length();
         while (left && start < end && remove.test(text.codePointAt(start))) {
@@ -207,7 +210,8 @@ final class PythonStrings {
         Object[] given = arguments.ordered(method, 1, 3);
         String part = Arguments.string(method, given[0]);
         String window = window(method, text, given);
-        int at = window == null ? -1 : last ? window.lastIndexOf(part) : window.indexOf(part);
+        int at =
+                window == null ? -1 : last ? Search.last(window, part, window.length()) : Search.first(window, part, 0);
         if (at < 0) {
             return -1;
         }
@@ -247,11 +251,13 @@ final class PythonStrings {
     private static List<String> parts(String text, String separator, int limit) {
         List<String> parts = new ArrayList<>();
         int from = 0;
-        int next = text.indexOf(separator);
-        while (next >= 0 && parts.size() < limit) {
-            parts.add(text.substring(from, next));
-            from = next + separator.length();
-            next = text.indexOf(separator, from);
+        for (int at = 0; parts.size() < limit; from = at + separator.length()) {
+            at = Search.first(text, separator, from);
+            if (at < 0) {
+                break;
+            }
+            parts.add(text.substring(from, at));
+            Budget.fitsList(parts.size());
         }
         parts.add(text.substring(from));
         return parts;
@@ -259,12 +265,16 @@ final class PythonStrings {
 
     private static List<String> rightParts(String text, String separator, int limit) {
         List<String> parts = new ArrayList<>();
-        String rest = text;
-        for (int at = rest.lastIndexOf(separator); at >= 0 && parts.size() < limit; at = rest.lastIndexOf(separator)) {
-            parts.add(rest.substring(at + separator.length()));
-            rest = rest.substring(0, at);
+        int end = text.length();
+        for (int at = end; parts.size() < limit; end = at) {
+            at = Search.last(text, separator, end);
+            if (at < 0) {
+                break;
+            }
+            parts.add(text.substring(at + separator.length(), end));
+            Budget.fitsList(parts.size());
         }
-        parts.add(rest);
+        parts.add(text.substring(0, end));
         return parts.reversed();
     }
 
@@ -335,7 +345,7 @@ final class PythonStrings {
             Budget.string(text.length() + times * (replacement.length() - old.length()));
             return times == limit && most >= 0
                     ? String.join(replacement, parts(text, old, limit))
-                    : text.replace(old, replacement);
+                    : replaced(text, old, replacement);
         }
         StringBuilder out = new StringBuilder();
         List<Object> characters = Values.characters(text);
@@ -346,12 +356,22 @@ final class PythonStrings {
         return out.toString();
     }
 
+    private static String replaced(String text, String old, String replacement) {
+        StringBuilder out = new StringBuilder();
+        int from = 0;
+        for (int at = Search.first(text, old, 0); at >= 0; at = Search.first(text, old, from)) {
+            out.append(text, from, at).append(replacement);
+            from = at + old.length();
+        }
+        return out.append(text, from, text.length()).toString();
+    }
+
     private static long count(String text, String part) {
         if (part.isEmpty()) {
             return text.codePointCount(0, text.length()) + 1L;
         }
         long count = 0;
-        for (int i = text.indexOf(part); i >= 0; i = text.indexOf(part, i + part.length())) {
+        for (int i = Search.first(text, part, 0); i >= 0; i = Search.first(text, part, i + part.length())) {
             count++;
         }
         return count;

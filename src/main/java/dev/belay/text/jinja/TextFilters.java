@@ -16,7 +16,6 @@ import java.util.regex.Pattern;
 final class TextFilters {
     private static final Pattern WORD = Pattern.compile("\\w+", Pattern.UNICODE_CHARACTER_CLASS);
     private static final Pattern TITLE_WORD = Pattern.compile("[^-\\s({\\[<]+", Pattern.UNICODE_CHARACTER_CLASS);
-    private static final Pattern TAG = Pattern.compile("(?s)<!--.*?-->|<[^>]*>");
     private static final Pattern ENTITY =
             Pattern.compile("&(#\\d{1,7}|#[xX][0-9a-fA-F]{1,6}|amp|lt|gt|quot|apos|nbsp);");
     private static final Map<String, String> ENTITIES =
@@ -99,7 +98,7 @@ final class TextFilters {
     }
 
     private static String stripTags(String text) {
-        String bare = TAG.matcher(text).replaceAll("");
+        String bare = without(without(text, "<!--", "-->"), "<", ">");
         List<String> words = new ArrayList<>();
         Values.iterate(PythonStrings.call(bare, "split", Arguments.NONE))
                 .forEachRemaining(word -> words.add((String) word));
@@ -113,6 +112,21 @@ final class TextFilters {
             }
             return Matcher.quoteReplacement(character);
         });
+    }
+
+    /** The text without all that stands between an opening and the next closing sign, and without these. */
+    private static String without(String text, String opening, String closing) {
+        StringBuilder out = new StringBuilder();
+        int from = 0;
+        for (int open = text.indexOf(opening); open >= 0; open = text.indexOf(opening, from)) {
+            int close = text.indexOf(closing, open);
+            if (close < 0) {
+                break;
+            }
+            out.append(text, from, open);
+            from = close + closing.length();
+        }
+        return out.append(text, from, text.length()).toString();
     }
 
     private static String title(String text) {

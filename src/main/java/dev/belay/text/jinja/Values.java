@@ -132,7 +132,7 @@ final class Values {
     /** Python's {@code item in container}. */
     static boolean contains(Object container, Object item) {
         return switch (Markup.plain(container)) {
-            case String text when Markup.plain(item) instanceof String part -> text.contains(part);
+            case String text when Markup.plain(item) instanceof String part -> Search.first(text, part, 0) >= 0;
             case String _ -> throw new TemplateFailure("'in' needs a string in front of a string, not " + type(item));
             case Map<?, ?> map -> PythonDict.get(map, item) != null;
             default -> {
@@ -196,6 +196,7 @@ final class Values {
 
     /** The characters of a string, each as a string. */
     static List<Object> characters(String text) {
+        Budget.fitsList(text.codePointCount(0, text.length()));
         List<Object> characters = new ArrayList<>(text.length());
         text.codePoints().forEach(c -> characters.add(Character.toString(c)));
         return characters;

@@ -12,6 +12,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -71,6 +72,9 @@ class BudgetTest {
             Arguments.of("{{ " + "1 if 0 else ".repeat(20000) + "1 }}", "nested too deeply"),
             Arguments.of("{% set " + "(".repeat(20000) + "x" + ")".repeat(20000) + " = 1 %}", "nested too deeply"),
             Arguments.of("{% if true %}".repeat(20000) + "{% endif %}".repeat(20000), "nested too deeply"),
+            Arguments.of("{{ ('a,' * 2000000).rsplit(',')|length }}", "list of more than"),
+            Arguments.of("{{ ('a,' * 2000000).split(',')|length }}", "list of more than"),
+            Arguments.of("{{ ('a' * 2000000)|list|length }}", "list of more than"),
             Arguments.of("{{ '{{ 1 }}'|render }}", "render"),
             Arguments.of("{{ 'aaaa'|regex_replace('(a+)+b', '') }}", "regex_replace"),
             Arguments.of("{{ ''.getClass() }}", "getClass"),
@@ -104,6 +108,27 @@ class BudgetTest {
         assertEquals(
                 "x".repeat(20000),
                 JinjaTemplate.of("{% if 1 %}x{% endif %}".repeat(20000)).render(Map.of()));
+    }
+
+    /** What would take the product of two lengths, were it searched place by place. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '§',
+            value = {
+                "t in s § False",
+                "s.count(t) § 0",
+                "s.rfind('b' ~ t) § -1",
+                "s.replace(t, '')|length § 5000000",
+                "s.rsplit('b' ~ t)|length § 1",
+                "s.strip(('é' * 2500000) ~ 'a')|length § 0",
+                "('<!--' * 1000000)|striptags|length § 4000000"
+            })
+    void searchesOfLongTextsEnd(String expression, String value) {
+        String template = "{% set s = 'a' * 5000000 %}{% set t = s[:2500000] ~ 'b' %}{{ " + expression + " }}";
+        assertEquals(
+                value,
+                assertTimeoutPreemptively(
+                        Duration.ofMinutes(1), () -> JinjaTemplate.of(template).render(Map.of())));
     }
 
     /** A long conversation stays far below every limit. */
