@@ -198,7 +198,7 @@ class PlanCommandTest {
             " GFLOP, ",
             " GB moved\n",
             " MiB on the device\n",
-            " MiB in all, with Java and ",
+            "iB in all, with Java and ",
             "GFLOP/s in f32, ",
             "time            at least ",
             "are taken to spread evenly over the layers"
