@@ -10,8 +10,8 @@ import java.util.regex.Pattern;
 
 /**
  * Keeps the names of control tokens that stand in given text, a prompt or recorded thinking, from becoming those tokens: such a text
- * could otherwise close its turn and open another one. Names of the unknown token and of bytes do not become those either. Each name is covered by a private-use character while the chat template
- * renders the text, and tokenized as ordinary characters afterwards.
+ * could otherwise close its turn and open another one. Names of the unknown token and of bytes do not become those either. Each name is
+ * covered by a private-use character while the chat template renders the text, and tokenized as ordinary characters afterwards.
  */
 final class Cover {
     /** First code point of the last plane, of which every one is private: those in given text are covered too. */
