@@ -209,8 +209,9 @@ final class PlanCommand implements Callable<Integer> {
      *
      * @param held bytes that this process, with Java, libraries, tokenizer and texts, held without a model
      * @param heap bytes of a batch on the Java heap
+     * @param mapped bytes of the weights' files that are read
      */
-    private long processBytes(Session session, Work work, long held, long heap, int layer) {
+    private long processBytes(Session session, Work work, long held, long heap, long mapped, int layer) {
         if (held == Long.MAX_VALUE) {
             return 0;
         }
@@ -219,7 +220,7 @@ final class PlanCommand implements Callable<Integer> {
         long device = session.device() instanceof CpuDevice
                 ? work.memory() - session.device().matrixBytes(unused)
                 : 0;
-        return held + MORE_THAN_A_PLAN + mappedBytes(layer) + device + heap;
+        return held + MORE_THAN_A_PLAN + mapped + device + heap;
     }
 
     /** Parameters of the matrices that products are taken with: of the layers below {@code layer}, and of the output if texts go on. */
@@ -249,11 +250,12 @@ final class PlanCommand implements Callable<Integer> {
         out.say("  work            %s, %s moved", WorkReport.flops(work.flops()), WorkReport.moved(work.bytes()));
         out.say("  memory          %s on the device", InfoCommand.size(work.memory()));
         long heap = options.heapBytesPerToken * heldTokens(inputs, session.batchTokens());
-        long process = processBytes(session, work, held, heap, layer);
+        long mapped = mappedBytes(layer);
+        long process = processBytes(session, work, held, heap, mapped, layer);
         if (process > 0) {
             out.say(
                     "  process         about %s in all, with Java and %s of mapped weights",
-                    InfoCommand.size(process), InfoCommand.size(mappedBytes(layer)));
+                    InfoCommand.size(process), InfoCommand.size(mapped));
         }
         out.say(
                 "  batches         %d tokens; %s of memory are free",

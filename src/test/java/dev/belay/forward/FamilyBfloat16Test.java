@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.belay.device.DType;
 import dev.belay.device.Device;
 import dev.belay.device.TestDevices;
+import dev.belay.device.cpu.OpData;
 import dev.belay.hooks.ActivationRecorder;
 import dev.belay.hooks.HeadScales;
 import dev.belay.hooks.HookPoint;
@@ -15,7 +16,6 @@ import dev.belay.model.Model;
 import dev.belay.model.ModelConfig;
 import dev.belay.model.ModelFolder;
 import dev.belay.weights.SafetensorsFile;
-import dev.belay.weights.TensorValues;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -190,11 +190,7 @@ class FamilyBfloat16Test {
     }
 
     private static ModelFolder.Values round(ModelFolder.Values values) {
-        float[] numbers = values.numbers().clone();
-        for (int i = 0; i < numbers.length; i++) {
-            numbers[i] = TensorValues.bfloat16ToFloat(TensorValues.floatToBfloat16(numbers[i]));
-        }
-        return new ModelFolder.Values(values.shape(), numbers);
+        return new ModelFolder.Values(values.shape(), OpData.rounded(values.numbers()));
     }
 
     /** How far a tensor of all prompts is from the golden. */
