@@ -17,8 +17,8 @@ import javax.imageio.ImageIO;
 record PagePicture(List<BufferedImage> parts) {
     /** CSS pixels that become one of the kept picture. */
     private static final int SCALE = 8;
-    /** Pixels of the kept picture in a cell, that is 40 CSS pixels: about two lines of text. */
-    private static final int CELL = 5;
+    /** Pixels of the kept picture in a cell, that is 64 CSS pixels: about three lines of text. */
+    private static final int CELL = 8;
     /** Divides the parts in the file; no page has this colour. */
     private static final int DIVIDER = 0xff00ff;
     /** How much higher or lower a part may be, by lines that are broken elsewhere. */
