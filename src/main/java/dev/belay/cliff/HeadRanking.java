@@ -153,7 +153,8 @@ public record HeadRanking(
                         + " of 'ranking' needs integers 'layer' and 'head' from 0 on");
             }
             for (String key : List.of("score", "effect")) {
-                if (e.hasNonNull(key) && !e.get(key).isNumber()) {
+                if (e.hasNonNull(key)
+                        && !(e.get(key).isNumber() && Double.isFinite(e.get(key).doubleValue()))) {
                     throw new BelayException(file + ": entry " + ranking.size() + " of 'ranking' has a '" + key
                             + "' that is no number: " + e.get(key));
                 }

@@ -23,6 +23,9 @@ final class GgufTokenizer {
     /** Ways of splitting text whose merges are only for what is no token itself, and which begin texts with a begin token. */
     private static final String WHOLE = "llama-bpe|llama-v3|llama3|tekken";
 
+    private static final String WITHOUT =
+            " convert with --without-tokenizer and copy tokenizer.json from the original model";
+
     private static final String WORDS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|";
     private static final String REST = " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
     private static final String LLAMA3 = WORDS + "\\p{N}{1,3}|" + REST;
@@ -73,7 +76,7 @@ final class GgufTokenizer {
     /** Whether a text begins with the begin token; where the file does not say, as llama.cpp has it for this kind of tokenizer. */
     private boolean begins() {
         boolean usual = file.text("tokenizer.ggml.model").equals("llama")
-                || file.text("tokenizer.ggml.pre", "gpt-2").matches(WHOLE);
+                || file.text("tokenizer.ggml.pre").matches(WHOLE);
         return file.flag("tokenizer.ggml.add_bos_token", usual);
     }
 
@@ -87,7 +90,11 @@ final class GgufTokenizer {
     }
 
     private TokenizerJson byteLevel() {
-        String splitting = file.text("tokenizer.ggml.pre", "gpt-2");
+        if (!file.has("tokenizer.ggml.pre")) {
+            throw new BelayException(
+                    file.path() + " does not say how it splits text (tokenizer.ggml.pre), as old files;" + WITHOUT);
+        }
+        String splitting = file.text("tokenizer.ggml.pre");
         TokenizerJson json = TokenizerJson.ofBytes(preTokenizer(splitting), splitting.matches(WHOLE));
         if (splitting.matches("qwen2|deepseek-r1-qwen")) {
             json.compose();
@@ -115,8 +122,8 @@ final class GgufTokenizer {
             case "tekken" -> TokenizerJson.split(TEKKEN);
             default ->
                 throw new BelayException(file.path() + " splits text as '" + GgufFile.shown(splitting)
-                        + "' does, which is not known; gpt-2, smollm, llama-bpe, qwen2, deepseek-r1-qwen and tekken are."
-                        + " Copy tokenizer.json from the original model and convert with --without-tokenizer");
+                        + "' does, which is not known; gpt-2, smollm, llama-bpe, qwen2, deepseek-r1-qwen and tekken are;"
+                        + WITHOUT);
         };
     }
 

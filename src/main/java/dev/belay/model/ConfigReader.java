@@ -262,7 +262,7 @@ final class ConfigReader {
             case WINDOW -> true;
             case WINDOW_IF_USED -> used;
             case LAYER_TYPES -> used && (type == null ? l >= config.whole("max_window_layers", 28) : named);
-            case UNROTATED_LAYERS -> used && (type == null ? !turns : named);
+            case UNROTATED_LAYERS -> type == null ? used && !turns : named;
         };
         return slides ? window : 0;
     }

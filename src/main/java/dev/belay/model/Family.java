@@ -70,7 +70,7 @@ public record Family(
         WINDOW_IF_USED,
         /** That in the layers that {@code layer_types} names, or without it those from {@code max_window_layers} on. */
         LAYER_TYPES,
-        /** That in the layers that {@code layer_types} names, or without it those that are not rotated. */
+        /** That in the layers that {@code layer_types} names, or without it, where {@code use_sliding_window} is true, those not rotated. */
         UNROTATED_LAYERS
     }
 

@@ -55,16 +55,16 @@ final class RopeSettings {
 
     private RopeScaling yarn(int positions, int original) {
         double factor = number("factor", (double) positions / original);
-        double all = number("mscale_all_dim", 0.0);
-        double own = number("mscale", 0.0);
+        double all = numberOrZero("mscale_all_dim", 0);
+        double own = numberOrZero("mscale", 0);
         double magnitude =
                 own > 0 && all > 0 ? yarnMagnitude(factor, own) / yarnMagnitude(factor, all) : yarnMagnitude(factor, 1);
         JsonNode truncate = node.get("truncate");
         return new RopeScaling.Yarn(
                 factor,
                 number("attention_factor", magnitude),
-                number("beta_fast", 32.0),
-                number("beta_slow", 1.0),
+                numberOrZero("beta_fast", 32),
+                numberOrZero("beta_slow", 1),
                 original,
                 truncate == null || truncate.isNull() || truncate.asBoolean());
     }
@@ -92,13 +92,19 @@ final class RopeSettings {
         }
         List<Double> factors = new ArrayList<>();
         for (JsonNode factor : list) {
-            if (!factor.isNumber() || !(factor.doubleValue() > 0)) {
+            if (!factor.isNumber() || !(factor.doubleValue() > 0) || !Double.isFinite(factor.doubleValue())) {
                 throw new BelayException(
                         file + ": rope settings: '" + key + "' must hold positive numbers, has " + factor);
             }
             factors.add(factor.doubleValue());
         }
         return List.copyOf(factors);
+    }
+
+    /** A positive number; {@code fallback} where it is absent or 0, as in transformers. */
+    private double numberOrZero(String key, double fallback) {
+        JsonNode value = node.get(key);
+        return value != null && value.isNumber() && value.doubleValue() == 0 ? fallback : number(key, fallback);
     }
 
     /** A positive number; {@code fallback} where it is absent, an error if there is none. */

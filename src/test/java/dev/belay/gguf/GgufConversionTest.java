@@ -482,6 +482,7 @@ public class GgufConversionTest {
                 .put("tokenizer.ggml.tokens", List.of("a", "b", "c"))
                 .put("tokenizer.ggml.model", "gpt2")
                 .put("tokenizer.ggml.merges", List.of("a a"));
+        assertRefused("does not say how it splits text (tokenizer.ggml.pre)", tokens.bytes());
         assertRefused("as 'wild' does", tokens.put("tokenizer.ggml.pre", "wild").bytes());
         tokens.put("tokenizer.ggml.pre", "gpt-2").tensor("blk.0.ffn_gate_exps.weight", new float[1], 1);
         assertRefused("blk.0.ffn_gate_exps.weight", tokens.bytes());

@@ -388,6 +388,49 @@ class ModelConfigTest {
         refuses("config.json", "no_rope_layers", "must have an entry for each of 3 layers, has 2");
     }
 
+    /** transformers 5.18 masks the layers that are named, whatever use_sliding_window says. */
+    @Test
+    void namedLayersSlideInSmolLm3WhateverElseIsSaid() {
+        ModelFolder model = ModelFolder.copy("smollm3-slide", folder);
+        for (boolean used : new boolean[] {true, false}) {
+            model.edit("config.json", json -> json.put("use_sliding_window", used));
+            assertEquals(List.of(0, 5, 0, 5), windows());
+        }
+        model.edit("config.json", json -> json.remove("layer_types"));
+        assertEquals(List.of(0, 0, 0, 0), windows());
+        model.edit("config.json", json -> json.put("use_sliding_window", true));
+        assertEquals(List.of(0, 5, 0, 5), windows());
+    }
+
+    private List<Integer> windows() {
+        return ModelConfig.read(folder).kinds().stream().map(LayerKind::window).toList();
+    }
+
+    /** Python writes NaN and Infinity, which JSON does not have. */
+    @Test
+    void pythonsNumbersAreReadButForThoseThatCount() throws IOException {
+        ModelFolder.copy("llama", folder).delete("generation_config.json");
+        String config = Files.readString(folder.resolve("config.json"));
+        for (String number : List.of("NaN", "Infinity")) {
+            write(config, "time_step_limit", "[0.0, " + number + "]");
+            assertEquals(3, ModelConfig.read(folder).layers());
+            for (String key : List.of("rms_norm_eps", "rope_theta", "hidden_size", "eos_token_id")) {
+                write(config, key, number);
+                refuses("config.json", key, "must be a");
+            }
+            write(config, "scale_emb", number);
+            refuses("config.json", "scale_emb", "is not supported");
+        }
+    }
+
+    /** Writes a value that JSON does not have into a configuration. */
+    private void write(String config, String key, String value) throws IOException {
+        Path file = folder.resolve("config.json");
+        Files.writeString(file, config);
+        ModelFolder.edit(folder, "config.json", json -> json.put(key, "?"));
+        Files.writeString(file, Files.readString(file).replace("\"?\"", value));
+    }
+
     @Test
     void headsThatDoNotFit() {
         refuses("num_key_value_heads", "3 does not divide", json -> json.put("num_key_value_heads", 3));

@@ -95,6 +95,15 @@ class RopeScalingTest {
         assertEquals(0.001 / 4, frequencies[3], 1e-15);
     }
 
+    /** transformers 5.18 takes a 0 for these as if they were absent. */
+    @Test
+    void zerosOfYarnAreAsGoodAsNone() throws JsonProcessingException {
+        String settings = "'type': 'yarn', 'factor': 4, 'original_max_position_embeddings': 64";
+        assertEquals(
+                read("{" + settings + "}"),
+                read("{" + settings + ", 'mscale': 0, 'mscale_all_dim': 0.0, 'beta_fast': 0, 'beta_slow': 0}"));
+    }
+
     /**
      * factor 8, low 1, high 4, 64 positions: wavelengths below 16 stay, above 64 are divided by 8, those between are blended by
      * (64/λ − 1) / 3. The two ends meet.
