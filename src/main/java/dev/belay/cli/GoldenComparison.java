@@ -37,9 +37,16 @@ final class GoldenComparison {
      * @param error largest absolute difference; for greedy tokens the number that differ
      * @param relative root mean square of the differences, as a share of that of the expected numbers; of a mixture of experts that of
      *     the median token, as rounding gives some tokens other experts; NaN for greedy tokens
+     * @param ofRounding what {@code relative} is where only the weights are rounded; NaN where that was not asked
      * @param where prompt, token and element of the largest
      */
-    record Row(String name, double error, double relative, String where, boolean passed) {
+    record Row(String name, double error, double relative, double ofRounding, String where, boolean passed) {
+        /** The same judged beside what rounding the weights alone causes. */
+        Row beside(Row rounded, Limit limit) {
+            boolean within = passed || limit.rounding() * rounded.relative >= relative;
+            return new Row(name, error, relative, rounded.relative, where, within);
+        }
+
         String relativeText() {
             return Double.isNaN(relative) ? "" : String.format(Locale.ROOT, "%.2g %%", 100 * relative);
         }
@@ -59,7 +66,7 @@ final class GoldenComparison {
      */
     record Detail(String name, int prompt, double error, double relative, int row) {}
 
-    private final Session session;
+    private final ForwardPass forward;
     private final ModelConfig config;
     private final SafetensorsFile golden;
     private final Path path;
@@ -76,39 +83,43 @@ final class GoldenComparison {
      *
      * @param largest largest difference
      * @param relative root mean square of the differences, as a share of that of the expected numbers
+     * @param rounding or as many times what it is where only the weights are rounded
      */
-    record Limit(double largest, double relative) {
+    record Limit(double largest, double relative, double rounding) {
         /** A row as a share of what is accepted; NaN for greedy tokens. */
         double share(Row row) {
             if (Double.isNaN(row.relative())) {
                 return Double.NaN;
             }
-            return Double.isInfinite(relative) ? row.error() / largest : row.relative() / relative;
+            if (Double.isInfinite(relative)) {
+                return row.error() / largest;
+            }
+            double most = Double.isNaN(row.ofRounding()) ? relative : Math.max(relative, rounding * row.ofRounding());
+            return row.relative() / most;
         }
 
         /** A limit of the largest difference alone. */
         static Limit ofLargest(double largest) {
-            return new Limit(largest, Double.POSITIVE_INFINITY);
+            return new Limit(largest, Double.POSITIVE_INFINITY, Double.NaN);
         }
 
         /** A limit of the root mean square alone. */
-        static Limit ofRelative(double relative) {
-            return new Limit(Double.MAX_VALUE, relative);
+        static Limit ofRelative(double relative, double rounding) {
+            return new Limit(Double.MAX_VALUE, relative, rounding);
         }
     }
 
-    GoldenComparison(Session session, SafetensorsFile golden, Path path, Limit limit, boolean compareGreedy) {
-        this.session = session;
+    GoldenComparison(ForwardPass forward, SafetensorsFile golden, Path path, Limit limit, boolean compareGreedy) {
+        this.forward = forward;
         this.golden = golden;
         this.path = path;
         this.limit = limit;
         this.compareGreedy = compareGreedy;
-        config = session.config();
+        config = forward.model().config();
     }
 
     List<Row> run() {
         List<TextRunner.Text> texts = prompts();
-        ForwardPass forward = session.forward();
         Set<HookPoint> points = new HashSet<>();
         for (int i = 0; i <= config.layers(); i++) {
             points.add(HookPoint.residual(i));
@@ -129,7 +140,7 @@ final class GoldenComparison {
                             for (int i : batch) {
                                 logits.add(null);
                             }
-                            splitLogits(forward, batch, texts, logits);
+                            splitLogits(batch, texts, logits);
                         },
                         n -> {});
         for (int k = 0; k <= config.layers(); k++) {
@@ -137,10 +148,10 @@ final class GoldenComparison {
         }
         for (int p = 0; p < texts.size(); p++) {
             compare("logits", p, config.vocabulary(), "logits", logits.get(p));
-            ablations(forward, p, texts.get(p));
+            ablations(p, texts.get(p));
         }
         if (compareGreedy) {
-            greedy(forward, texts);
+            greedy(texts);
         }
         if (rows.isEmpty()) {
             throw new BelayException(path + ": has none of hidden, head_out, logits, ablate, greedy to compare with");
@@ -171,8 +182,7 @@ final class GoldenComparison {
         return texts;
     }
 
-    private void splitLogits(
-            ForwardPass forward, List<Integer> batch, List<TextRunner.Text> texts, List<float[]> logits) {
+    private void splitLogits(List<Integer> batch, List<TextRunner.Text> texts, List<float[]> logits) {
         int tokens = batch.stream().mapToInt(i -> texts.get(i).ids().length).sum();
         DeviceBuffer all = forward.logits(tokens);
         long from = 0;
@@ -227,7 +237,7 @@ final class GoldenComparison {
         sums[0] += own[0];
         sums[1] += own[1];
         details.add(new Detail(name, prompt, error, relative(own), worst / width));
-        put(new Row(name, error, Double.NaN, where, error <= limit.largest()));
+        put(new Row(name, error, Double.NaN, Double.NaN, where, error <= limit.largest()));
     }
 
     /** Keeps the worse of two rows of the same name: the one that fails, or the one with the larger error. */
@@ -250,7 +260,7 @@ final class GoldenComparison {
         }
         double relative = config.experts() == null ? relative(sums) : median(ofRows.get(row.name()));
         boolean passed = row.passed() && relative <= limit.relative();
-        return new Row(row.name(), row.error(), relative, row.where(), passed);
+        return new Row(row.name(), row.error(), relative, Double.NaN, row.where(), passed);
     }
 
     /** The middle one, the larger of two. */
@@ -259,13 +269,13 @@ final class GoldenComparison {
     }
 
     /** Every head ablated in turn, each in a row of its own. */
-    private void ablations(ForwardPass forward, int prompt, TextRunner.Text text) {
+    private void ablations(int prompt, TextRunner.Text text) {
         if (!golden.has(prompt + ".ablate")) {
             return;
         }
         float[] states = new float[config.layers() * config.heads() * config.hidden()];
         int perBatch = Math.max(1, forward.maxTokens() / text.ids().length);
-        try (KvCache cache = KvCache.passing(session.device(), config, perBatch * text.ids().length)) {
+        try (KvCache cache = KvCache.passing(forward.model().device(), config, perBatch * text.ids().length)) {
             for (int first = 0; first < config.layers() * config.heads(); first += perBatch) {
                 int count = Math.min(perBatch, config.layers() * config.heads() - first);
                 Batch batch = new Batch();
@@ -284,7 +294,7 @@ final class GoldenComparison {
         compare("ablate", prompt, config.hidden(), "ablate", states);
     }
 
-    private void greedy(ForwardPass forward, List<TextRunner.Text> texts) {
+    private void greedy(List<TextRunner.Text> texts) {
         for (int p = 0; p < texts.size(); p++) {
             if (!golden.has(p + ".greedy")) {
                 continue;
@@ -299,7 +309,7 @@ final class GoldenComparison {
                 int wrong = same < 0 ? 0 : expected.length - same;
                 String where = same < 0 ? "" : "prompt " + prompt + ", from new token " + same;
                 details.add(new Detail("greedy", prompt, wrong, Double.NaN, same));
-                put(new Row("greedy", wrong, Double.NaN, where, wrong == 0));
+                put(new Row("greedy", wrong, Double.NaN, Double.NaN, where, wrong == 0));
             });
         }
     }

@@ -4,16 +4,22 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
 import dev.belay.device.DType;
+import dev.belay.device.cpu.CpuDevice;
+import dev.belay.forward.ForwardPass;
 import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.PositionScope;
 import dev.belay.io.OutputFile;
+import dev.belay.model.Model;
 import dev.belay.model.ModelConfig;
 import dev.belay.weights.SafetensorsFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -44,6 +50,9 @@ final class VerifyCommand implements Callable<Integer> {
      */
     private static final double BF16_RELATIVE = 0.03;
 
+    /** Or as many times what rounding the weights alone causes. */
+    private static final double BF16_ROUNDING = 1.5;
+
     @Mixin
     private ModelOptions options;
 
@@ -67,7 +76,8 @@ final class VerifyCommand implements Callable<Integer> {
             names = "--tolerance",
             paramLabel = "X",
             description =
-                    "largest accepted difference (default f32: 2e-4; bf16: root mean square of 3%% of the tensor's)")
+                    "largest accepted difference (default f32: 2e-4; bf16: root mean square of 3%% of the tensor's, or"
+                            + " 1.5 times what rounding the weights alone causes)")
     private Double tolerance;
 
     @Option(names = "-o", paramLabel = "V.json", description = "write the JSON object to this file too")
@@ -157,12 +167,16 @@ final class VerifyCommand implements Callable<Integer> {
             boolean relative = tolerance == null && !exact;
             double largest = tolerance != null ? tolerance : F32_TOLERANCE;
             GoldenComparison.Limit limit = relative
-                    ? GoldenComparison.Limit.ofRelative(BF16_RELATIVE)
+                    ? GoldenComparison.Limit.ofRelative(BF16_RELATIVE, BF16_ROUNDING)
                     : GoldenComparison.Limit.ofLargest(largest);
             String whose = session.config().experts() == null ? "each tensor's" : "the median token's";
             String words = relative ? "root mean square 3 % of " + whose : Double.toString(largest);
-            GoldenComparison comparison = new GoldenComparison(session, file, golden, limit, exact);
+            GoldenComparison comparison = new GoldenComparison(session.forward(), file, golden, limit, exact);
             List<GoldenComparison.Row> rows = comparison.run();
+            if (relative && !rows.stream().allMatch(GoldenComparison.Row::passed)) {
+                rows = besideRoundedWeights(rows, file, session.batchTokens(), limit);
+                words += ", or 1.5 times that of rounded weights";
+            }
             ObjectNode result = Output.object();
             result.put(kind, name)
                     .put("dtype", options.dtype().label())
@@ -175,14 +189,11 @@ final class VerifyCommand implements Callable<Integer> {
             for (GoldenComparison.Row row : rows) {
                 out.say(
                         "  %-14s %13s %13s   %s%s",
-                        row.name(),
-                        row.errorText(),
-                        row.relativeText(),
-                        row.where(),
-                        row.passed() ? "" : "  <-- beyond tolerance");
+                        row.name(), row.errorText(), row.relativeText(), row.where(), besides(row));
                 ObjectNode item = items.addObject().put("what", row.name());
                 Output.put(item, "error", row.error());
                 Output.put(item, "rms_relative", row.relative());
+                Output.put(item, "rms_relative_of_rounded_weights", row.ofRounding());
                 item.put("where", row.where()).put("passed", row.passed());
                 passed &= row.passed();
             }
@@ -201,6 +212,27 @@ final class VerifyCommand implements Callable<Integer> {
             reports.tell(out, output);
             out.result(result);
             return passed ? 0 : 1;
+        }
+    }
+
+    private static String besides(GoldenComparison.Row row) {
+        String rounding = Double.isNaN(row.ofRounding())
+                ? ""
+                : String.format(Locale.ROOT, "  (rounded weights alone: %.2g %%)", 100 * row.ofRounding());
+        return rounding + (row.passed() ? "" : "  <-- beyond tolerance");
+    }
+
+    /** Computes the same in float32 with rounded weights, on the CPU, and judges the rows beside that. */
+    private List<GoldenComparison.Row> besideRoundedWeights(
+            List<GoldenComparison.Row> rows, SafetensorsFile file, int batchTokens, GoldenComparison.Limit limit) {
+        try (CpuDevice cpu = CpuDevice.roundingWeights();
+                Model model = Model.load(options.folder, cpu, layers -> {});
+                ForwardPass forward = new ForwardPass(model, batchTokens, 1)) {
+            Map<String, GoldenComparison.Row> rounded = new GoldenComparison(forward, file, golden, limit, false)
+                    .run().stream().collect(Collectors.toMap(GoldenComparison.Row::name, row -> row));
+            return rows.stream()
+                    .map(row -> row.beside(rounded.get(row.name()), limit))
+                    .toList();
         }
     }
 }

@@ -72,11 +72,25 @@ public final class CpuDevice implements Device {
      */
     public static CpuDevice open(DType dtype) {
         OneDnnLibrary.load();
+        return open(dtype, threads(), dtype == DType.BF16 && OneDnn.multipliesBfloat16());
+    }
+
+    /**
+     * Opens the device for weights that are rounded to bfloat16, of which it computes everything in float32.
+     *
+     * @throws DeviceException as {@link #open}
+     */
+    public static CpuDevice roundingWeights() {
+        OneDnnLibrary.load();
+        return open(DType.BF16, threads(), false);
+    }
+
+    private static int threads() {
         int threads = Integer.getInteger("belay.threads", Runtime.getRuntime().availableProcessors());
         if (threads < 1) {
             throw new DeviceException("belay.threads is " + threads + ": use a number from 1");
         }
-        return open(dtype, threads, dtype == DType.BF16 && OneDnn.multipliesBfloat16());
+        return threads;
     }
 
     /**
