@@ -8,7 +8,7 @@
 # A check that fails, hangs or finds no time left is a failure; a sanitizer or benchmark that is cut off, or a loop of PyTorch that fails,
 # is told. What the 480 seconds are for on a GPU, guessed and not measured on one (in brackets the limit of a step):
 #   doctor                              3 (15)
-#   kernel tests, 29 processes         48 (30 each)
+#   kernel tests, 31 processes         51 (30 each)
 #   golden families, 28 processes      45 (20 each)
 #   demo, f32 and bf16                 20 (45 each)
 #   tests of the whole, 5 processes    30 (60 each)
@@ -254,6 +254,8 @@ for test in "$classes"/dev/belay/device/cuda/*Test.class; do
     test_class 30 "device.cuda.$test"
   fi
 done
+# Those of kernels that every device has a counterpart of.
+for test in LogitScoresTest MixtureTest; do test_class 30 device.$test; done
 for family in "$golden"/*/golden.safetensors; do
   folder=$(dirname "$family")
   for dtype in f32 bf16; do
@@ -288,7 +290,7 @@ else
   pytorch qwen3-0.6b
 fi
 # All sizes, which takes longer.
-sanitizers 40 " of the kernel tests" org.junit.platform.console.ConsoleLauncher execute --select-package=dev.belay.device.cuda \
+sanitizers 40 " of the kernel tests" org.junit.platform.console.ConsoleLauncher execute --select-package=dev.belay.device \
   --include-tag=kernel --fail-if-no-tests --details=tree --disable-banner --disable-ansi-colors
 [ $softcuda = 1 ] || largest "pytorch llama3-8b" pytorch llama3-8b
 

@@ -23,6 +23,9 @@ abstract class CostedDevice implements Device {
      */
     abstract void run(String name, DeviceMatrix weights, int rows, OperationCost cost, Runnable operation);
 
+    /** Says which vector of weights the next operation uses. */
+    void usesNext(DeviceBuffer weights) {}
+
     /** Takes an operation whose results the host gets. */
     private PendingRead read(String name, int rows, OperationCost cost, Supplier<PendingRead> operation) {
         PendingRead[] read = {PendingRead.DONE};
@@ -44,6 +47,7 @@ abstract class CostedDevice implements Device {
     @Override
     public void rmsNorm(DeviceBuffer x, DeviceBuffer weight, float eps, int tokens, int width, DeviceBuffer out) {
         OperationCost cost = OperationCost.rmsNorm(tokens, width, out);
+        usesNext(weight);
         run("rmsNorm", tokens, cost, () -> device.rmsNorm(x, weight, eps, tokens, width, out));
     }
 
@@ -313,6 +317,7 @@ abstract class CostedDevice implements Device {
             float[] out) {
         OperationCost cost =
                 OperationCost.rmsNorm(tokens, width, normed).plus(OperationCost.dot(normed, tokens, width, count));
+        usesNext(norm);
         return read(
                 "normedDot",
                 tokens,

@@ -27,7 +27,7 @@ public final class ProfiledDevice extends CostedDevice {
     private final List<ProfiledOperation> operations = new ArrayList<>();
     private int layer = NO_LAYER;
 
-    /** A weight matrix's place in the model. */
+    /** The place of weights in the model. */
     private record Weights(String part, int layer) {
         static Weights of(String name) {
             String stem = AROUND.matcher(name).replaceAll("");
@@ -68,12 +68,21 @@ public final class ProfiledDevice extends CostedDevice {
         }
     }
 
+    @Override
+    void usesNext(DeviceBuffer weights) {
+        layer = place(weights.name()).layer();
+    }
+
+    private Weights place(String weights) {
+        return known.computeIfAbsent(weights, Weights::of);
+    }
+
     /** Runs an operation; one without weights belongs to the layer of the latest that had some. */
     @Override
     void run(String name, DeviceMatrix weights, int rows, OperationCost cost, Runnable operation) {
         String full = name;
         if (weights != null) {
-            Weights place = known.computeIfAbsent(weights.name(), Weights::of);
+            Weights place = place(weights.name());
             layer = place.layer();
             full = name + " " + place.part();
         }

@@ -161,12 +161,30 @@ class GpuCheckTest {
         assertTrue(ended.report().contains("times of the kernels"), ended.report());
         String calls = Cli.text(folder.resolve("plan.calls"));
         assertTrue(calls.contains("--select-class=dev.belay.device.cuda.CudaBTest"), calls);
+        for (String test : testsOfKernels()) {
+            assertTrue(calls.contains("--select-class=" + test), test + " in " + calls);
+        }
         assertTrue(calls.contains("--tool memcheck") && calls.contains("KernelReport run"), calls);
         assertEquals(3, calls("compute-sanitizer .*--include-tag=kernel").size(), calls);
         assertFalse(calls.contains("TrafficTest"), calls);
         // Of the first GPU that can be used, not of the one with the most.
         assertTrue(ended.line("bench llama3-8b").contains("there are 12345 MB"), ended.line("bench llama3-8b"));
         assertTrue(ended.line("pytorch llama3-8b").contains("there are 12345 MB"), ended.line("pytorch llama3-8b"));
+    }
+
+    /** Those of other packages than the CUDA device's, by their full names. */
+    private static List<String> testsOfKernels() throws Exception {
+        Path sources = Path.of("src/test/java");
+        try (Stream<Path> files = Files.walk(sources)) {
+            return files.filter(file -> file.toString().endsWith("Test.java")
+                            && !file.getParent().endsWith("device/cuda")
+                            && Cli.text(file).contains("\n@Tag(\"kernel\")\n"))
+                    .map(file -> sources.relativize(file)
+                            .toString()
+                            .replace(".java", "")
+                            .replace('/', '.'))
+                    .toList();
+        }
     }
 
     /** A Python that has all, and a GPU with room: the largest model comes last, without files of its weights, and may be cut off. */

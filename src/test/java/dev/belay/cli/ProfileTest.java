@@ -115,6 +115,21 @@ class ProfileTest {
     }
 
     @Test
+    void normsHaveTheLayerOfTheirWeights() {
+        List<String> expected = new ArrayList<>();
+        for (int layer = 0; layer < size("num_hidden_layers"); layer++) {
+            expected.addAll(List.of("" + layer, "" + layer));
+        }
+        expected.add("null");
+        assertEquals(
+                expected,
+                operations(profile(folder.resolve("trace.json"))).stream()
+                        .filter(event -> event.get("name").asText().equals("rmsNorm"))
+                        .map(event -> event.get("args").get("layer").asText())
+                        .toList());
+    }
+
+    @Test
     void theSummaryAddsUpTheOperationsOfAName() {
         JsonNode trace = profile(folder.resolve("trace.json"));
         JsonNode summary = trace.get("otherData");

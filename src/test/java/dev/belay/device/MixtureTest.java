@@ -15,11 +15,13 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** {@link Device#mixture} on every device, against the formula in float64. */
+@Tag("kernel")
 class MixtureTest {
     /** Numbers of the weights of a mixture, and a mixture of them on a device. */
     private record Shape(int experts, int top, int hidden, int inner, boolean normalized) {

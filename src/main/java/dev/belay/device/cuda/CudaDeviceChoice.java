@@ -11,13 +11,17 @@ import java.util.stream.Collectors;
  * Which CUDA device {@code --device} names.
  *
  * @param number index among the devices that the driver lists; −1 where it is not told by its number
- * @param uuid start of its UUID in lower case, GPU- included; null where it is not told by that
+ * @param uuid start of its UUID in lower case, gpu- or mig- included; null where it is not told by that
  */
 public record CudaDeviceChoice(int number, String uuid) {
-    private static final Pattern FORM = Pattern.compile("cuda(?::(?:(\\d{1,4})|(GPU-[0-9a-fA-F][0-9a-fA-F-]{0,35})))?");
+    private static final Pattern FORM =
+            Pattern.compile("cuda(?::(?:(\\d{1,4})|((?:GPU|MIG)-[0-9a-fA-F][0-9a-fA-F-]{0,35})))?");
+    /** Length of what stands before the numbers of a UUID. */
+    private static final int KIND = "GPU-".length();
 
     /**
-     * Reads {@code cuda} (the first that can be used), {@code cuda:n} or {@code cuda:GPU-uuid}, of which a start is enough.
+     * Reads {@code cuda} (the first that can be used), {@code cuda:n} or {@code cuda:GPU-uuid}, of which a start is enough; of a part of
+     * a GPU {@code cuda:MIG-uuid}.
      *
      * @throws DeviceException if it is none of these
      */
@@ -41,7 +45,7 @@ public record CudaDeviceChoice(int number, String uuid) {
     @Override
     public String toString() {
         if (uuid != null) {
-            return "cuda:" + uuid.replaceFirst("gpu-", "GPU-");
+            return "cuda:" + uuid.substring(0, KIND).toUpperCase(Locale.ROOT) + uuid.substring(KIND);
         }
         return number < 0 ? "cuda" : "cuda:" + number;
     }
@@ -79,9 +83,11 @@ public record CudaDeviceChoice(int number, String uuid) {
         return device;
     }
 
+    /** By the numbers alone, as the driver gives those of parts of a GPU without what stands before them. */
     private CudaDeviceInfo pickByUuid(List<CudaDeviceInfo> devices) {
+        String numbers = uuid.substring(KIND);
         List<CudaDeviceInfo> found = devices.stream()
-                .filter(device -> device.uuid().toLowerCase(Locale.ROOT).startsWith(uuid))
+                .filter(device -> device.uuid().toLowerCase(Locale.ROOT).startsWith(numbers, KIND))
                 .toList();
         if (found.size() != 1) {
             List<CudaDeviceInfo> which = found.isEmpty() ? devices : found;

@@ -5,7 +5,7 @@ package dev.belay.device.cuda;
  *
  * @param index its number among those that this process sees
  * @param name as its maker calls it
- * @param uuid as nvidia-smi prints it: GPU-, then 32 hexadecimal digits in five groups
+ * @param uuid as nvidia-smi prints it: GPU- (MIG- for the part of a GPU), then 32 hexadecimal digits in five groups
  * @param capability compute capability, 10 · major + minor
  * @param pci address on the PCI bus, such as 0000:5C:00.0
  * @param memoryBytes size of its memory

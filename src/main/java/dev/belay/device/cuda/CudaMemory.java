@@ -6,7 +6,8 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * Memory of a CUDA device, freed by {@link #close()}. Offsets and sizes are bytes; every copy checks its bounds. Copies are in the
- * order of the default stream and done when they return.
+ * order of the default stream: what is read is there on return, while what is written or filled may still be on its way, for other
+ * streams until {@link CudaContext#synchronize()}.
  */
 final class CudaMemory implements AutoCloseable {
     private final String name;

@@ -118,7 +118,7 @@ public record CudaSystem(Path driver, int version, List<CudaDeviceInfo> devices,
         return new CudaDeviceInfo(
                 index,
                 name.getString(0),
-                uuidText(uuid.toArray(JAVA_BYTE)),
+                uuidText(uuid.toArray(JAVA_BYTE), name.getString(0)),
                 capability,
                 pci.getString(0),
                 bytes.get(JAVA_LONG, 0));
@@ -129,9 +129,9 @@ public record CudaSystem(Path driver, int version, List<CudaDeviceInfo> devices,
         return value.get(JAVA_INT, 0);
     }
 
-    /** 16 bytes as nvidia-smi prints them. */
-    static String uuidText(byte[] bytes) {
+    /** 16 bytes as nvidia-smi prints them; the part of a GPU has a name such as "NVIDIA A100-SXM4-40GB MIG 3g.20gb". */
+    static String uuidText(byte[] bytes, String name) {
         ByteBuffer buffer = ByteBuffer.wrap(bytes);
-        return "GPU-" + new UUID(buffer.getLong(), buffer.getLong());
+        return (name.contains(" MIG ") ? "MIG-" : "GPU-") + new UUID(buffer.getLong(), buffer.getLong());
     }
 }

@@ -22,8 +22,10 @@ class CudaDeviceChoiceTest {
             1, "NVIDIA A100", "GPU-5c3a0000-0000-0000-0000-000000000001", 80, "0000:02:00.0", 80L << 30);
     private static final CudaDeviceInfo SECOND = new CudaDeviceInfo(
             2, "NVIDIA H100", "GPU-5c3b0000-0000-0000-0000-000000000002", 90, "0000:03:00.0", 80L << 30);
+    private static final CudaDeviceInfo PART = new CudaDeviceInfo(
+            3, "NVIDIA A100 MIG 1g.10gb", "MIG-77000000-0000-0000-0000-000000000003", 80, "0000:04:00.0", 10L << 30);
     private static final Function<CudaDeviceInfo, String> OPENS = device -> null;
-    private static final CudaSystem SYSTEM = CudaSystem.of(DRIVER, 13000, List.of(OLD, FIRST, SECOND));
+    private static final CudaSystem SYSTEM = CudaSystem.of(DRIVER, 13000, List.of(OLD, FIRST, SECOND, PART));
 
     @ParameterizedTest
     @CsvSource({
@@ -32,7 +34,10 @@ class CudaDeviceChoiceTest {
         "cuda:2, 2",
         "cuda:GPU-5c3a0000-0000-0000-0000-000000000001, 1",
         "cuda:GPU-5c3b, 2",
-        "cuda:GPU-5C3B0000-, 2"
+        "cuda:GPU-5C3B0000-, 2",
+        "cuda:MIG-77, 3",
+        "cuda:GPU-77, 3",
+        "cuda:MIG-5c3b, 2"
     })
     void aNameMeansADevice(String name, int index) {
         assertEquals(index, CudaDeviceChoice.parse(name).pick(SYSTEM).index());
@@ -50,6 +55,7 @@ class CudaDeviceChoiceTest {
                 "cuda:GPU-",
                 "cuda:gpu-5",
                 "cuda:GPU-x",
+                "cuda:MIG-",
                 "CUDA"
             })
     void otherNamesAreRefused(String name) {
@@ -60,22 +66,23 @@ class CudaDeviceChoiceTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"cuda", "cuda:0", "cuda:17", "cuda:GPU-5c3a0000-0000-0000-0000-000000000001"})
+    @ValueSource(
+            strings = {"cuda", "cuda:0", "cuda:17", "cuda:GPU-5c3a0000-0000-0000-0000-000000000001", "cuda:MIG-77ab"})
     void aChoiceIsPrintedAsItIsRead(String name) {
         assertEquals(name, CudaDeviceChoice.parse(name).toString());
     }
 
     @Test
     void whatIsNotThereIsRefusedWithWhatIs() {
-        assertRefused("cuda:3", "device cuda:3 is not available: there are 3, numbered from 0", SYSTEM);
+        assertRefused("cuda:4", "device cuda:4 is not available: there are 4, numbered from 0", SYSTEM);
         assertRefused(
                 "cuda:1",
                 "device cuda:1 is not available: there is 1, cuda:0",
                 CudaSystem.of(DRIVER, 13000, List.of(new CudaDeviceInfo(0, "A", "GPU-0", 80, "0", 1))));
         assertRefused(
-                "cuda:GPU-77",
-                "device cuda:GPU-77 is not available: there are only " + OLD.uuid() + ", " + FIRST.uuid() + ", "
-                        + SECOND.uuid(),
+                "cuda:GPU-78",
+                "device cuda:GPU-78 is not available: there are only " + OLD.uuid() + ", " + FIRST.uuid() + ", "
+                        + SECOND.uuid() + ", " + PART.uuid(),
                 SYSTEM);
         assertRefused(
                 "cuda:GPU-5c3",
@@ -137,7 +144,9 @@ class CudaDeviceChoiceTest {
                 CudaAvailability.automatic(SYSTEM, null, device -> device == FIRST ? "it is held" : null));
         assertEquals(
                 new CudaAvailability.Automatic(
-                        "cpu", "no GPU can be used: cuda:1: NVIDIA A100 is held; cuda:2: NVIDIA H100 is held"),
+                        "cpu",
+                        "no GPU can be used: cuda:1: NVIDIA A100 is held; cuda:2: NVIDIA H100 is held; "
+                                + "cuda:3: NVIDIA A100 MIG 1g.10gb is held"),
                 CudaAvailability.automatic(SYSTEM, null, device -> device.name() + " is held"));
     }
 
@@ -147,7 +156,10 @@ class CudaDeviceChoiceTest {
         for (int i = 0; i < bytes.length; i++) {
             bytes[i] = (byte) (0xf0 + i);
         }
-        assertEquals("GPU-f0f1f2f3-f4f5-f6f7-f8f9-fafbfcfdfeff", CudaSystem.uuidText(bytes));
+        assertEquals("GPU-f0f1f2f3-f4f5-f6f7-f8f9-fafbfcfdfeff", CudaSystem.uuidText(bytes, "NVIDIA A100-SXM4-40GB"));
+        assertEquals(
+                "MIG-f0f1f2f3-f4f5-f6f7-f8f9-fafbfcfdfeff",
+                CudaSystem.uuidText(bytes, "NVIDIA A100-SXM4-40GB MIG 3g.20gb"));
     }
 
     private static void assertRefused(String name, String message, CudaSystem system) {
