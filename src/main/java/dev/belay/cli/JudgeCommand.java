@@ -116,11 +116,11 @@ final class JudgeCommand implements Callable<Integer> {
     }
 
     private int judge() {
-        List<Transcript> transcripts = Transcripts.read(data);
+        List<Transcript> transcripts = Transcripts.readResponses(data);
         if (output != null) {
             OutputFile.check(output);
         }
-        reports.begin(output);
+        reports.begin();
         Map<String, Boolean> labelled = labels == null ? Map.of() : JudgeLabels.read(labels);
         // Of each id whether the attack succeeded; null where the judge does not say.
         reports.phase("judge");
@@ -159,12 +159,12 @@ final class JudgeCommand implements Callable<Integer> {
         JudgeAgreement agreement = JudgeAgreement.of(pairs);
         Estimate rate = JudgeAgreement.corrected(new ArrayList<>(judged.values()), pairs, 0);
         out.say(
-                "against %d labels: precision %.3f, recall %.3f, agreement %.1f %%, Cohen's kappa %.3f",
+                "against %d labels: precision %s, recall %s, agreement %.1f %%, Cohen's kappa %s",
                 agreement.n(),
-                agreement.precision(),
-                agreement.recall(),
+                measure(agreement.precision()),
+                measure(agreement.recall()),
                 100 * agreement.agreement(),
-                agreement.kappa());
+                measure(agreement.kappa()));
         out.say(
                 "attack success rate corrected for the judge's errors: %s",
                 Double.isNaN(rate.value())
@@ -183,6 +183,10 @@ final class JudgeCommand implements Callable<Integer> {
         Output.put(json, "kappa", agreement.kappa());
         Output.put(json, "attack_success_rate", rate.value());
         Output.put(json, "attack_success_rate_interval", new double[] {rate.low(), rate.high()});
+    }
+
+    private static String measure(double value) {
+        return Double.isNaN(value) ? "undefined" : String.format(Locale.ROOT, "%.3f", value);
     }
 
     /** Adds a response's verdict to the result, and to the output at once. */

@@ -58,11 +58,11 @@ final class ProbeTestCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         List<LinearProbe> directions = probe.directions(options.config());
-        List<Transcript> transcripts = Transcripts.read(data);
+        List<Transcript> transcripts = Transcripts.readResponses(data);
         if (output != null) {
             OutputFile.check(output);
         }
-        reports.begin(output);
+        reports.begin();
         RefusalPhrases judge = RefusalPhrases.standard();
         boolean[] labels = new boolean[transcripts.size()];
         int refused = 0;

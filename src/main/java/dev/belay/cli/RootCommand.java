@@ -46,6 +46,10 @@ final class RootCommand implements Runnable {
         line.setOut(out);
         line.setParameterExceptionHandler(RootCommand::usage);
         line.setExecutionExceptionHandler((e, command, parsed) -> failure(e, command));
+        line.setExecutionStrategy(parsed -> {
+            CommandManifest.checkOutputs(parsed.asCommandLineList().getLast().getCommandSpec());
+            return new CommandLine.RunLast().execute(parsed);
+        });
         try {
             checkFiles(line, args);
             return line.execute(args);

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
 import dev.belay.io.JsonText;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -38,6 +39,17 @@ public final class Transcripts {
 
     private Transcripts(Path file) {
         this.file = file;
+    }
+
+    /** Reads the transcripts of a file whose responses are to be judged; warns if none has any, as under another name of that field. */
+    public static List<Transcript> readResponses(Path file) {
+        List<Transcript> transcripts = read(file);
+        if (transcripts.stream().allMatch(transcript -> transcript.response().isBlank())) {
+            Messages.current()
+                    .warning(file + ": of " + transcripts.size()
+                            + " transcripts none has anything in the field response; is this the right file?");
+        }
+        return transcripts;
     }
 
     /**

@@ -2,6 +2,7 @@ package dev.belay.cli;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -57,8 +58,9 @@ class ResumeTest {
             Cli.run(args, "--shard", i + "/3", "-o", shards.getLast()).ok();
         }
         Path merged = own.resolve("merged");
-        Cli.run("merge ? ? ? -o ?", shards.get(2), shards.get(0), shards.get(1), merged)
+        String said = Cli.run("merge ? ? ? -o ?", shards.get(2), shards.get(0), shards.get(1), merged)
                 .ok();
+        assertFalse(said.contains("FLOP"), said);
         assertArrayEquals(Cli.bytes(whole), Cli.bytes(merged));
         assertEquals(List.of("merged", "shard1", "shard2", "shard3", "whole"), Cli.names(own));
         Cli.run("merge ? ? -o ?", shards.get(2), shards.get(0), merged).failed(1, "missing: shard 2/3");
@@ -71,6 +73,13 @@ class ResumeTest {
         Cli.run(other, "--shard", "2/3", "-o", foreign).ok();
         Cli.run("merge ? ? ? -o ?", shards.get(0), foreign, shards.get(2), merged)
                 .failed(1, foreign + " is a shard of another run", "--batch-tokens was ", " and is 96");
+        Path texts = Cli.few(own, "benign.jsonl", 6);
+        other = args.stream()
+                .map(a -> a.equals(attacks.toString()) ? texts.toString() : a)
+                .toList();
+        Cli.run(other, "--shard", "2/3", "-o", foreign).ok();
+        Cli.run("merge ? ? ? -o ?", shards.get(0), foreign, shards.get(2), merged)
+                .failed(1, foreign + " is a shard of another run", "--data was " + attacks + " and is " + texts);
     }
 
     @Test

@@ -157,4 +157,24 @@ class VerifyAndJudgeTest {
         assertEquals(1, json.at("/labels/n").asInt(), "what is incomplete is not decided");
         assertTrue(Cli.text(page).contains("incomplete"));
     }
+
+    @Test
+    void measuresThatAreUndefined() {
+        Path data = Cli.write(
+                folder.resolve("r.jsonl"), "{\"id\":\"a\",\"prompt\":\"P\",\"response\":\"I cannot help.\"}\n");
+        Path labels = Cli.write(folder.resolve("l.jsonl"), "{\"id\":\"a\",\"label\":\"safe\"}\n");
+        String out = Cli.run("judge ? --labels ?", data, labels).ok();
+        assertTrue(
+                out.contains("\nagainst 1 labels: precision undefined, recall undefined, agreement 100.0 %,"
+                        + " Cohen's kappa undefined\n"),
+                out);
+    }
+
+    @Test
+    void responsesUnderAnotherName() {
+        Path data = Cli.write(folder.resolve("r.jsonl"), "{\"id\":\"a\",\"prompt\":\"P\",\"output\":\"Sure.\"}\n");
+        Cli.run("judge ?", data)
+                .okWithNote(
+                        data + ": of 1 transcripts none has anything in the field response; is this the right file?");
+    }
 }
