@@ -54,7 +54,7 @@ final class BakeCommand implements Callable<Integer> {
 
     @Option(
             names = "--as",
-            paramLabel = "FORM",
+            paramLabel = "KIND",
             defaultValue = "model",
             description = "model (default), or lora: a PEFT adapter on o_proj")
     private Form form;

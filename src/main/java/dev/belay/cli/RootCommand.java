@@ -162,7 +162,12 @@ final class RootCommand implements Runnable {
             return "there is no command '" + unmatched.getUnmatched().getFirst() + "'"
                     + (close.isEmpty() ? "" : "; did you mean " + close.getFirst() + "?");
         }
-        return e.getMessage().replaceFirst("^Error: ", "");
+        // picocli names types of Java.
+        return e.getMessage()
+                .replaceFirst("^Error: ", "")
+                .replaceFirst("' is not a (double|float)$", "' is not a number")
+                .replaceFirst("' is not an? (int|long)$", "' is not a whole number")
+                .replaceFirst("' is not a boolean$", "' is neither true nor false");
     }
 
     private static int failure(Throwable e, CommandLine line) {

@@ -287,6 +287,7 @@ public final class OutputFile implements AutoCloseable {
                         .findFirst()
                         .orElse("malformed")
                         .replaceFirst(" \\(start marker at .*", "")
+                        .replaceFirst(": enable `.*", "")
                         .replaceFirst("^Trailing token .*", "more follows the first value");
             default -> e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
         };

@@ -163,11 +163,14 @@ class VerifyAndJudgeTest {
         Path data = Cli.write(
                 folder.resolve("r.jsonl"), "{\"id\":\"a\",\"prompt\":\"P\",\"response\":\"I cannot help.\"}\n");
         Path labels = Cli.write(folder.resolve("l.jsonl"), "{\"id\":\"a\",\"label\":\"safe\"}\n");
-        String out = Cli.run("judge ? --labels ?", data, labels).ok();
+        Path page = folder.resolve("r.html");
+        String out =
+                Cli.run("judge ? --labels ? --report ?", data, labels, page).ok();
         assertTrue(
                 out.contains("\nagainst 1 labels: precision undefined, recall undefined, agreement 100.0 %,"
                         + " Cohen's kappa undefined\n"),
                 out);
+        assertTrue(Cli.text(page).contains("Attack success rate corrected for the judge"), "on the page, too");
     }
 
     @Test
