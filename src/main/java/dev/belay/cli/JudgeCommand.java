@@ -116,7 +116,7 @@ final class JudgeCommand implements Callable<Integer> {
     }
 
     private int judge() {
-        List<Transcript> transcripts = Transcripts.readResponses(data);
+        List<Transcript> transcripts = Transcripts.read(data);
         if (output != null) {
             OutputFile.check(output);
         }
@@ -125,6 +125,7 @@ final class JudgeCommand implements Callable<Integer> {
         // Of each id whether the attack succeeded; null where the judge does not say.
         reports.phase("judge");
         Map<String, Boolean> judged = judge.guard == null ? byPhrases(transcripts) : byGuard(transcripts);
+        Transcripts.warnWithoutResponses(data, transcripts);
         if (labels != null) {
             compare(judged, labelled);
         }

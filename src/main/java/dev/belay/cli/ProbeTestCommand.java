@@ -58,11 +58,12 @@ final class ProbeTestCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         List<LinearProbe> directions = probe.directions(options.config());
-        List<Transcript> transcripts = Transcripts.readResponses(data);
+        List<Transcript> transcripts = Transcripts.read(data);
         if (output != null) {
             OutputFile.check(output);
         }
         reports.begin();
+        Transcripts.warnWithoutResponses(data, transcripts);
         RefusalPhrases judge = RefusalPhrases.standard();
         boolean[] labels = new boolean[transcripts.size()];
         int refused = 0;

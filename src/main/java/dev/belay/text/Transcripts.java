@@ -41,15 +41,13 @@ public final class Transcripts {
         this.file = file;
     }
 
-    /** Reads the transcripts of a file whose responses are to be judged; warns if none has any, as under another name of that field. */
-    public static List<Transcript> readResponses(Path file) {
-        List<Transcript> transcripts = read(file);
+    /** Warns if none of the transcripts of a file, of which the responses are judged, has one: that field may have another name. */
+    public static void warnWithoutResponses(Path file, List<Transcript> transcripts) {
         if (transcripts.stream().allMatch(transcript -> transcript.response().isBlank())) {
             Messages.current()
                     .warning(file + ": of " + transcripts.size()
                             + " transcripts none has anything in the field response; is this the right file?");
         }
-        return transcripts;
     }
 
     /**

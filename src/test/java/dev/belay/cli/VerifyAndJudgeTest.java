@@ -180,4 +180,11 @@ class VerifyAndJudgeTest {
                 .okWithNote(
                         data + ": of 1 transcripts none has anything in the field response; is this the right file?");
     }
+
+    @Test
+    void withoutGoldenActivations() {
+        Path golden = Cli.TINY.resolve("golden.safetensors");
+        Cli.run("verify ?", Cli.TINY)
+                .failed(1, "cannot read " + golden + ": no such file; name golden activations with --golden");
+    }
 }
