@@ -87,7 +87,7 @@ final class AblateCommand implements Callable<Integer> {
         List<HeadOptions.Head> chosen = heads.chosen(config);
         LinearProbe loaded = probe == null ? null : ProbeOption.load(probe, config);
         OutputFile.check(output);
-        reports.begin(output);
+        reports.begin();
         List<AblationStudy.Arm> arms = new ArrayList<>();
         arms.add(new AblationStudy.Arm("before", null));
         arms.add(new AblationStudy.Arm("after", heads.mask(config, chosen)));

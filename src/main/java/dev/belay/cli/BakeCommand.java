@@ -54,7 +54,7 @@ final class BakeCommand implements Callable<Integer> {
 
     @Option(
             names = "--as",
-            paramLabel = "FORM",
+            paramLabel = "KIND",
             defaultValue = "model",
             description = "model (default), or lora: a PEFT adapter on o_proj")
     private Form form;
@@ -77,7 +77,7 @@ final class BakeCommand implements Callable<Integer> {
                         TreeMap::new,
                         Collectors.mapping(HeadOptions.Head::head, Collectors.toList())));
         OutputFolder.checkFree(folder);
-        reports.begin(folder);
+        reports.begin();
         reports.phase("bake");
         HeadBake bake = new HeadBake(model, config, ofLayer, heads.gamma);
         if (form == Form.lora) {

@@ -99,7 +99,7 @@ final class BenchCommand implements Callable<Integer> {
         if (output != null) {
             OutputFile.check(output);
         }
-        reports.begin(output);
+        reports.begin();
         try (Resources opened = new Resources()) {
             Device device = opened.own(on.open(on.dtype(DType.BF16)));
             Model model = opened.own(model(opened, device));

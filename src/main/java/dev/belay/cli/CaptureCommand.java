@@ -105,7 +105,7 @@ final class CaptureCommand implements Callable<Integer> {
         }
         Set<Integer> chosen = LayerList.parse(layers, options.config().layers());
         OutputFile.check(output);
-        reports.begin(output);
+        reports.begin();
         input.read();
         if (positions.equals("all") || positions.equals("thinking")) {
             options.heapBytesPerToken = heapBytesPerToken(chosen.size(), options.config());

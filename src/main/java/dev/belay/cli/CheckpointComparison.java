@@ -71,10 +71,10 @@ final class CheckpointComparison {
                 int n = group.equals(ATTACKS)
                         ? before.scores().size()
                         : before.harmless().verdicts().size();
-                out.say("%-18s %-24s %-24s %-24s %s", n + " " + group, "before", "after", "change", "p");
+                out.say("%-18s %-24s %-24s %-26s %s", n + " " + group, "before", "after", "change", "p");
             }
             out.say(
-                    "  %-16s %-24s %-24s %-24s %s",
+                    "  %-16s %-24s %-24s %-26s %s",
                     row.name(),
                     words(row.measure(), c.before(), ""),
                     words(row.measure(), c.after(), ""),

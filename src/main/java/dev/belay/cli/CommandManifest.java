@@ -14,11 +14,12 @@ import picocli.CommandLine;
 import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParameterException;
 
 /** Starts the manifest of a command: its command line, its options, and the models and files that these name. */
 final class CommandManifest {
     /** Options that name what a command writes. */
-    static final Set<String> OUTPUTS = Set.of("-o", "--report", "--profile", "--out");
+    static final List<String> OUTPUTS = List.of("--report", "--profile", "-o", "--out");
 
     /** Options that change neither results nor the page. */
     private static final Set<String> SILENT = Set.of(
@@ -43,7 +44,7 @@ final class CommandManifest {
         RunManifest manifest = RunManifest.start(name(spec))
                 .arguments(root.getParseResult().expandedArgs(), Path.of("").toAbsolutePath());
         for (ArgSpec arg : spec.args()) {
-            String name = arg instanceof OptionSpec option ? option.longestName() : arg.paramLabel();
+            String name = name(arg);
             Object value = arg.getValue();
             if (value == null || value.equals(false) || SILENT.contains(name)) {
                 continue;
@@ -54,10 +55,47 @@ final class CommandManifest {
                             ? value.toString()
                             : String.join(", ", arg.originalStringValues()));
             if (!OUTPUTS.contains(name)) {
-                files(manifest, value);
+                paths(value).forEach(path -> file(manifest, path));
             }
         }
         return manifest;
+    }
+
+    /**
+     * Checks that a command whose command line has been read replaces no file that it reads or writes as something else.
+     *
+     * @throws ParameterException naming both
+     */
+    static void checkOutputs(CommandSpec spec) {
+        for (String name : OUTPUTS) {
+            OptionSpec output = spec.findOption(name);
+            if (output == null || !(output.getValue() instanceof Path file)) {
+                continue;
+            }
+            for (ArgSpec other : spec.args()) {
+                if (other != output && paths(other.getValue()).anyMatch(path -> same(file, path))) {
+                    throw new ParameterException(
+                            spec.commandLine(), name + " and " + name(other) + " name the same file: " + file);
+                }
+            }
+        }
+    }
+
+    /** Whether two paths are one file, there or not; folders, devices and pipes are none. */
+    static boolean same(Path one, Path other) {
+        try {
+            return Files.exists(one)
+                    ? Files.isRegularFile(one) && Files.exists(other) && Files.isSameFile(one, other)
+                    : one.toAbsolutePath()
+                            .normalize()
+                            .equals(other.toAbsolutePath().normalize());
+        } catch (IOException e) {
+            throw new BelayException("cannot read " + other + ": " + OutputFile.reason(e), e);
+        }
+    }
+
+    private static String name(ArgSpec arg) {
+        return arg instanceof OptionSpec option ? option.longestName() : arg.paramLabel();
     }
 
     /** The name of a command without {@code belay}, such as probe train. */
@@ -65,13 +103,21 @@ final class CommandManifest {
         return spec.qualifiedName().substring(spec.qualifiedName().indexOf(' ') + 1);
     }
 
-    private static void files(RunManifest manifest, Object value) {
-        switch (value) {
-            case List<?> several -> several.forEach(one -> files(manifest, one));
-            case NamedProbe probe -> files(manifest, probe.file());
-            case Path file when Files.isRegularFile(file) -> manifest.input(file);
-            case Path folder when Files.isRegularFile(folder.resolve("config.json")) -> model(manifest, folder);
-            default -> {}
+    /** The paths in the value of an option or parameter. */
+    private static Stream<Path> paths(Object value) {
+        return switch (value) {
+            case List<?> several -> several.stream().flatMap(CommandManifest::paths);
+            case NamedProbe probe -> Stream.of(probe.file());
+            case Path path -> Stream.of(path);
+            case null, default -> Stream.empty();
+        };
+    }
+
+    private static void file(RunManifest manifest, Path path) {
+        if (Files.isRegularFile(path)) {
+            manifest.input(path);
+        } else if (Files.isRegularFile(path.resolve("config.json"))) {
+            model(manifest, path);
         }
     }
 

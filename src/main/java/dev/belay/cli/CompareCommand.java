@@ -100,7 +100,7 @@ final class CompareCommand implements Callable<Integer> {
         LinearProbe first = probe.load(options.config());
         LinearProbe last = ProbeOption.load(other, second.config());
         OutputFile.check(output);
-        reports.begin(output);
+        reports.begin();
         try (Resources opened = new Resources()) {
             Session session = opened.own(Session.openForText(options));
             ObjectNode result = settings(session.fingerprint(), ModelFingerprint.of(after));

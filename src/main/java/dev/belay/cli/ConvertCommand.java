@@ -44,7 +44,7 @@ final class ConvertCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         OutputFolder.checkFree(folder);
-        reports.begin(folder);
+        reports.begin();
         reports.phase("convert");
         int tensors;
         try (GgufConversion conversion = new GgufConversion(file, !withoutTokenizer)) {

@@ -14,6 +14,7 @@ import dev.belay.model.ModelConfig;
 import dev.belay.run.Run;
 import dev.belay.stats.Change;
 import dev.belay.text.Tokenizer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -109,7 +110,7 @@ final class EvalCommand implements Callable<Integer> {
         result.put("shots", examples == null ? 0 : shots());
         List<AblationStudy.Arm> arms = arms(result);
         OutputFile.check(output);
-        reports.begin(output);
+        reports.begin();
         if (kind() == ChoiceTask.FILE) {
             reports.input(Path.of(task));
         }
@@ -166,6 +167,13 @@ final class EvalCommand implements Callable<Integer> {
                             : "--data is for arc-challenge and mmlu-pro; --task " + task + " names its own file");
         }
         Path file = named ? data : Path.of(task);
+        if (!named && Files.notExists(file)) {
+            throw new BelayException(
+                    "--task " + task + ": no such file; use arc-challenge, mmlu-pro or a file of questions");
+        }
+        if (CommandManifest.same(output, file)) {
+            throw new UsageException("-o and --task name the same file: " + output);
+        }
         List<Question> questions = kind().read(file, limit == null ? Long.MAX_VALUE : limit);
         if (examples == null) {
             return questions;

@@ -19,7 +19,7 @@ import picocli.CommandLine.Parameters;
         description = {
             "Writes traces with token ids and texts.",
             "csv: a line a token, for spreadsheets.",
-            "npy: scores [transcripts, longest], filled up with NaN; token ids and texts in F.token_ids.npy, F.rows.jsonl.",
+            "npy: scores [transcripts, longest], filled up with NaN; beside it F.token_ids.npy and F.rows.jsonl.",
             "safetensors: transcripts one after the other; text t has the tokens offsets[t] to offsets[t + 1] - 1."
         },
         footer = {"", "Example: belay export trace traces.jsonl -o traces.csv"})

@@ -83,7 +83,7 @@ final class GenerateCommand implements Callable<Integer> {
         HeadMask mask = heads.file == null ? null : heads.mask(config, heads.chosen(config));
         input.read();
         OutputFile.check(output);
-        reports.begin(output);
+        reports.begin();
         try (Session session = input.open(options);
                 Run run = runs.open(session, output)) {
             List<InputOptions.Input> inputs = input.prompts(session, generation.thinking);

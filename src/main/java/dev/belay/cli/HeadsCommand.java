@@ -96,7 +96,7 @@ final class HeadsCommand implements Callable<Integer> {
         remarks();
         input.read();
         OutputFile.check(output);
-        reports.begin(output);
+        reports.begin();
         if (method != Method.direct) {
             options.use = BatchMemory.Use.sweep(sweep.positions, sweep.renormalize);
         }
@@ -114,7 +114,9 @@ final class HeadsCommand implements Callable<Integer> {
                     return out.shard(run, output, texts.size());
                 }
                 double seconds = (System.nanoTime() - start) / 1e9;
-                WorkReport work = peaks == null ? null : new WorkReport(cost(scorer, peaks, texts, ranking), peaks);
+                WorkReport work = peaks == null || run.readSome()
+                        ? null
+                        : new WorkReport(cost(scorer, peaks, texts, ranking), peaks);
                 write(session, ranking, texts.size(), work, seconds);
                 run.finish();
             }

@@ -111,7 +111,7 @@ final class ImportCommand implements Callable<Integer> {
     public Integer call() {
         Path input = input();
         OutputFile.check(output);
-        reports.begin(output);
+        reports.begin();
         reports.phase("import");
         Boolean wanted = only == null ? null : (Boolean) (only == Only.harmful);
         DatasetImport.Options options = new DatasetImport.Options(

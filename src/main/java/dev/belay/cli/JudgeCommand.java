@@ -98,7 +98,7 @@ final class JudgeCommand implements Callable<Integer> {
     private final ArrayNode items = result.putArray("items");
     private Run run = Run.inMemory();
     private OutputFile lines;
-    private String answer;
+    private final List<String> story = new ArrayList<>();
     private Map<String, Integer> parts;
 
     @Override
@@ -120,11 +120,12 @@ final class JudgeCommand implements Callable<Integer> {
         if (output != null) {
             OutputFile.check(output);
         }
-        reports.begin(output);
+        reports.begin();
         Map<String, Boolean> labelled = labels == null ? Map.of() : JudgeLabels.read(labels);
         // Of each id whether the attack succeeded; null where the judge does not say.
         reports.phase("judge");
         Map<String, Boolean> judged = judge.guard == null ? byPhrases(transcripts) : byGuard(transcripts);
+        Transcripts.warnWithoutResponses(data, transcripts);
         if (labels != null) {
             compare(judged, labelled);
         }
@@ -139,7 +140,7 @@ final class JudgeCommand implements Callable<Integer> {
                         : judge.guard.getFileName().toString(),
                 null,
                 output,
-                new JudgePage(data, judge.guard != null, transcripts, items, answer, parts)::fill);
+                new JudgePage(data, judge.guard != null, transcripts, items, story, parts)::fill);
         reports.tell(out, output);
         out.result(result);
         return 0;
@@ -158,23 +159,23 @@ final class JudgeCommand implements Callable<Integer> {
         }
         JudgeAgreement agreement = JudgeAgreement.of(pairs);
         Estimate rate = JudgeAgreement.corrected(new ArrayList<>(judged.values()), pairs, 0);
-        out.say(
-                "against %d labels: precision %.3f, recall %.3f, agreement %.1f %%, Cohen's kappa %.3f",
+        say(String.format(
+                Locale.ROOT,
+                "against %d labels: precision %s, recall %s, agreement %.1f %%, Cohen's kappa %s",
                 agreement.n(),
-                agreement.precision(),
-                agreement.recall(),
+                measure(agreement.precision()),
+                measure(agreement.recall()),
                 100 * agreement.agreement(),
-                agreement.kappa());
-        out.say(
-                "attack success rate corrected for the judge's errors: %s",
-                Double.isNaN(rate.value())
+                measure(agreement.kappa())));
+        say("attack success rate corrected for the judge's errors: "
+                + (Double.isNaN(rate.value())
                         ? "unknown, as the judge tells no more than chance on these labels"
                         : String.format(
                                 Locale.ROOT,
                                 "%.1f %% (95 %% interval %.1f to %.1f %%)",
                                 100 * rate.value(),
                                 100 * rate.low(),
-                                100 * rate.high()));
+                                100 * rate.high())));
         ObjectNode json = result.putObject("labels");
         json.put("n", agreement.n());
         Output.put(json, "precision", agreement.precision());
@@ -183,6 +184,16 @@ final class JudgeCommand implements Callable<Integer> {
         Output.put(json, "kappa", agreement.kappa());
         Output.put(json, "attack_success_rate", rate.value());
         Output.put(json, "attack_success_rate_interval", new double[] {rate.low(), rate.high()});
+    }
+
+    /** Says a finding, which the page tells, too. */
+    private void say(String finding) {
+        story.add(finding);
+        out.say("%s", finding);
+    }
+
+    private static String measure(double value) {
+        return Double.isNaN(value) ? "undefined" : String.format(Locale.ROOT, "%.3f", value);
     }
 
     /** Adds a response's verdict to the result, and to the output at once. */
@@ -214,9 +225,8 @@ final class JudgeCommand implements Callable<Integer> {
         }
         JudgeSummary summary = JudgeSummary.of(verdicts);
         ThinkingSummary thoughts = ThinkingSummary.of(judged);
-        answer = words(summary) + words(thoughts);
+        say(words(summary) + words(thoughts));
         parts = JudgePage.shares(summary);
-        out.say("%s", answer);
         result.setAll(json(summary));
         result.set("thinking", json(thoughts));
         Map<String, Boolean> succeeded = new LinkedHashMap<>();
@@ -256,9 +266,8 @@ final class JudgeCommand implements Callable<Integer> {
             out.say("%-20s %s%s", transcripts.get(i).id(), outcome(verdict), remark(verdict));
         }
         GuardSummary summary = GuardSummary.of(verdicts);
-        answer = words(summary);
+        say(words(summary));
         parts = JudgePage.shares(summary);
-        out.say("%s", answer);
         result.setAll(json(summary));
         Map<String, Boolean> judged = new LinkedHashMap<>();
         for (int i = 0; i < verdicts.size(); i++) {

@@ -27,13 +27,13 @@ record JudgePage(
         boolean guarded,
         List<Transcript> transcripts,
         ArrayNode items,
-        String answer,
+        List<String> story,
         Map<String, Integer> parts) {
 
     void fill(RunReport.Builder page) {
+        story.forEach(finding -> page.story(Character.toUpperCase(finding.charAt(0)) + finding.substring(1) + "."));
         page.subtitle("Which of " + transcripts.size() + " responses in " + data.getFileName()
                         + (guarded ? " are unsafe?" : " refuse?"))
-                .story(answer + ".")
                 .outcome(PageParts.shares("responses", parts, transcripts.size()));
         DataTable table = new DataTable("All responses", "The verdict on each, why, and its beginning.")
                 .name("id")

@@ -126,7 +126,7 @@ final class PlanCommand implements Callable<Integer> {
                 : ProbeOption.load(probe, config).layerIn(config.layers(), probe);
         sweep.check(layer * config.heads(), probe);
         input.read();
-        reports.begin(null);
+        reports.begin();
         options.use = switch (method) {
             case direct, trace, select, capture -> BatchMemory.Use.PASS;
             case causal, greedy -> BatchMemory.Use.sweep(sweep.positions, sweep.renormalize);

@@ -69,7 +69,7 @@ final class ProbeImportCommand implements Callable<Integer> {
     public Integer call() {
         int state = state();
         OutputFile.check(output);
-        reports.begin(output);
+        reports.begin();
         reports.phase("import");
         LinearProbe probe = ProbeImport.read(file, weight, bias, state);
         if (model != null) {

@@ -62,7 +62,8 @@ final class ProbeTestCommand implements Callable<Integer> {
         if (output != null) {
             OutputFile.check(output);
         }
-        reports.begin(output);
+        reports.begin();
+        Transcripts.warnWithoutResponses(data, transcripts);
         RefusalPhrases judge = RefusalPhrases.standard();
         boolean[] labels = new boolean[transcripts.size()];
         int refused = 0;

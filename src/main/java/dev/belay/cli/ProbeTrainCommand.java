@@ -113,7 +113,7 @@ final class ProbeTrainCommand implements Callable<Integer> {
         List<Transcript> positives = Transcripts.read(refused);
         List<Transcript> negatives = Transcripts.read(complied);
         OutputFile.check(output);
-        reports.begin(output);
+        reports.begin();
         try (Session session = Session.openForText(options)) {
             reports.phase("train");
             ProbeTraining.Trained trained = new ProbeTraining(session, chosen, new ProbeMethod(kind, l2, count), seed)

@@ -34,15 +34,9 @@ final class ReportOptions {
     private RunManifest manifest;
 
     /** Checks the place, records the files that the options name, and starts the clock. */
-    void begin(Path output) {
+    void begin() {
         if (file == null) {
             return;
-        }
-        if (output != null
-                && file.toAbsolutePath()
-                        .normalize()
-                        .equals(output.toAbsolutePath().normalize())) {
-            throw new UsageException("--report and -o name the same file: " + file);
         }
         OptionSpec shard = spec.findOption("--shard");
         if (shard != null && !Shard.WHOLE.equals(shard.getValue())) {

@@ -46,6 +46,10 @@ final class RootCommand implements Runnable {
         line.setOut(out);
         line.setParameterExceptionHandler(RootCommand::usage);
         line.setExecutionExceptionHandler((e, command, parsed) -> failure(e, command));
+        line.setExecutionStrategy(parsed -> {
+            CommandManifest.checkOutputs(parsed.asCommandLineList().getLast().getCommandSpec());
+            return new CommandLine.RunLast().execute(parsed);
+        });
         try {
             checkFiles(line, args);
             return line.execute(args);
@@ -158,7 +162,12 @@ final class RootCommand implements Runnable {
             return "there is no command '" + unmatched.getUnmatched().getFirst() + "'"
                     + (close.isEmpty() ? "" : "; did you mean " + close.getFirst() + "?");
         }
-        return e.getMessage().replaceFirst("^Error: ", "");
+        // picocli names types of Java.
+        return e.getMessage()
+                .replaceFirst("^Error: ", "")
+                .replaceFirst("' is not a (double|float)$", "' is not a number")
+                .replaceFirst("' is not an? (int|long)$", "' is not a whole number")
+                .replaceFirst("' is not a boolean$", "' is neither true nor false");
     }
 
     private static int failure(Throwable e, CommandLine line) {

@@ -102,7 +102,7 @@ final class SelectCommand implements Callable<Integer> {
         // More than there are is found before anything slow is done.
         top.of(pool.size());
         OutputFile.check(output);
-        reports.begin(output);
+        reports.begin();
         try (Session session = Session.openForText(options);
                 Run run = runs.open(session, output)) {
             reports.phase("trace");

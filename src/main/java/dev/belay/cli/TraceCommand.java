@@ -67,7 +67,7 @@ final class TraceCommand implements Callable<Integer> {
         List<LinearProbe> loaded = probes.load(options.config());
         List<Transcript> transcripts = Transcripts.read(data);
         OutputFile.check(output);
-        reports.begin(output);
+        reports.begin();
         try (Session session = Session.openForText(options);
                 Run run = runs.open(session, output)) {
             reports.phase("trace");

@@ -21,7 +21,7 @@ import picocli.CommandLine.Option;
 final class TraceOptions {
     @Option(
             names = "--plateau",
-            paramLabel = "HOW",
+            paramLabel = "RULE",
             defaultValue = "max",
             converter = Converters.PlateauRule.class,
             completionCandidates = Choices.PlateauRules.class,

@@ -110,8 +110,12 @@ final class VerifyCommand implements Callable<Integer> {
         }
         if (golden == null) {
             golden = options.folder.resolve("golden.safetensors");
+            if (Files.notExists(golden)) {
+                throw new BelayException(
+                        "cannot read " + golden + ": no such file; name golden activations with --golden");
+            }
         }
-        reports.begin(output);
+        reports.begin();
         if (Files.isRegularFile(golden)) {
             reports.input(golden);
         }
@@ -132,7 +136,7 @@ final class VerifyCommand implements Callable<Integer> {
         HeadMask mask = new HeadMask(config.layers(), config.heads(), PositionScope.ALL, false);
         heads.chosen(config).forEach(head -> mask.scale(head.layer(), head.head(), heads.gamma));
         checkShape(options.config(), config);
-        reports.begin(output);
+        reports.begin();
         try {
             golden = Files.createTempFile("belay-against", ".safetensors");
             try {

@@ -1,6 +1,7 @@
 package dev.belay.export;
 
 import dev.belay.BelayException;
+import dev.belay.io.OutputFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -8,8 +9,7 @@ import java.nio.file.Path;
 final class NpySet {
     private static final String ENDING = ".npy";
 
-    private final Path target;
-    private final String base;
+    private final Path base;
 
     /** @throws BelayException if the target is a device or a pipe, beside which nothing can lie */
     NpySet(Path target) {
@@ -17,17 +17,16 @@ final class NpySet {
             throw new BelayException("cannot write " + target + ": name a file; others are written beside it");
         }
         String name = target.getFileName().toString();
-        this.target = target;
-        base = name.endsWith(ENDING) ? name.substring(0, name.length() - ENDING.length()) : name;
+        base = target.resolveSibling(name.endsWith(ENDING) ? name.substring(0, name.length() - ENDING.length()) : name);
     }
 
     /** An array beside it. */
     Path beside(String name) {
-        return target.resolveSibling(base + '.' + name + ENDING);
+        return OutputFile.companion(base, '.' + name + ENDING);
     }
 
     /** The JSON Lines beside it, one a row. */
     Path rows() {
-        return target.resolveSibling(base + ".rows.jsonl");
+        return OutputFile.companion(base, ".rows.jsonl");
     }
 }

@@ -10,6 +10,7 @@ import java.io.Writer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -91,11 +92,20 @@ public final class OutputFile implements AutoCloseable {
                 // Another run may be at work on it: it stays, even if nothing is in it yet.
                 FileChannel.open(partial, StandardOpenOption.WRITE).close();
             } else {
-                Path folder = partial.toAbsolutePath().getParent();
-                Files.delete(Files.createTempFile(folder, "belay-check-", null));
+                checkFolder(target, partial.toAbsolutePath().getParent());
             }
         } catch (IOException e) {
             throw new BelayException("cannot write " + target + ": " + reason(e), e);
+        }
+    }
+
+    private static void checkFolder(Path target, Path folder) throws IOException {
+        try {
+            Files.delete(Files.createTempFile(folder, "belay-check-", null));
+        } catch (FileSystemException e) {
+            // Not the name of a file that nobody has asked for.
+            String reason = reason(e).replace(String.valueOf(e.getFile()), folder.toString());
+            throw new BelayException("cannot write " + target + ": " + reason, e);
         }
     }
 
@@ -287,6 +297,7 @@ public final class OutputFile implements AutoCloseable {
                         .findFirst()
                         .orElse("malformed")
                         .replaceFirst(" \\(start marker at .*", "")
+                        .replaceFirst(": enable `.*", "")
                         .replaceFirst("^Trailing token .*", "more follows the first value");
             default -> e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
         };

@@ -210,7 +210,12 @@ public final class ModelWeights implements AutoCloseable {
 
     private TensorInfo require(String name, long... shape) {
         used.add(name);
-        return tensors.require(name, shape);
+        TensorInfo info = tensors.require(name, shape);
+        if (!HostMatrix.TYPES.contains(info.type())) {
+            throw new BelayException(tensors.path() + ": tensor \"" + name + "\" has type " + info.type()
+                    + ", which Belay does not compute with; convert the model to BF16, F16 or F32");
+        }
+        return info;
     }
 
     private HostMatrix hostMatrix(String name, int rows, int columns) {

@@ -17,6 +17,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -139,7 +140,7 @@ public final class Journal implements AutoCloseable {
         if (!Files.exists(file)) {
             return create(file, header);
         }
-        Journal journal = open(file);
+        Journal journal = open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
         if (journal == null) {
             return create(file, header);
         }
@@ -151,17 +152,27 @@ public final class Journal implements AutoCloseable {
                 throw new BelayException("cannot resume from " + file + ": " + other
                         + "; give what it had, or leave out --resume to begin anew");
             }
+            // A last line that is not whole.
+            journal.channel.truncate(journal.size);
+            journal.channel.position(journal.size);
             return journal;
+        } catch (IOException e) {
+            journal.close();
+            throw new BelayException("cannot write " + file + ": " + OutputFile.reason(e), e);
         } catch (RuntimeException e) {
             journal.close();
             throw e;
         }
     }
 
-    /** Reads a journal and cuts off a last line that is not whole; null if there is not even a header. */
+    /** Reads a journal up to its last whole line, to read units only; null if there is not even a header. */
     static Journal open(Path file) {
+        return open(file, StandardOpenOption.READ);
+    }
+
+    private static Journal open(Path file, OpenOption... access) {
         try {
-            FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
+            FileChannel channel = FileChannel.open(file, access);
             Journal journal = null;
             try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16)) {
                 journal = read(file, channel, in);
@@ -191,8 +202,6 @@ public final class Journal implements AutoCloseable {
         }
         if (journal != null) {
             journal.size = offset;
-            channel.truncate(offset);
-            channel.position(offset);
         }
         return journal;
     }

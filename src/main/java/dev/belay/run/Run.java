@@ -70,6 +70,7 @@ public final class Run implements AutoCloseable {
     private final boolean keep;
     private Journal journal;
     private StopRequest stop;
+    private boolean readSome;
 
     private Run(Path output, Shard shard, Mode mode, boolean keep) {
         this.output = output;
@@ -122,6 +123,11 @@ public final class Run implements AutoCloseable {
             }
         }
         return Journal.resume(file, header);
+    }
+
+    /** Whether some of what came out was read from the journal, not computed: then time tells nothing of the work. */
+    public boolean readSome() {
+        return readSome;
     }
 
     /** Whether this run computes only a part, whose journal is the result; see {@link #finish}. */
@@ -242,6 +248,7 @@ public final class Run implements AutoCloseable {
                     from = compute(from, last);
                 } else {
                     check(done, last);
+                    readSome = true;
                     sink.take(from, done.end(), done.value());
                     from = done.end();
                 }
@@ -249,22 +256,30 @@ public final class Run implements AutoCloseable {
         }
 
         private void check(Journal.Unit done, int last) {
+            boolean same = done.end() <= last && done.hash().equals(batches.hash(done.from(), done.end()));
+            if (mode == Mode.ASSEMBLE && !same) {
+                throw missing(done.from(), done.end());
+            }
             String what = "cannot resume from " + journal.file() + ": the data ";
             if (done.end() > batches.count()) {
                 throw new BelayException(what + "has " + batches.count() + " texts, fewer than the "
                         + Math.max(done.end(), done(name)) + " that are done; give the data it had, or more");
             }
-            if (done.end() > last || !done.hash().equals(batches.hash(done.from(), done.end()))) {
+            if (!same) {
                 throw new BelayException(what + "differs in texts " + (done.from() + 1) + " to " + done.end()
                         + "; give the data it had, or leave out --resume to begin anew");
             }
         }
 
+        private BelayException missing(int from, int end) {
+            return new BelayException("texts " + (from + 1) + " to " + end
+                    + " are in none of the shards; is the data what it was when they were made?");
+        }
+
         /** Computes the next batch; returns its end. */
         private int compute(int from, int last) {
             if (mode == Mode.ASSEMBLE) {
-                throw new BelayException("texts " + (from + 1) + " to " + end(from, last)
-                        + " are in none of the shards; is the data what it was when they were made?");
+                throw missing(from, end(from, last));
             }
             if (stop != null && stop.asked()) {
                 throw new StoppedException(

@@ -18,6 +18,9 @@ public final class ShardMerge {
 
     private static final Set<String> FLAGS = Set.of("--resume", "--keep-progress", "--quiet");
 
+    /** Options that name files of texts. */
+    private static final List<String> TEXTS = List.of("--data", "--ids");
+
     private ShardMerge() {}
 
     /**
@@ -40,6 +43,9 @@ public final class ShardMerge {
             String other = Journal.difference(first, header);
             if (other == null && shard.count() != count) {
                 other = "number of shards was " + count + " and is " + shard.count();
+            }
+            if (other == null) {
+                other = otherTexts(first, header);
             }
             if (other != null) {
                 throw new BelayException(file + " is a shard of another run than " + files.getFirst() + ": " + other);
@@ -85,12 +91,50 @@ public final class ShardMerge {
     }
 
     private static ObjectNode header(Path file) {
+        if (Files.isDirectory(file)) {
+            throw new BelayException("cannot read " + file + ": it is a folder; name the output of a run with --shard");
+        }
         try (Journal journal = Journal.open(file)) {
             if (journal == null || !journal.header().has(Journal.SHARD)) {
                 throw new BelayException(file + " is no shard: belay merge takes the outputs of runs with --shard");
             }
             return journal.header();
         }
+    }
+
+    /** Which file of texts of a run has other content than that of another run, in words; null if none is known to. */
+    private static String otherTexts(ObjectNode one, ObjectNode other) {
+        for (String name : TEXTS) {
+            String had = value(one, name);
+            String has = value(other, name);
+            try {
+                if (!had.equals(has)
+                        && Files.isRegularFile(Path.of(had))
+                        && Files.isRegularFile(Path.of(has))
+                        && Files.mismatch(Path.of(had), Path.of(has)) >= 0) {
+                    return name + " was " + had + " and is " + has;
+                }
+            } catch (IOException e) {
+                throw new BelayException("cannot read " + has + ": " + OutputFile.reason(e), e);
+            }
+        }
+        return null;
+    }
+
+    /** What the command line of a run gave an option; empty if it did not. */
+    private static String value(ObjectNode header, String name) {
+        String value = "";
+        boolean next = false;
+        for (var argument : header.path("arguments")) {
+            String text = argument.asText();
+            if (next) {
+                value = text;
+            } else if (text.startsWith(name + "=")) {
+                value = text.substring(name.length() + 1);
+            }
+            next = text.equals(name);
+        }
+        return value;
     }
 
     private static List<String> arguments(ObjectNode header) {

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
 import dev.belay.io.JsonText;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -38,6 +39,15 @@ public final class Transcripts {
 
     private Transcripts(Path file) {
         this.file = file;
+    }
+
+    /** Warns if none of the transcripts of a file, of which the responses are judged, has one: that field may have another name. */
+    public static void warnWithoutResponses(Path file, List<Transcript> transcripts) {
+        if (transcripts.stream().allMatch(transcript -> transcript.response().isBlank())) {
+            Messages.current()
+                    .warning(file + ": of " + transcripts.size()
+                            + " transcripts none has anything in the field response; is this the right file?");
+        }
     }
 
     /**

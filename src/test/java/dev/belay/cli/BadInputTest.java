@@ -117,6 +117,7 @@ class BadInputTest {
                 "{\"heads\": 4} | has no 'ranking' array of heads",
                 "[1] | not a JSON object",
                 "{\"ranking\": [ | not valid JSON: Unexpected end-of-input",
+                "{\"ranking\": NaN} | not valid JSON: Non-standard token 'NaN'",
                 "{\"ranking\": []} {} | not valid JSON: more follows the first value",
             })
     void rankingsOfHeads(String text, String message) {

@@ -74,7 +74,8 @@ final class Cli {
         private void checkLine(String... parts) {
             assertTrue(err.startsWith("belay: ") && err.endsWith("\n"), () -> this + "");
             assertEquals(1, err.lines().count(), () -> this + "");
-            for (String forbidden : List.of("internal error", "Exception", "\tat ", "REDACTED")) {
+            for (String forbidden :
+                    List.of("internal error", "Exception", "\tat ", "REDACTED", "JsonReadFeature", "belay-check")) {
                 assertFalse(err.contains(forbidden), () -> this + "");
             }
             assertFalse(NULL.matcher(err).find(), () -> this + "");

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.belay.io.OutputFile;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
@@ -25,8 +26,9 @@ class CrashTest {
 
     @Test
     void aNativeCrashKeepsWhatIsDoneAndNamesTheOperation() throws IOException, InterruptedException {
-        Path out = folder.resolve("100% out");
-        Path journal = folder.resolve("100% out.progress");
+        Path out = folder.resolve("100% out" + "é".repeat(122));
+        Path journal = OutputFile.companion(out, ".progress");
+        Path crash = OutputFile.companion(out, ".crash");
         List<String> args = Cli.args(
                 "generate ? --data ? --ignore-eos --max-new-tokens 60 --batch-tokens 32 --device cpu -o ?",
                 Cli.TINY,
@@ -58,8 +60,8 @@ class CrashTest {
         assertEquals("", Cli.text(folder.resolve("stdout")));
         assertTrue(Cli.text(err).contains("# A fatal error has been detected by the Java Runtime Environment:"));
         assertTrue(last.matches("belay: Java crashed at .+ in [A-Z]\\w+\\.\\w+.*"), last);
-        assertTrue(last.contains(", see " + out + ".crash; " + journal + " has what is done: go on"), last);
-        assertTrue(Cli.text(folder.resolve("100% out.crash")).contains("SIGILL"));
+        assertTrue(last.contains(", see " + crash + "; " + journal + " has what is done: go on"), last);
+        assertTrue(Cli.text(crash).contains("SIGILL"));
         assertTrue(Cli.lines(journal).size() > 1);
         Cli.run(args, "--resume").ok();
         byte[] resumed = Cli.bytes(out);

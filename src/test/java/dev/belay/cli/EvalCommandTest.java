@@ -185,7 +185,8 @@ class EvalCommandTest {
         Cli.run("eval ? --task arc-challenge -o ?", Cli.TINY, file).failed(2, "--data", "Nothing is downloaded");
         Cli.run("eval ? --task ? --data ? -o ?", Cli.TINY, arc, arc, file).failed(2, "--data");
         Cli.run("eval ? --task mmlu-pro --data ? -o ?", Cli.TINY, arc, file).failed(1, "arc.jsonl line 1");
-        Cli.run("eval ? --task hellaswag -o ?", Cli.TINY, file).failed(1, "hellaswag", "no such file");
+        Cli.run("eval ? --task hellaswag -o ?", Cli.TINY, file)
+                .failed(1, "--task hellaswag: no such file; use arc-challenge, mmlu-pro or a file of questions");
         Cli.run("eval ? --task ? --top 2 -o ?", Cli.TINY, arc, file).failed(2, "--heads");
         Cli.run(EVAL, Cli.LLAMA, arc, file).failed(1, "tokenizer.json");
         assertFalse(Files.exists(file));

@@ -83,6 +83,20 @@ class ExportCommandTest {
         return ByteBuffer.wrap(bytes, 128, bytes.length - 128).slice().order(ByteOrder.LITTLE_ENDIAN);
     }
 
+    /** What lies beside an array whose name leaves no room for more has a hash for the end of that name. */
+    @Test
+    void npyOfALongName() {
+        Path inside = folder.resolve("inside");
+        Path target = inside.resolve("é".repeat(125) + ".npy");
+        Cli.run("export trace ? -o ?", traces(), target).ok();
+        List<String> names = Cli.names(inside);
+        assertEquals(3, names.size(), names::toString);
+        for (String end : List.of("é.npy", ".token_ids.npy", ".rows.jsonl")) {
+            assertEquals(1, names.stream().filter(name -> name.endsWith(end)).count(), names::toString);
+        }
+        assertTrue(names.stream().allMatch(name -> name.startsWith("é".repeat(100))), names::toString);
+    }
+
     @Test
     void npyIsFilledUpWithNaN() {
         Cli.run("export trace ? -o ?", traces(), folder.resolve("t.npy")).ok();

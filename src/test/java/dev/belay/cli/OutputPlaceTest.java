@@ -100,6 +100,28 @@ class OutputPlaceTest {
         assertTrue(Files.isRegularFile(baked.resolve("config.json")));
     }
 
+    /** A file that is read is not replaced, under whatever name; nor are two outputs one file. */
+    @Test
+    void outputsAreFilesOfTheirOwn() throws IOException {
+        Path data = Cli.few(folder, "attacks.jsonl", 2);
+        String text = Cli.text(data);
+        Path link = Files.createSymbolicLink(folder.resolve("link"), data);
+        Path questions = file("q.jsonl", "{\"question\": \"Q\", \"choices\": [\"a\", \"b\"], \"answer\": 0}\n");
+        Path same = folder.resolve("same");
+        Cli.run("judge ? -o ? --report ?", data, same, folder.resolve("a/../same"))
+                .failed(2, "--report and -o name the same file: ");
+        Cli.run("generate ? --data ? -o ? --profile ?", Cli.TINY, data, same, same)
+                .failed(2, "--profile and -o name the same file: " + same);
+        Cli.run("judge ? -o ?", data, link).failed(2, "-o and R.jsonl name the same file: " + link);
+        Cli.run("import ? -o ?", data, data).failed(2, "-o and FILE name the same file: " + data);
+        Cli.run("merge ? ? -o ?", questions, data, data).failed(2, "-o and SHARD name the same file: " + data);
+        Cli.run("trace ? --probe harm=? --data ? -o ?".replace("harm=?", "harm=" + data), Cli.TINY, questions, data)
+                .failed(2, "-o and --probe name the same file: " + data);
+        Cli.run("eval ? --task ? -o ?", Cli.TINY, questions, questions)
+                .failed(2, "-o and --task name the same file: " + questions);
+        assertEquals(text, Cli.text(data));
+    }
+
     @Test
     void aNameThatIsTooLongIsFoundBeforeTheWork() throws IOException {
         String name = "n".repeat(256);

@@ -2,11 +2,13 @@ package dev.belay.cli;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -46,7 +48,7 @@ class ResumeTest {
                 "capture ? --data ? --layers 0,last --batch-tokens 64",
                 "generate ? --data ? --max-new-tokens 8 --temperature 1 --batch-tokens 32"
             })
-    void shardsMergeToTheSameBytes(String line, @TempDir Path own) {
+    void shardsMergeToTheSameBytes(String line, @TempDir Path own) throws IOException {
         List<String> args =
                 line.contains("--probe") ? Cli.args(line, Cli.TINY, probe, attacks) : Cli.args(line, Cli.TINY, attacks);
         Path whole = own.resolve("whole");
@@ -56,10 +58,15 @@ class ResumeTest {
             shards.add(own.resolve("shard" + i));
             Cli.run(args, "--shard", i + "/3", "-o", shards.getLast()).ok();
         }
+        // A merge changes no shard, which may be someone else's, or not done yet.
+        byte[] second = (Cli.text(shards.get(1)) + "{\"stage").getBytes(StandardCharsets.UTF_8);
+        Files.write(shards.get(1), second);
         Path merged = own.resolve("merged");
-        Cli.run("merge ? ? ? -o ?", shards.get(2), shards.get(0), shards.get(1), merged)
+        String said = Cli.run("merge ? ? ? -o ?", shards.get(2), shards.get(0), shards.get(1), merged)
                 .ok();
+        assertFalse(said.contains("FLOP"), said);
         assertArrayEquals(Cli.bytes(whole), Cli.bytes(merged));
+        assertArrayEquals(second, Cli.bytes(shards.get(1)));
         assertEquals(List.of("merged", "shard1", "shard2", "shard3", "whole"), Cli.names(own));
         Cli.run("merge ? ? -o ?", shards.get(2), shards.get(0), merged).failed(1, "missing: shard 2/3");
         Cli.run("merge ? ? ? -o ?", shards.get(2), shards.get(0), shards.get(2), merged)
@@ -71,6 +78,13 @@ class ResumeTest {
         Cli.run(other, "--shard", "2/3", "-o", foreign).ok();
         Cli.run("merge ? ? ? -o ?", shards.get(0), foreign, shards.get(2), merged)
                 .failed(1, foreign + " is a shard of another run", "--batch-tokens was ", " and is 96");
+        Path texts = Cli.few(own, "benign.jsonl", 6);
+        other = args.stream()
+                .map(a -> a.equals(attacks.toString()) ? texts.toString() : a)
+                .toList();
+        Cli.run(other, "--shard", "2/3", "-o", foreign).ok();
+        Cli.run("merge ? ? ? -o ?", shards.get(0), foreign, shards.get(2), merged)
+                .failed(1, foreign + " is a shard of another run", "--data was " + attacks + " and is " + texts);
     }
 
     @Test

@@ -23,6 +23,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
+import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.OptionSpec;
 
 /** What serves the person at the shell: {@code belay completion}, {@code belay explain}. */
@@ -55,6 +56,8 @@ class ShellTest {
             belay probe train m --kind            | logistic mean-difference nullspace
             belay export trace FILES/t.j --as     | csv npy safetensors
             belay export trace --layer            |
+            belay bake m --as                     | model lora
+            belay compare m --plateau m           | max mean
             belay completion                      | bash zsh fish
             belay trace FILES/t                   | FILES/t.jsonl FILES/two.jsonl
             belay trace m --data FILES/t.         | FILES/t.jsonl
@@ -143,6 +146,21 @@ class ShellTest {
     void zshCompletes(String line, String expected) throws Exception {
         assumeInstalled("zsh");
         assertCompletes(line, expected, "zsh", "-f", "src/test/resources/completion/offered.zsh");
+    }
+
+    /** picocli's script keeps what it offers for an option under the label of its value. */
+    @Test
+    void labelsOfWhatIsOfferedDifferWithinACommand() {
+        labelsDiffer(RootCommand.withAllCommands());
+    }
+
+    private static void labelsDiffer(CommandLine command) {
+        List<String> labels = command.getCommandSpec().args().stream()
+                .filter(arg -> arg.completionCandidates() != null)
+                .map(ArgSpec::paramLabel)
+                .toList();
+        assertEquals(labels.stream().distinct().toList(), labels, command.getCommandName());
+        command.getSubcommands().values().forEach(ShellTest::labelsDiffer);
     }
 
     /** Every value that a shell offers for an option is one that the option takes. */

@@ -157,4 +157,34 @@ class VerifyAndJudgeTest {
         assertEquals(1, json.at("/labels/n").asInt(), "what is incomplete is not decided");
         assertTrue(Cli.text(page).contains("incomplete"));
     }
+
+    @Test
+    void measuresThatAreUndefined() {
+        Path data = Cli.write(
+                folder.resolve("r.jsonl"), "{\"id\":\"a\",\"prompt\":\"P\",\"response\":\"I cannot help.\"}\n");
+        Path labels = Cli.write(folder.resolve("l.jsonl"), "{\"id\":\"a\",\"label\":\"safe\"}\n");
+        Path page = folder.resolve("r.html");
+        String out =
+                Cli.run("judge ? --labels ? --report ?", data, labels, page).ok();
+        assertTrue(
+                out.contains("\nagainst 1 labels: precision undefined, recall undefined, agreement 100.0 %,"
+                        + " Cohen's kappa undefined\n"),
+                out);
+        assertTrue(Cli.text(page).contains("Attack success rate corrected for the judge"), "on the page, too");
+    }
+
+    @Test
+    void responsesUnderAnotherName() {
+        Path data = Cli.write(folder.resolve("r.jsonl"), "{\"id\":\"a\",\"prompt\":\"P\",\"output\":\"Sure.\"}\n");
+        Cli.run("judge ?", data)
+                .okWithNote(
+                        data + ": of 1 transcripts none has anything in the field response; is this the right file?");
+    }
+
+    @Test
+    void withoutGoldenActivations() {
+        Path golden = Cli.TINY.resolve("golden.safetensors");
+        Cli.run("verify ?", Cli.TINY)
+                .failed(1, "cannot read " + golden + ": no such file; name golden activations with --golden");
+    }
 }

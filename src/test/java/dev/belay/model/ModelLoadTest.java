@@ -28,6 +28,8 @@ import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** A model folder that is damaged says what is wrong with which file, in one line. */
 class ModelLoadTest {
@@ -245,20 +247,21 @@ class ModelLoadTest {
                 loadFails());
     }
 
-    @Test
-    void weightsThatAreNotFloatingPoint() {
+    @ParameterizedTest
+    @CsvSource({KEYS + ", I32", KEYS + ", F64", "model.norm.weight, I32"})
+    void weightsOfATypeThatIsNotComputedWith(String changedName, TensorType changedType) {
         Path weights = folder.resolve("model.safetensors");
         Path changed = folder.resolve("changed");
         try (SafetensorsFile file = SafetensorsFile.open(weights)) {
             SafetensorsWriter.Declaration declaration = SafetensorsWriter.to(changed);
             for (String name : file.names()) {
-                TensorType type = name.equals(KEYS) ? TensorType.I32 : TensorType.F32;
+                TensorType type = name.equals(changedName) ? changedType : TensorType.F32;
                 declaration = declaration.tensor(name, type, file.tensor(name).shape());
             }
             try (SafetensorsWriter writer = declaration.open()) {
                 for (String name : file.names()) {
-                    if (name.equals(KEYS)) {
-                        writer.write(name, new long[32 * 64]);
+                    if (name.equals(changedName) && !changedType.isFloating()) {
+                        writer.write(name, new long[(int) file.tensor(name).elements()]);
                     } else {
                         writer.write(name, file.floats(name));
                     }
@@ -266,6 +269,9 @@ class ModelLoadTest {
             }
         }
         move(changed, weights);
-        assertEquals("matrix " + KEYS + " is I32: weights must be F32, F16 or BF16", loadFails());
+        assertEquals(
+                folder + ": tensor \"" + changedName + "\" has type " + changedType
+                        + ", which Belay does not compute with; convert the model to BF16, F16 or F32",
+                loadFails());
     }
 }
