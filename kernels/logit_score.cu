@@ -3,7 +3,7 @@
 // Shapes      logits f32 [R, V], first int [R + 1] rising from 0 to N, tokens int [N] below V, scores f32 [N]; any V from 1 on, any number
 //             of tokens for a row.
 // Numbers     A thread holds the largest of its logits and the sum of exp(logit - largest) in float64, where each vector of an access adds
-//             expf's (2 ulp) with float32 sums. The threads' sums are rescaled to the largest of all and added pairwise, and logarithm
+//             expf's (1 ulp) with float32 sums. The threads' sums are rescaled to the largest of all and added pairwise, and logarithm
 //             and difference are float64; the score rounds to float32: some 1e-6 and half a unit. Not a number where a logit is none, where
 //             one is infinite, or where all are -infinity; a token of -infinity beside numbers scores -infinity.
 // Geometry    One block a row: grid (R), 32 to 1024 threads, whole warps.
