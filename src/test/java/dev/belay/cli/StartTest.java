@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -86,19 +87,43 @@ class StartTest {
 
     /** Runs a command line with tools/launch, checks that it succeeds without a word on stderr, and returns stdout. */
     private String launch(String javaOptions, String line, Object... values) throws IOException, InterruptedException {
-        String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
-        List<String> command = new ArrayList<>(List.of("tools/launch", java, jar.toString(), "."));
-        command.addAll(Cli.args(line, values));
         Path out = folder.resolve("out");
         Path err = folder.resolve("err");
         ProcessBuilder builder =
-                new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(err.toFile());
-        builder.environment().put("BELAY_CACHE", folder.resolve("cache").toString());
+                command(line, values).redirectOutput(out.toFile()).redirectError(err.toFile());
         builder.environment().put("BELAY_JAVA_OPTIONS", javaOptions);
         int code = builder.start().waitFor();
         assertEquals("", Files.readString(err));
         assertEquals(0, code);
         return Files.readString(out);
+    }
+
+    private ProcessBuilder command(String line, Object... values) {
+        String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+        List<String> command = new ArrayList<>(List.of("tools/launch", java, jar.toString(), "."));
+        command.addAll(Cli.args(line, values));
+        ProcessBuilder builder = new ProcessBuilder(command);
+        builder.environment().put("BELAY_CACHE", folder.resolve("cache").toString());
+        return builder;
+    }
+
+    /** Whoever reads the output of the first command does not wait for the archive. */
+    @Test
+    void theOutputEndsBeforeTheArchiveIsMade() throws IOException, InterruptedException {
+        Files.createDirectories(folder.resolve("cache"));
+        Process first = command(INFO, Cli.TINY)
+                .redirectError(ProcessBuilder.Redirect.DISCARD)
+                .start();
+        String printed = new String(first.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        try (Stream<Path> files = Files.walk(folder.resolve("cache"))) {
+            assertEquals(List.of(), files.filter(StartTest::isMade).toList());
+        }
+        assertEquals(expected, printed);
+        madeArchive();
+    }
+
+    private static boolean isMade(Path file) {
+        return file.toString().endsWith(".aot") && file.toFile().length() > 0;
     }
 
     /** The only archive, and not an old one, once the run in the background has made it. */
