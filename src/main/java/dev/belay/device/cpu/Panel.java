@@ -78,7 +78,8 @@ final class Panel {
         MemorySegment packed = block.memory();
         TensorType type = cache.bfloat16() ? TensorType.BF16 : TensorType.F32;
         MemorySegment data = source.matrix().data();
-        if (source.matrix().type() == type && data.isNative() && data.address() % type.bytes() == 0) {
+        boolean asInFile = source.matrix().type() == type && !cache.rounds(type);
+        if (asInFile && data.isNative() && data.address() % type.bytes() == 0) {
             packPlain(cache, worker, packed);
         } else {
             try (Arena temporary = Arena.ofConfined()) {

@@ -2,6 +2,7 @@ package dev.belay.device.cpu;
 
 import dev.belay.bindings.dnnl.Dnnl;
 import dev.belay.device.HostMatrix;
+import dev.belay.weights.TensorType;
 import dev.belay.weights.TensorValues;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -84,6 +85,11 @@ final class Products implements AutoCloseable {
 
         int workers() {
             return workers;
+        }
+
+        /** Whether weights that the file has as {@code type} are rounded. */
+        boolean rounds(TensorType type) {
+            return rounded && type != TensorType.BF16;
         }
 
         boolean bfloat16() {

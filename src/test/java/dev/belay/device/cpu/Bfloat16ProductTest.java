@@ -131,6 +131,29 @@ class Bfloat16ProductTest {
         }
     }
 
+    /** Weights in a file's own memory are rounded where float32 is multiplied, too. */
+    @Test
+    void roundsFloat32OfAMappedFile() {
+        int rows = 64;
+        int columns = 96;
+        float[] w = OpData.normal(7, rows * columns);
+        float[] a = OpData.normal(8, 3 * columns);
+        try (Arena arena = Arena.ofConfined();
+                CpuDevice device = CpuDevice.open(DType.BF16, 1, false)) {
+            MemorySegment data = arena.allocateFrom(ValueLayout.JAVA_FLOAT, w);
+            HostMatrix host = new HostMatrix("weights", TensorType.F32, data, rows, columns);
+            try (CpuMatrix weights = device.matrix("weights", List.of(host));
+                    CpuBuffer in = OpData.upload(device, "inputs", a);
+                    CpuBuffer out = OpData.output(device, 3 * rows)) {
+                device.matmul(in, columns, 0, 3, weights, out, 0, false);
+                Expected expected = new MatrixReference(a, columns, 0, OpData.rounded(w), columns, 0, 0)
+                        .times(3, rows, columns, null);
+                float[] actual = OpData.download(out, 3 * rows);
+                Closeness.assertClose(expected, actual, 0, MatrixProductTest.roundoff(columns), rows, "mapped");
+            }
+        }
+    }
+
     /** Weights in a file's own memory: the first panel of a shape is packed by oneDNN, those after it may be packed by us. */
     @Test
     void panelsOfAMappedFile() {
