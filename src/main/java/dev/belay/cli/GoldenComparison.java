@@ -37,14 +37,15 @@ final class GoldenComparison {
      * @param error largest absolute difference; for greedy tokens the number that differ
      * @param relative root mean square of the differences, as a share of that of the expected numbers; of a mixture of experts that of
      *     the median token, as rounding gives some tokens other experts; NaN for greedy tokens
-     * @param ofRounding what {@code relative} is where only the weights are rounded; NaN where that was not asked
+     * @param ofRounding of {@code relative} what rounding the weights alone causes; NaN where that was not asked
      * @param where prompt, token and element of the largest
      */
     record Row(String name, double error, double relative, double ofRounding, String where, boolean passed) {
-        /** The same judged beside what rounding the weights alone causes. */
-        Row beside(Row rounded, Limit limit) {
-            boolean within = passed || limit.rounding() * rounded.relative >= relative;
-            return new Row(name, error, relative, rounded.relative, where, within);
+        /** The same judged beside what rounding the weights alone adds to the error of float32. */
+        Row beside(Row exact, Row rounded, Limit limit) {
+            double added = rounded.relative - exact.relative;
+            boolean within = passed || limit.rounding() * added >= relative;
+            return new Row(name, error, relative, added, where, within);
         }
 
         String relativeText() {
@@ -83,7 +84,7 @@ final class GoldenComparison {
      *
      * @param largest largest difference
      * @param relative root mean square of the differences, as a share of that of the expected numbers
-     * @param rounding or as many times what it is where only the weights are rounded
+     * @param rounding or as many times what rounding the weights alone causes
      */
     record Limit(double largest, double relative, double rounding) {
         /** A row as a share of what is accepted; NaN for greedy tokens. */

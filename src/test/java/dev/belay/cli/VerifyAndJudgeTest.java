@@ -58,6 +58,45 @@ class VerifyAndJudgeTest {
         assertTrue(!Cli.parse(strict.out()).get("passed").asBoolean());
     }
 
+    /** What differs by more than 3 % is judged beside rounded weights: these explain some of it only. */
+    @Test
+    void bfloat16IsJudgedBesideRoundedWeights() {
+        Path other = folder.resolve("other.safetensors");
+        try (SafetensorsFile golden = SafetensorsFile.open(Cli.LLAMA.resolve("golden.safetensors"))) {
+            float[] states = golden.floats("0.hidden.3");
+            for (int i = 0; i < states.length; i++) {
+                states[i] *= 1.1f;
+            }
+            long[] ids = golden.longs("0.input_ids");
+            SafetensorsWriter.to(other)
+                    .longs("0.input_ids", ids, ids.length)
+                    .floats("0.hidden.3", states, ids.length, states.length / ids.length)
+                    .floats("0.hidden.2", golden.floats("0.hidden.2"), ids.length, states.length / ids.length)
+                    .save();
+        }
+        Cli.Result result = verify(Cli.LLAMA, other, "--dtype", "bf16", "--json");
+        assertEquals(1, result.code());
+        JsonNode rows = Cli.parse(result.out()).get("rows");
+        assertTrue(rows.get(0).get("passed").asBoolean(), rows.toString());
+        assertFalse(rows.get(1).get("passed").asBoolean(), rows.toString());
+        double added = rows.get(0).get("rms_relative_of_rounding").asDouble();
+        assertTrue(added > 0.005 && added < 0.02, rows.toString());
+        assertTrue(rows.get(1).get("rms_relative_of_rounding").asDouble() < 0.005, rows.toString());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0.04, 0.0001, 0.03, true", "0.04, 0.0001, 0.02, false", "0.04, 0.02, 0.03, false", "NaN, 0, 1, false"})
+    void roundedWeightsExplain(double error, double exact, double rounded, boolean explained) {
+        GoldenComparison.Limit limit = GoldenComparison.Limit.ofRelative(0.03, 1.5);
+        GoldenComparison.Row row = row(error).beside(row(exact), row(rounded), limit);
+        assertEquals(explained, row.passed());
+        assertEquals(explained, limit.share(row) <= 1);
+    }
+
+    private static GoldenComparison.Row row(double relative) {
+        return new GoldenComparison.Row("logits", 1, relative, Double.NaN, "", false);
+    }
+
     /** One number of the last hidden state is wrong, and one greedy token: both are named. */
     @ParameterizedTest
     @CsvSource({"0.001", "NaN"})
