@@ -213,7 +213,7 @@ public final class ModelWeights implements AutoCloseable {
         TensorInfo info = tensors.require(name, shape);
         if (!HostMatrix.TYPES.contains(info.type())) {
             throw new BelayException(tensors.path() + ": tensor \"" + name + "\" has type " + info.type()
-                    + ", which Belay does not compute with; convert the model to BF16, F16 or F32");
+                    + ", which Belay does not compute with; convert the model to F32, F16 or BF16");
         }
         return info;
     }

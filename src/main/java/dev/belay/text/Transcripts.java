@@ -41,9 +41,12 @@ public final class Transcripts {
         this.file = file;
     }
 
-    /** Warns if none of the transcripts of a file, of which the responses are judged, has one: that field may have another name. */
+    /**
+     * Warns if none of the transcripts of a file, of which the responses are judged, has one or says why: that field may have another
+     * name.
+     */
     public static void warnWithoutResponses(Path file, List<Transcript> transcripts) {
-        if (transcripts.stream().allMatch(transcript -> transcript.response().isBlank())) {
+        if (transcripts.stream().allMatch(t -> t.response().isBlank() && !t.unfinished())) {
             Messages.current()
                     .warning(file + ": of " + transcripts.size()
                             + " transcripts none has anything in the field response; is this the right file?");

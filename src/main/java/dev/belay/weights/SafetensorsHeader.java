@@ -149,7 +149,7 @@ record SafetensorsHeader(List<TensorInfo> tensors, Map<String, String> metadata,
                     .orElseThrow(() -> bad(
                             name,
                             "has type " + Quoted.line(node.textValue())
-                                    + ", which Belay does not read; convert the model to BF16, F16 or F32"));
+                                    + ", which Belay does not read; convert the model to F32, F16 or BF16"));
         }
 
         private long[] naturals(String name, String key, JsonNode node) {

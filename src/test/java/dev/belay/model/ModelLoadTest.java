@@ -271,7 +271,7 @@ class ModelLoadTest {
         move(changed, weights);
         assertEquals(
                 folder + ": tensor \"" + changedName + "\" has type " + changedType
-                        + ", which Belay does not compute with; convert the model to BF16, F16 or F32",
+                        + ", which Belay does not compute with; convert the model to F32, F16 or BF16",
                 loadFails());
     }
 }
