@@ -117,7 +117,8 @@ class BadInputTest {
                 "{\"heads\": 4} | has no 'ranking' array of heads",
                 "[1] | not a JSON object",
                 "{\"ranking\": [ | not valid JSON: Unexpected end-of-input",
-                "{\"ranking\": NaN} | not valid JSON: Non-standard token 'NaN'",
+                "{\"ranking\": NaN} | has no 'ranking' array of heads",
+                "{\"ranking\": [{\"layer\": 0, \"head\": 0, \"score\": NaN}]} | entry 0 of 'ranking' has a 'score' that is no number",
                 "{\"ranking\": []} {} | not valid JSON: more follows the first value",
             })
     void rankingsOfHeads(String text, String message) {
