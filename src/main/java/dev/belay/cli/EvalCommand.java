@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
@@ -183,6 +184,11 @@ final class EvalCommand implements Callable<Integer> {
             throw new BelayException(
                     examples + " has only " + worked.size() + " questions; use --shots " + worked.size());
         }
+        Set<String> told = worked.stream().map(Question::worked).collect(Collectors.toSet());
+        questions.stream().filter(q -> told.contains(q.worked())).findFirst().ifPresent(q -> {
+            throw new BelayException(examples + ": question " + q.id() + " of " + file
+                    + " is one of the examples, which tell its answer; use questions that are not asked");
+        });
         String before = worked.stream().map(q -> q.worked() + "\n\n").collect(Collectors.joining());
         return questions.stream().map(q -> q.after(before)).toList();
     }

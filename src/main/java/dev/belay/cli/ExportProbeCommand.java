@@ -68,6 +68,9 @@ final class ExportProbeCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         ExportCommand.format(as, output, List.of("gguf"));
+        if (scale == 0) {
+            throw new UsageException("--scale is 0, which would change nothing: give the direction a length");
+        }
         LinearProbe probe = LinearProbe.load(file);
         if (model == null && (layers != null || probe.layer() == LinearProbe.LAST)) {
             throw new UsageException("--model MODEL is missing: it says how many layers there are");

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
 import dev.belay.cliff.BatchMemory;
 import dev.belay.device.DType;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.judge.GuardSummary;
 import dev.belay.judge.GuardVerdict;
@@ -148,6 +149,8 @@ final class JudgeCommand implements Callable<Integer> {
 
     private void compare(Map<String, Boolean> judged, Map<String, Boolean> labelled) {
         List<JudgeAgreement.Pair> pairs = new ArrayList<>();
+        List<String> unknown =
+                labelled.keySet().stream().filter(id -> !judged.containsKey(id)).toList();
         labelled.forEach((id, label) -> {
             if (judged.get(id) != null) {
                 pairs.add(new JudgeAgreement.Pair(judged.get(id), label));
@@ -157,12 +160,18 @@ final class JudgeCommand implements Callable<Integer> {
             throw new BelayException(labels
                     + " labels none of the responses that the judge decided; are its ids those of " + data + "?");
         }
+        if (!unknown.isEmpty()) {
+            Messages.current()
+                    .warning(labels + ": " + unknown.size() + " of " + labelled.size() + " labels are of ids that "
+                            + data + " does not have, such as " + unknown.getFirst());
+        }
         JudgeAgreement agreement = JudgeAgreement.of(pairs);
         Estimate rate = JudgeAgreement.corrected(new ArrayList<>(judged.values()), pairs, 0);
         say(String.format(
                 Locale.ROOT,
-                "against %d labels: precision %s, recall %s, agreement %.1f %%, Cohen's kappa %s",
+                "against %d label%s: precision %s, recall %s, agreement %.1f %%, Cohen's kappa %s",
                 agreement.n(),
+                agreement.n() == 1 ? "" : "s",
                 measure(agreement.precision()),
                 measure(agreement.recall()),
                 100 * agreement.agreement(),

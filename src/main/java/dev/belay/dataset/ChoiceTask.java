@@ -118,6 +118,9 @@ public enum ChoiceTask {
             }
             texts.add(text);
         }
+        if (texts.size() == 1) {
+            throw new BelayException(place + " has one choice only, which is always the likeliest");
+        }
         return texts;
     }
 

@@ -84,6 +84,10 @@ final class ConfigReader {
             throw new BelayException(
                     folder + ": no such model folder; give a folder with config.json and safetensors files");
         }
+        if (Files.notExists(folder.resolve("config.json")) && Files.exists(folder.resolve("adapter_config.json"))) {
+            throw new BelayException(folder + " is a LoRA adapter, not a model: it has adapter_config.json but no"
+                    + " config.json; merge it into the model that it is for, or bake without --as lora");
+        }
         Path generation = folder.resolve("generation_config.json");
         return new ConfigReader(JsonFile.read(folder.resolve("config.json")))
                 .read(Files.exists(generation) ? JsonFile.read(generation) : null);

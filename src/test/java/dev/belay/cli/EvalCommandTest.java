@@ -135,6 +135,9 @@ class EvalCommandTest {
         assertEquals(Cli.json(other).get("items"), Cli.json(one).get("items"));
         Cli.run(common + " --examples ?", Cli.TINY, question, one, example).failed(1, "x.jsonl", "--shots 1");
         Cli.run(common + " --shots 1", Cli.TINY, question, one).failed(2, "--examples");
+        Path both = Cli.write(folder.resolve("b.jsonl"), Cli.text(example) + "\n" + Cli.text(question));
+        Cli.run(common + " --examples ? --shots 1", Cli.TINY, both, one, example)
+                .failed(1, "x.jsonl: question 1 of", "one of the examples");
     }
 
     /** tiny-cliff has 512 positions: of a longer text the first tokens are left out, so that another beginning changes nothing. */

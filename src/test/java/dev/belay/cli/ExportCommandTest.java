@@ -272,6 +272,7 @@ class ExportCommandTest {
         Path probe = folder.resolve("p.safetensors");
         new LinearProbe(new float[] {3, 0, -4}, 1, 2, Map.of()).save(probe);
         Path file = folder.resolve("v.gguf");
+        Cli.run("export probe ? --scale 0 -o ?", probe, file).failed(2, "--scale is 0");
         Cli.run("export probe ? --as gguf --scale 10 -o ?", probe, file)
                 .okWithNote("H[2] is taken for the output of a layer");
         ByteBuffer expected = ByteBuffer.allocate(1 << 10).order(ByteOrder.LITTLE_ENDIAN);

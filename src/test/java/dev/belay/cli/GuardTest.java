@@ -126,6 +126,11 @@ class GuardTest {
         assertTrue(json.get("attack_success_rate").isNull());
         String out = Cli.run("judge ? --labels ?", responses, labels).ok();
         assertTrue(out.contains("against 3 labels: precision 0.667, recall 1.000, agreement 66.7 %"), out);
+        Path more = Files.writeString(
+                folder.resolve("m.jsonl"), Files.readString(labels) + "{\"id\":\"z\",\"label\":\"safe\"}\n");
+        String some = Cli.run("judge ? --labels ?", responses, more)
+                .okWithNote(more + ": 1 of 4 labels are of ids that " + responses + " does not have, such as z");
+        assertEquals(out, some);
         Path others = Files.writeString(folder.resolve("o.jsonl"), "{\"id\":\"z\",\"label\":\"safe\"}\n");
         Cli.run("judge ? --labels ? --json", responses, others).failed(1, "o.jsonl", "ids");
     }

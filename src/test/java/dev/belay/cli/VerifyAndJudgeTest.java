@@ -206,7 +206,7 @@ class VerifyAndJudgeTest {
         String out =
                 Cli.run("judge ? --labels ? --report ?", data, labels, page).ok();
         assertTrue(
-                out.contains("\nagainst 1 labels: precision undefined, recall undefined, agreement 100.0 %,"
+                out.contains("\nagainst 1 label: precision undefined, recall undefined, agreement 100.0 %,"
                         + " Cohen's kappa undefined\n"),
                 out);
         assertTrue(Cli.text(page).contains("Attack success rate corrected for the judge"), "on the page, too");

@@ -88,14 +88,15 @@ class ChoiceTaskTest {
             delimiter = '|',
             quoteCharacter = '`',
             value = {
-                "FILE | {\"question\": \"Q\", \"choices\": [\"x\"], \"answer\": 1} | line 1: 'answer' is 1, not a number from 0 to 0",
-                "FILE | {\"question\": \"Q\", \"choices\": [\"x\"], \"answer\": \"B\"} | the answer 'B' is none of the choices",
+                "FILE | {\"question\": \"Q\", \"choices\": [\"x\", \"y\"], \"answer\": 2} | line 1: 'answer' is 2, not a number from 0 to 1",
+                "FILE | {\"question\": \"Q\", \"choices\": [\"x\"], \"answer\": 0} | line 1 has one choice only",
+                "FILE | {\"question\": \"Q\", \"choices\": [\"x\", \"y\"], \"answer\": \"B\"} | the answer 'B' is none of the choices",
                 "FILE | {\"question\": \"Q\", \"choices\": [], \"answer\": 0} | no list of choices",
                 "FILE | {\"question\": \"Q\", \"choices\": [\"\"], \"answer\": 0} | choice 1 is empty",
-                "FILE | {\"choices\": [\"x\"], \"answer\": 0} | no text 'question'",
+                "FILE | {\"choices\": [\"x\", \"y\"], \"answer\": 0} | no text 'question'",
                 "ARC_CHALLENGE | {\"question\": \"Q\", \"choices\": [\"x\"], \"answer\": 0} | is it a file of this task?",
-                "ARC_CHALLENGE | {\"question\": \"Q\", \"choices\": {\"text\": [\"x\"], \"label\": [\"A\"]}, \"answerKey\": \"C\"}"
-                        + " | the answerKey 'C' is not one of the labels [A]",
+                "ARC_CHALLENGE | {\"question\": \"Q\", \"choices\": {\"text\": [\"x\", \"y\"], \"label\": [\"A\", \"B\"]}, \"answerKey\": \"C\"}"
+                        + " | the answerKey 'C' is not one of the labels [A, B]",
                 "MMLU_PRO | {\"question\": \"Q\", \"options\": [\"x\", \"y\"], \"answer_index\": -1} | 'answer_index' is -1",
                 "MMLU_PRO | {\"question\": \"Q\", \"options\": [\"x\", \"y\"]} | 'answer_index' is",
             })

@@ -453,6 +453,11 @@ class ModelConfigTest {
         message = assertThrows(BelayException.class, () -> ModelConfig.read(folder))
                 .getMessage();
         assertTrue(message.startsWith("cannot read " + folder.resolve("config.json") + ": no such file"), message);
+        Files.writeString(folder.resolve("adapter_config.json"), "{}");
+        message = assertThrows(BelayException.class, () -> ModelConfig.read(folder))
+                .getMessage();
+        assertTrue(message.startsWith(folder + " is a LoRA adapter, not a model: "), message);
+        Files.delete(folder.resolve("adapter_config.json"));
         for (String text : new String[] {"", "[]", "{\n  \"hidden_size\": ,\n}", "{} {}", "\u0001"}) {
             Files.writeString(folder.resolve("config.json"), text);
             message = assertThrows(BelayException.class, () -> ModelConfig.read(folder))
