@@ -267,6 +267,30 @@ class GpuCheckTest {
         assertEquals(List.of(), calls("python3|random-model|doctor --json|--shape llama3"));
     }
 
+    /** Checks without time are told apart from those that fail, and are no success. */
+    @Test
+    void checksWithoutTimeAreNoFailuresAndNoSuccess() throws Exception {
+        Path script = bundle.resolve("tools/gpu-check.sh");
+        Path left = Cli.write(folder.resolve("left"), "480\n");
+        Files.writeString(
+                script, Files.readString(script).replace("left=$((deadline - SECONDS))", "left=$(cat " + left + ")"));
+        String out = "compute-sanitizer:" + NO_FINDING;
+        String slow = "CudaBTest:echo 2 >" + left + "; sleep 100";
+        Ended ended = run(out, "CudaATest:echo 20 >" + left, slow);
+        assertEquals(1, ended.code(), ended.report());
+        assertEquals("Nothing failed, but not all was checked: give more --minutes than 8.", ended.first());
+        String told = ended.report().lines().skip(1).findFirst().orElseThrow();
+        assertTrue(
+                told.startsWith("No time left for: CudaBTest, LogitScoresTest, MixtureTest, verify llama f32,"), told);
+        assertTrue(ended.line("CudaBTest").contains("CUT OFF after 20 s"), ended.line("CudaBTest"));
+        assertTrue(ended.line("demo bf16").contains("NOT RUN"), ended.line("demo bf16"));
+        Files.writeString(left, "480\n");
+        ended = run(out, "CudaATest:exit 1", slow);
+        assertEquals(1, ended.code(), ended.report());
+        assertEquals("FAILED: CudaATest, CudaBTest", ended.first());
+        assertTrue(ended.report().contains("\nNo time left for: LogitScoresTest, "), ended.report());
+    }
+
     @Test
     void theFirstFailuresAreToldFirstAndTheRestIsRun() throws Exception {
         Ended ended = run(
