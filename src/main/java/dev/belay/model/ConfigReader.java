@@ -138,10 +138,10 @@ final class ConfigReader {
         JsonNode named = config.get("architectures");
         String architecture = named != null && named.isArray() && !named.isEmpty()
                 ? named.get(0).asText()
-                : "none";
-        return Family.of(architecture)
-                .orElseThrow(() -> new BelayException(config.path() + ": 'architectures': " + architecture
-                        + " is not supported; known: "
+                : null;
+        return Family.of(architecture, config.text("model_type", ""))
+                .orElseThrow(() -> new BelayException(config.path() + ": 'architectures': "
+                        + (architecture == null ? "none" : architecture) + " is not supported; known: "
                         + String.join(
                                 ", ",
                                 Family.ALL.stream().map(Family::architecture).toList())));

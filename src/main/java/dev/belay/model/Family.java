@@ -11,6 +11,7 @@ import java.util.Optional;
  * nothing else in the engine knows families.
  *
  * @param architecture name in {@code architectures} of config.json
+ * @param type {@code model_type}, which names the family where {@code architectures} does not
  * @param projections how the weights of the projections are stored
  * @param queryKeyValueBias whether queries, keys and values have a bias
  * @param outputBias whether the output projection of attention has one
@@ -28,6 +29,7 @@ import java.util.Optional;
  */
 public record Family(
         String architecture,
+        String type,
         Projections projections,
         Bias queryKeyValueBias,
         Bias outputBias,
@@ -76,6 +78,7 @@ public record Family(
 
     private static final Family LLAMA = new Family(
             "LlamaForCausalLM",
+            "llama",
             Projections.SEPARATE,
             Bias.AS_CONFIGURED,
             Bias.AS_CONFIGURED,
@@ -92,6 +95,7 @@ public record Family(
 
     private static final Family MISTRAL = new Family(
             "MistralForCausalLM",
+            "mistral",
             Projections.SEPARATE,
             Bias.NEVER,
             Bias.NEVER,
@@ -106,10 +110,11 @@ public record Family(
             null,
             Map.of("num_key_value_heads", 8, "max_position_embeddings", 131072, "sliding_window", 4096));
 
-    private static final Family MISTRAL3 = MISTRAL.within("Mistral3ForConditionalGeneration", "mistral");
+    private static final Family MISTRAL3 = MISTRAL.within("Mistral3ForConditionalGeneration", "mistral3");
 
     private static final Family QWEN2 = new Family(
             "Qwen2ForCausalLM",
+            "qwen2",
             Projections.SEPARATE,
             Bias.ALWAYS,
             Bias.NEVER,
@@ -126,6 +131,7 @@ public record Family(
 
     private static final Family QWEN3 = new Family(
             "Qwen3ForCausalLM",
+            "qwen3",
             Projections.SEPARATE,
             Bias.AS_CONFIGURED,
             Bias.AS_CONFIGURED,
@@ -150,6 +156,7 @@ public record Family(
 
     private static final Family QWEN3_MOE = new Family(
             "Qwen3MoeForCausalLM",
+            "qwen3_moe",
             Projections.SEPARATE,
             Bias.AS_CONFIGURED,
             Bias.AS_CONFIGURED,
@@ -166,6 +173,7 @@ public record Family(
 
     private static final Family PHI3 = new Family(
             "Phi3ForCausalLM",
+            "phi3",
             Projections.FUSED,
             Bias.NEVER,
             Bias.NEVER,
@@ -182,6 +190,7 @@ public record Family(
 
     private static final Family SMOLLM3 = new Family(
             "SmolLM3ForCausalLM",
+            "smollm3",
             Projections.SEPARATE,
             Bias.AS_CONFIGURED,
             Bias.AS_CONFIGURED,
@@ -208,11 +217,12 @@ public record Family(
     public static final List<Family> ALL = List.of(LLAMA, MISTRAL, MISTRAL3, QWEN2, QWEN3, QWEN3_MOE, PHI3, SMOLLM3);
 
     /** This family as the language model of one that also sees images; {@code lm_head} may be left out there. */
-    private Family within(String outer, String textType) {
+    private Family within(String outer, String outerType) {
         Map<String, Object> changed = new HashMap<>(defaults);
         changed.put("tie_word_embeddings", true);
         return new Family(
                 outer,
+                outerType,
                 projections,
                 queryKeyValueBias,
                 outputBias,
@@ -224,7 +234,7 @@ public record Family(
                 renewsKeys,
                 unrotatedLayers,
                 experts,
-                textType,
+                type,
                 Map.copyOf(changed));
     }
 
@@ -238,10 +248,11 @@ public record Family(
         return (nested == null ? "model." : LANGUAGE_MODEL) + name;
     }
 
-    /** The family with that architecture. */
-    public static Optional<Family> of(String architecture) {
+    /** The family with that architecture, or where it is null the one with that type. */
+    static Optional<Family> of(String architecture, String type) {
         return ALL.stream()
-                .filter(family -> family.architecture.equals(architecture))
+                .filter(family ->
+                        architecture == null ? family.type.equals(type) : family.architecture.equals(architecture))
                 .findFirst();
     }
 }

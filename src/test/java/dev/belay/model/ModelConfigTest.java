@@ -55,7 +55,7 @@ class ModelConfigTest {
         ModelConfig c = ModelConfig.read(Golden.path("families/llama"));
         ModelConfig expected = new ModelConfig(
                 "llama",
-                Family.of("LlamaForCausalLM").orElseThrow(),
+                Family.of("LlamaForCausalLM", "").orElseThrow(),
                 3,
                 4,
                 2,
@@ -239,10 +239,26 @@ class ModelConfigTest {
                 "architectures",
                 "GPT2LMHeadModel " + reason,
                 json -> json.putArray("architectures").add("GPT2LMHeadModel"));
-        ModelFolder.edit(folder, "config.json", json -> json.remove("architectures"));
+        ModelFolder.edit(
+                folder, "config.json", json -> json.put("model_type", "gpt2").remove("architectures"));
         refuses("config.json", "architectures", "none " + reason);
-        ModelFolder.edit(folder, "config.json", json -> json.putArray("architectures"));
-        refuses("config.json", "architectures", "none " + reason);
+        ModelFolder.edit(
+                folder,
+                "config.json",
+                json -> json.putArray("architectures").removeAll().add("GPT2LMHeadModel"));
+        ModelFolder.edit(folder, "config.json", json -> json.put("model_type", "llama"));
+        refuses("config.json", "architectures", "GPT2LMHeadModel " + reason);
+    }
+
+    /** As transformers, which goes by the type. */
+    @ParameterizedTest
+    @ValueSource(strings = {"llama", "mistral", "qwen2", "qwen3", "qwen3-moe", "phi3", "smollm3-slide"})
+    void theTypeNamesTheFamilyWhereArchitecturesDoesNot(String family) {
+        ModelConfig expected = ModelConfig.read(Golden.path("families/" + family));
+        ModelFolder model = ModelFolder.copy(family, folder).edit("config.json", json -> json.remove("architectures"));
+        assertEquals(expected, ModelConfig.read(folder));
+        model.edit("config.json", json -> json.putArray("architectures"));
+        assertEquals(expected, ModelConfig.read(folder));
     }
 
     @Test

@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class RopeScalingTest {
     private static final Path FILE = Path.of("config.json");
-    private static final Family LLAMA = Family.of("LlamaForCausalLM").orElseThrow();
+    private static final Family LLAMA = Family.of("LlamaForCausalLM", "").orElseThrow();
 
     private static RopeScaling read(String json) throws JsonProcessingException {
         return RopeScaling.of(new ObjectMapper().readTree(json.replace('\'', '"')), 256, 0, 8, LLAMA, FILE);
