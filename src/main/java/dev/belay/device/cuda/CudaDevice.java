@@ -1,8 +1,5 @@
 package dev.belay.device.cuda;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-
 import dev.belay.device.AttentionShape;
 import dev.belay.device.Bounds;
 import dev.belay.device.DType;
@@ -23,7 +20,6 @@ import dev.belay.device.QkvPart;
 import dev.belay.device.Sampling;
 import dev.belay.device.TokenLayout;
 import dev.belay.io.Resources;
-import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -50,12 +46,11 @@ public final class CudaDevice implements Device {
     private final CudaProducts products;
     private final Map<KernelSignature, CudaKernel> kernels = new HashMap<>();
     private final ExpertLaunches expertLaunches = new ExpertLaunches(this);
+    private final AttentionLaunches attentionLaunches;
+    private final ScoreLaunches scoreLaunches;
     private final LayoutMirror[] mirrors = new LayoutMirror[MIRRORS];
     private final Map<String, CudaPool.Block> scratch = new HashMap<>();
     private int nextMirror;
-    /** Most bytes of partial sums of one launch of decode attention, or one token's. */
-    private long mostPartialSums = 256L << 20;
-
     private long allocations;
 
     private CudaDevice(DType dtype, CudaContext opened) {
@@ -71,6 +66,8 @@ public final class CudaDevice implements Device {
             staging = owned.own(new CudaStaging(pool, queue));
             readback = owned.own(new CudaReadback(queue));
             uploader = owned.own(new CudaUploader(queue));
+            attentionLaunches = new AttentionLaunches(this, staging);
+            scoreLaunches = new ScoreLaunches(this, staging, readback);
             products = owned.own(CudaProducts.open(context, module));
             for (int i = 0; i < MIRRORS; i++) {
                 mirrors[i] = new LayoutMirror(staging);
@@ -111,7 +108,7 @@ public final class CudaDevice implements Device {
 
     /** Bounds the workspace of decode attention to {@code bytes}, but for one token. */
     void boundPartialSums(long bytes) {
-        mostPartialSums = bytes;
+        attentionLaunches.boundPartialSums(bytes);
     }
 
     /** Multiprocessors of the GPU. */
@@ -181,7 +178,7 @@ public final class CudaDevice implements Device {
     }
 
     /** The layout's arrays on the device, with room in the staging memory for {@code extra} bytes more of the same generation. */
-    private LayoutMirror mirror(TokenLayout layout, long extra) {
+    LayoutMirror mirror(TokenLayout layout, long extra) {
         LayoutMirror mirror = mirrorFor(layout);
         if (mirror.current(layout)) {
             staging.room(LayoutMirror.tileBytes(layout) + extra);
@@ -237,6 +234,11 @@ public final class CudaDevice implements Device {
         if (block != null) {
             block.close();
         }
+    }
+
+    /** Counters that are zero, and that each launch leaves so. */
+    long counters(long bytes) {
+        return scratch(COUNTERS, bytes, true);
     }
 
     /** What relies on commands that may not have run: counters on having been zeroed, small arrays on having been copied. */
@@ -383,7 +385,7 @@ public final class CudaDevice implements Device {
     }
 
     /** A buffer that must hold numbers of {@link #dtype}. */
-    private CudaBuffer rounded(DeviceBuffer buffer) {
+    CudaBuffer rounded(DeviceBuffer buffer) {
         CudaBuffer cuda = CudaBuffer.of(buffer);
         if (cuda.type() != dtype) {
             throw new DeviceException("buffer '" + cuda.name() + "' holds "
@@ -404,164 +406,9 @@ public final class CudaDevice implements Device {
             HeadScaleTable scales,
             DeviceBuffer z) {
         Bounds.attention(q, layout, shape, prefix, own, z);
-        int tokens = layout.tokens();
-        if (tokens == 0) {
-            return;
+        if (layout.tokens() > 0) {
+            attentionLaunches.run(q, layout, shape, prefix, own, window, scales, z);
         }
-        long extra = scales == null ? 0 : tableBytes(scales, tokens, shape.heads());
-        LayoutMirror mirror = mirror(layout, extra);
-        Scales sent = scales == null ? Scales.NONE : send(scales, tokens, shape.heads());
-        if (layout.rows() == tokens) {
-            decode(q, mirror, tokens, shape, prefix, own, window, sent, z);
-        } else {
-            prefill(q, mirror, shape, prefix, own, window, sent, z);
-        }
-    }
-
-    /** Every row has one token. Many are computed some at a time, to bound the workspace; that changes no bit. */
-    private void decode(
-            DeviceBuffer q,
-            LayoutMirror mirror,
-            int tokens,
-            AttentionShape shape,
-            KeyValues prefix,
-            KeyValues own,
-            int window,
-            Scales scales,
-            DeviceBuffer z) {
-        int keys = mirror.keysBound();
-        long perToken = KernelCatalog.decodeWorkspaceBytes(1, shape.heads(), shape.headSize(), keys);
-        int step = Math.clamp(mostPartialSums / perToken, 1, tokens);
-        long workspace = scratch("partial sums of attention", step * perToken);
-        long counterBytes = KernelCatalog.decodeCounters(step, shape.kvHeads()) * (long) Integer.BYTES;
-        long counters = counters(counterBytes);
-        long rowBytes = (long) shape.queryWidth() * dtype.bytes();
-        for (int first = 0; first < tokens; first += step) {
-            int count = Math.min(step, tokens - first);
-            long skipped = (long) first * Integer.BYTES;
-            CudaKernel kernel = kernel(
-                    dtype == DType.F32 ? KernelCatalog.ATTENTION_DECODE_F32 : KernelCatalog.ATTENTION_DECODE_BF16);
-            kernel.pointer(rounded(q).address() + first * rowBytes);
-            caches(kernel, prefix, own)
-                    .pointer(mirror.rowOfToken() + skipped)
-                    .pointer(mirror.positions() + skipped)
-                    .pointer(mirror.prefixStart())
-                    .pointer(mirror.prefixLength())
-                    .pointer(mirror.ownStart())
-                    .i32(shape.heads())
-                    .i32(shape.kvHeads())
-                    .i32(shape.headSize())
-                    .i32(window)
-                    .f32(shape.scale())
-                    .pointer(scales.sets() == 0 ? 0 : scales.sets() + skipped)
-                    .pointer(scales.factors())
-                    .pointer(scales.renormalize())
-                    .pointer(workspace)
-                    .pointer(counters)
-                    .pointer(rounded(z).address() + first * rowBytes);
-            queue.launch(kernel, KernelCatalog.decodeShape(count, shape.kvHeads(), keys));
-        }
-    }
-
-    private void prefill(
-            DeviceBuffer q,
-            LayoutMirror mirror,
-            AttentionShape shape,
-            KeyValues prefix,
-            KeyValues own,
-            int window,
-            Scales scales,
-            DeviceBuffer z) {
-        boolean tensorCores = dtype == DType.BF16 && KernelCatalog.hasAttentionOf(shape.headSize());
-        CudaKernel kernel = kernel(
-                tensorCores
-                        ? KernelCatalog.attentionOf(shape.headSize())
-                        : dtype == DType.F32 ? KernelCatalog.ATTENTION_ANY_F32 : KernelCatalog.ATTENTION_ANY_BF16);
-        long tiles = mirror.tiles(window);
-        long counters = scales.renormalize() == 0 ? 0 : counters(mirror.tileCount() * (long) Integer.BYTES);
-        kernel.pointer(rounded(q).address());
-        caches(kernel, prefix, own)
-                .pointer(mirror.rowStart())
-                .pointer(mirror.positions())
-                .pointer(mirror.prefixStart())
-                .pointer(mirror.prefixLength())
-                .pointer(mirror.ownStart())
-                .pointer(tiles)
-                .i32(shape.heads())
-                .i32(shape.kvHeads());
-        if (!tensorCores) {
-            kernel.i32(shape.headSize());
-        }
-        long target = rounded(z).address();
-        kernel.i32(window)
-                .f32(shape.scale())
-                .pointer(scales.sets())
-                .pointer(scales.factors())
-                .pointer(scales.renormalize())
-                .pointer(counters)
-                .pointer(dtype == DType.F32 ? target : 0)
-                .pointer(dtype == DType.F32 ? 0 : target);
-        queue.launch(kernel, KernelCatalog.attentionShape(mirror.tileCount(), shape.heads()));
-    }
-
-    private CudaKernel caches(CudaKernel kernel, KeyValues prefix, KeyValues own) {
-        return kernel.pointer(rounded(prefix.keys()).address())
-                .pointer(rounded(prefix.values()).address())
-                .pointer(rounded(own.keys()).address())
-                .pointer(rounded(own.values()).address());
-    }
-
-    /** Counters that are zero, and that each launch leaves so. */
-    private long counters(long bytes) {
-        return scratch(COUNTERS, bytes, true);
-    }
-
-    /** The arrays of a {@link HeadScaleTable} on the device; 0 = there is none. */
-    private record Scales(long sets, long factors, long renormalize) {
-        static final Scales NONE = new Scales(0, 0, 0);
-    }
-
-    private Scales send(HeadScaleTable table, int tokens, int heads) {
-        return new Scales(setsOf(table, tokens), factorsOf(table, heads), renormalizeOf(table));
-    }
-
-    private static long tableBytes(HeadScaleTable table, int tokens, int heads) {
-        return (tokens + (heads + 1L) * table.sets() + 64) * Integer.BYTES;
-    }
-
-    /** The set of each token, on the device. */
-    private long setsOf(HeadScaleTable table, int tokens) {
-        long bytes = (long) tokens * Integer.BYTES;
-        long place = staging.reserve(bytes);
-        MemorySegment host = staging.host(place, bytes);
-        for (int t = 0; t < tokens; t++) {
-            host.setAtIndex(JAVA_INT, t, table.setOf(t));
-        }
-        return staging.send(place, bytes);
-    }
-
-    /** The factors of all sets, [sets, H], on the device. */
-    private long factorsOf(HeadScaleTable table, int heads) {
-        long bytes = Math.max(1L, table.sets()) * heads * Float.BYTES;
-        long place = staging.reserve(bytes);
-        MemorySegment host = staging.host(place, bytes);
-        for (int s = 0; s < table.sets(); s++) {
-            for (int h = 0; h < heads; h++) {
-                host.setAtIndex(JAVA_FLOAT, (long) s * heads + h, table.factor(s, h));
-            }
-        }
-        return staging.send(place, bytes);
-    }
-
-    /** Which sets keep norms, on the device; 0 where none does. */
-    private long renormalizeOf(HeadScaleTable table) {
-        int[] renormalize = new int[table.sets()];
-        boolean any = false;
-        for (int s = 0; s < renormalize.length; s++) {
-            renormalize[s] = table.renormalize(s) ? 1 : 0;
-            any |= table.renormalize(s);
-        }
-        return any ? staging.ints(renormalize, renormalize.length) : 0;
     }
 
     @Override
@@ -570,18 +417,7 @@ public final class CudaDevice implements Device {
         if (tokens == 0 || table.sets() == 0) {
             return;
         }
-        staging.room(tableBytes(table, tokens, heads));
-        CudaBuffer target = CudaBuffer.of(z);
-        Scales scales = send(table, tokens, heads);
-        CudaKernel kernel =
-                kernel(target.type() == DType.F32 ? KernelCatalog.SCALE_HEADS_F32 : KernelCatalog.SCALE_HEADS_BF16);
-        kernel.pointer(target.address())
-                .pointer(scales.sets())
-                .pointer(scales.factors())
-                .pointer(scales.renormalize())
-                .i32(heads)
-                .i32(headSize);
-        queue.launch(kernel, KernelCatalog.scaleHeadsShape(tokens, heads, headSize));
+        attentionLaunches.scale(CudaBuffer.of(z), table, tokens, heads, headSize);
     }
 
     @Override
@@ -732,28 +568,7 @@ public final class CudaDevice implements Device {
         if (rows == 0) {
             return;
         }
-        long bytes = (long) rows * Integer.BYTES;
-        long chosen = scratch("sampled tokens", bytes);
-        staging.room(4 * bytes + 256);
-        long logitsAddress = CudaBuffer.of(logits).address();
-        CudaKernel kernel;
-        if (sampling.temperature() == 0) {
-            kernel = kernel(KernelCatalog.GREEDY_F32);
-            kernel.pointer(logitsAddress).i32(vocabulary).pointer(chosen);
-        } else {
-            kernel = kernel(KernelCatalog.SAMPLE_F32);
-            kernel.pointer(logitsAddress)
-                    .i32(vocabulary)
-                    .f32(sampling.temperature())
-                    .i32(sampling.topK())
-                    .f32(sampling.topP())
-                    .i64(sampling.seed())
-                    .pointer(staging.ints(texts, rows))
-                    .pointer(staging.ints(positions, rows))
-                    .pointer(chosen);
-        }
-        queue.launch(kernel, KernelCatalog.sampleShape(rows));
-        MemorySegment.copy(staging.fetch(chosen, bytes), JAVA_INT, 0, tokens, 0, rows);
+        scoreLaunches.sample(CudaBuffer.of(logits), rows, vocabulary, sampling, texts, positions, tokens);
     }
 
     @Override
@@ -764,17 +579,7 @@ public final class CudaDevice implements Device {
         if (count == 0) {
             return PendingRead.DONE;
         }
-        long bytes = (long) count * Float.BYTES;
-        long scores = scratch("log-likelihoods", bytes);
-        staging.room((rows + 1L + 2L * count) * Integer.BYTES + 256);
-        CudaKernel kernel = kernel(KernelCatalog.LOGIT_SCORE_F32);
-        kernel.pointer(CudaBuffer.of(logits).address())
-                .i32(vocabulary)
-                .pointer(staging.ints(first, rows + 1))
-                .pointer(staging.ints(tokens, count))
-                .pointer(scores);
-        queue.launch(kernel, KernelCatalog.sampleShape(rows));
-        return readback.read(scores, DType.F32, out, 0, count);
+        return scoreLaunches.logitScores(CudaBuffer.of(logits), rows, vocabulary, first, tokens, out);
     }
 
     @Override
@@ -802,18 +607,7 @@ public final class CudaDevice implements Device {
         if (tokens == 0) {
             return PendingRead.DONE;
         }
-        long bytes = (long) tokens * heads * Float.BYTES;
-        long sums = scratch("products with the directions of heads", bytes);
-        CudaBuffer outputs = CudaBuffer.of(z);
-        CudaKernel kernel =
-                kernel(outputs.type() == DType.F32 ? KernelCatalog.ATTRIBUTION_F32 : KernelCatalog.ATTRIBUTION_BF16);
-        kernel.pointer(outputs.address())
-                .pointer(CudaBuffer.of(u).address())
-                .i32(heads)
-                .i32(headSize)
-                .pointer(sums);
-        queue.launch(kernel, KernelCatalog.attributionShape(tokens, heads, headSize));
-        return readback.read(sums, DType.F32, out, 0, tokens * heads);
+        return scoreLaunches.headDots(CudaBuffer.of(z), CudaBuffer.of(u), tokens, heads, headSize, out);
     }
 
     @Override
@@ -844,18 +638,7 @@ public final class CudaDevice implements Device {
         if (tokens == 0) {
             return PendingRead.DONE;
         }
-        long bytes = (long) tokens * count * Float.BYTES;
-        long sums = scratch("products with the probe", bytes);
-        CudaKernel kernel = kernel(KernelCatalog.PROBE_F32);
-        kernel.pointer(CudaBuffer.of(x).address())
-                .pointer(norm)
-                .f32(eps)
-                .pointer(CudaBuffer.of(vectors).address())
-                .i32(count)
-                .i32(width)
-                .pointer(sums);
-        queue.launch(kernel, KernelCatalog.probeShape(tokens, width));
-        return readback.read(sums, DType.F32, out, 0, tokens * count);
+        return scoreLaunches.dots(CudaBuffer.of(x), norm, eps, CudaBuffer.of(vectors), tokens, width, count, out);
     }
 
     @Override
