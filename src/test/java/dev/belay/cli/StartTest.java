@@ -129,7 +129,7 @@ class StartTest {
     /** The only archive, and not an old one, once the run in the background has made it. */
     private Path madeArchive(Path... old) throws IOException, InterruptedException {
         Path made = folder.resolve("cache/start").resolve(jar.toString().replace('/', ','));
-        for (int waited = 0; waited < 600; waited++) {
+        for (int waited = 0; waited < 1800; waited++) {
             try (Stream<Path> files = Files.exists(made) ? Files.list(made) : Stream.of()) {
                 List<Path> all = files.toList();
                 if (all.size() == 1 && !List.of(old).contains(all.getFirst()) && Files.size(all.getFirst()) > 0) {
