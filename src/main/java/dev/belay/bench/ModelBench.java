@@ -161,17 +161,19 @@ public final class ModelBench implements AutoCloseable {
     public Decode decode(int texts, double seconds) {
         generate(texts, warm ? FEW_TOKENS : 1 + NEW_TOKENS);
         warm = true;
-        // The steps are what a long continuation takes more than a short one. Reading is measured in turn with them:
-        // how fast memory is
-        // changes with what else a machine does.
+        // The steps are what a long continuation takes more than a short one; less only if the machine was busy.
+        // Reading is measured in turn with them: how fast memory is changes with what else a machine does.
         List<Double> steps = new ArrayList<>();
         List<Double> reads = new ArrayList<>();
         double sum = 0;
         while (steps.size() < 2 || sum < seconds) {
-            reads.add(readRate());
+            double read = readRate();
             double first = Stopwatch.seconds(() -> generate(texts, 1));
             double all = Stopwatch.seconds(() -> generate(texts, 1 + NEW_TOKENS));
-            steps.add((all - first) / NEW_TOKENS);
+            if (all > first) {
+                steps.add((all - first) / NEW_TOKENS);
+                reads.add(read);
+            }
             sum += first + all;
         }
         long bytes = config.layers() * device.matrixBytes(OperationBench.layerWeights(config));
