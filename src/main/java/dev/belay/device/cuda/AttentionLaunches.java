@@ -75,12 +75,7 @@ final class AttentionLaunches {
                             ? KernelCatalog.ATTENTION_DECODE_F32
                             : KernelCatalog.ATTENTION_DECODE_BF16);
             kernel.pointer(device.rounded(q).address() + first * rowBytes);
-            caches(kernel, prefix, own)
-                    .pointer(mirror.rowOfToken() + skipped)
-                    .pointer(mirror.positions() + skipped)
-                    .pointer(mirror.prefixStart())
-                    .pointer(mirror.prefixLength())
-                    .pointer(mirror.ownStart())
+            keys(kernel, prefix, own, mirror, mirror.rowOfToken() + skipped, mirror.positions() + skipped)
                     .i32(shape.heads())
                     .i32(shape.kvHeads())
                     .i32(shape.headSize())
@@ -115,12 +110,7 @@ final class AttentionLaunches {
         long tiles = mirror.tiles(window);
         long counters = scales.renormalize() == 0 ? 0 : device.counters(mirror.tileCount() * (long) Integer.BYTES);
         kernel.pointer(device.rounded(q).address());
-        caches(kernel, prefix, own)
-                .pointer(mirror.rowStart())
-                .pointer(mirror.positions())
-                .pointer(mirror.prefixStart())
-                .pointer(mirror.prefixLength())
-                .pointer(mirror.ownStart())
+        keys(kernel, prefix, own, mirror, mirror.rowStart(), mirror.positions())
                 .pointer(tiles)
                 .i32(shape.heads())
                 .i32(shape.kvHeads());
@@ -139,11 +129,18 @@ final class AttentionLaunches {
         device.queue().launch(kernel, KernelCatalog.attentionShape(mirror.tileCount(), shape.heads()));
     }
 
-    private CudaKernel caches(CudaKernel kernel, KeyValues prefix, KeyValues own) {
+    /** The arguments that say which keys and values a token sees; {@code rows} and {@code positions} are addresses. */
+    private CudaKernel keys(
+            CudaKernel kernel, KeyValues prefix, KeyValues own, LayoutMirror mirror, long rows, long positions) {
         return kernel.pointer(device.rounded(prefix.keys()).address())
                 .pointer(device.rounded(prefix.values()).address())
                 .pointer(device.rounded(own.keys()).address())
-                .pointer(device.rounded(own.values()).address());
+                .pointer(device.rounded(own.values()).address())
+                .pointer(rows)
+                .pointer(positions)
+                .pointer(mirror.prefixStart())
+                .pointer(mirror.prefixLength())
+                .pointer(mirror.ownStart());
     }
 
     /** The arrays of a {@link HeadScaleTable} on the device; 0 = there is none. */
