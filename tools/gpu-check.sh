@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # gpu-check.sh [--softcuda] [--minutes N] [--out FOLDER]: checks Belay on the GPU of this machine, in at most 8 minutes: what belay doctor
 # says, every kernel test, every golden family in f32 and bf16, the demo, compute-sanitizer where it is installed, the benchmarks. Writes
-# FOLDER/report.txt (gpu-check/report.txt by default), which says first what failed; beside it the output of each step. Exit code 0 if
-# nothing failed. Runs from a bundle made with tests (tools/bundle --with-tests) or from a checkout, which it builds.
+# FOLDER/report.txt (gpu-check/report.txt by default), which says first what failed; beside it the output of each step. Exit code 0 if all
+# was checked and nothing failed. Runs from a bundle made with tests (tools/bundle --with-tests) or from a checkout, which it builds.
 #   --softcuda   on the CUDA device in software, without benchmarks and sanitizers (or SOFTCUDA=1); 60 minutes if --minutes does not say
 #
 # A check that fails or hangs is a failure. One that found no time left, or too little, is told apart, and the exit code is 1, too. A
-# sanitizer or benchmark that is cut off, or a loop of PyTorch that fails, is told only. What the 480 seconds are for on a GPU, guessed and not measured on one (in brackets the limit of a step):
+# sanitizer or benchmark that is cut off, or a loop of PyTorch that fails, is told only. What the 480 seconds are for on a GPU, guessed and
+# not measured on one (in brackets the limit of a step):
 #   doctor                              3 (15)
 #   kernel tests, 31 processes         51 (30 each)
 #   golden families, 28 processes      45 (20 each)
@@ -96,6 +97,7 @@ cut_off() { [ "$code" = 124 ] || [ "$code" = 137 ]; }
 tell() { table+=("$(printf '%-30s %s' "$1" "$2")"); }
 left_out() { tell "$1" "left out: $2"; }
 fail() { failed+=("$1") && tell "$1" "FAILED: $2"; }
+miss() { late+=("$1") && tell "$1" "$2, as no time is left"; }
 unfinish() { unfinished+=("$1") && tell "$1" "not finished: $2"; }
 
 # check LIMIT NAME COMMAND...: what must succeed, in time.
@@ -103,8 +105,8 @@ check() {
   run "$@"
   case $code in
     0) tell "$2" "passed, $took s" ;;
-    none) late+=("$2") && tell "$2" "NOT RUN, as no time is left" ;;
-    124) if [ $short = yes ]; then late+=("$2") && tell "$2" "CUT OFF after $limit s, as no time is left"; else fail "$2" "did not end in $limit s"; fi ;;
+    none) miss "$2" "NOT RUN" ;;
+    124) if [ $short = yes ]; then miss "$2" "CUT OFF after $limit s"; else fail "$2" "did not end in $limit s"; fi ;;
     137) fail "$2" "was killed after $took s" ;;
     *) fail "$2" "exit code $code, $took s" ;;
   esac
