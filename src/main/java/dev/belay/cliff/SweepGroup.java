@@ -131,23 +131,22 @@ final class SweepGroup implements AutoCloseable {
     }
 
     /**
-     * Takes the next heads through all layers above theirs: as many as a batch holds. In each layer the rows of lower heads pass the
-     * attention, the heads of that layer join, and all pass the feed-forward block.
+     * Takes the next heads through all layers above theirs: as many as a batch holds. The layers above the last one that heads join are the
+     * same work for every batch of as many rows that ends there.
      */
     private void wave(double base, double[][] sums) {
         int layers = scorer.layer();
         joined.clear();
         batch.clear();
-        for (int l = nextLayer; l < layers; l++) {
-            boolean last = l == layers - 1;
-            int layer = l;
+        for (int l = nextLayer; l < layers; ) {
+            int from = l;
+            int to = nextLayer == l && room(l) > 0 ? l + 1 : layers;
             device.sequence(() -> {
-                int tokens = batch.tokens() == 0 ? 0 : attention(layer, last);
-                tokens += join(layer, tokens, base, sums);
-                if (tokens > 0) {
-                    forward.feedForwardBlock(layer, tokens);
+                for (int i = from; i < to; i++) {
+                    layer(i, base, sums);
                 }
             });
+            l = to;
         }
         int rows = joined.size() * probes.size();
         if (rows == 0) {
@@ -160,18 +159,34 @@ final class SweepGroup implements AutoCloseable {
         }
     }
 
+    /** The rows of lower heads pass the attention, the heads of the layer join, and all pass the feed-forward block. */
+    private void layer(int l, double base, double[][] sums) {
+        boolean last = l == scorer.layer() - 1;
+        int room = room(l);
+        int tokens = batch.tokens() == 0 ? 0 : attention(l, last);
+        tokens += join(l, tokens, room, base, sums);
+        if (tokens > 0) {
+            forward.feedForwardBlock(l, tokens);
+        }
+    }
+
+    /** How many heads may join in layer {@code l}. */
+    private int room(int l) {
+        int there = l == scorer.layer() - 1 ? batch.readCount() : batch.tokens();
+        return Math.max((forward.maxTokens() - there) / capture.tokens(l), joined.isEmpty() ? 1 : 0);
+    }
+
     private int attention(int l, boolean last) {
         return forward.attentionBlock(batch, l, baseCache, sweepCache, hooks, last)
                 .tokens();
     }
 
     /**
-     * Puts the residual stream of the next heads, if they are of layer {@code l}, behind the {@code tokens} that are there, after that
-     * layer's attention; returns the number of tokens added.
+     * Puts the residual stream of the next heads, at most {@code room} of layer {@code l}, behind the {@code tokens} that are there, after
+     * that layer's attention; returns the number of tokens added.
      */
-    private int join(int l, int tokens, double base, double[][] sums) {
+    private int join(int l, int tokens, int room, double base, double[][] sums) {
         int each = capture.tokens(l);
-        int room = Math.max((forward.maxTokens() - tokens) / each, joined.isEmpty() ? 1 : 0);
         List<Integer> heads = new ArrayList<>();
         while (nextLayer == l && heads.size() < room) {
             if (chosen.factor(l, nextHead) == 1f) {

@@ -23,7 +23,7 @@ final class CudaQueue implements AutoCloseable {
     /** {@code false} starts every command alone, never a graph. */
     static final String GRAPHS_PROPERTY = "belay.cuda.graphs";
 
-    /** Graphs kept, and lists remembered: a sweep has one a layer for each size of its batches. */
+    /** Graphs kept, and lists remembered: a sweep has one for each layer that a batch of heads ends in. */
     private static final int KEPT = 512;
     /** Launches named when one of them failed. */
     private static final int NAMED = 3;
