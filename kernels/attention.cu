@@ -4,11 +4,12 @@
 // Shapes      q bf16 [T, H, HD]; keys and values bf16 [slots, KV, HD], twice: position j of row r is slot prefixStart[r] + j of the prefix
 //             caches where j < prefixLength[r], else ownStart[r] + j - prefixLength[r] of the own caches. rowStart int [rows + 1]: row r
 //             holds the tokens rowStart[r] .. rowStart[r + 1] - 1, positions int [T] ascending in a row. tiles int2 [grid.x] = (row, first
-//             token): the up to 64 tokens of a row that a block computes. zFloat f32 and zBf16 bf16 [T, H, HD]: either may be null.
-//             HD of 32, 64, 80, 96, 128 or 256, by entry point; all bf16 start at multiples of 16 bytes, zFloat of 8. window 0 = all.
+//             token): the up to 64 tokens of a row that a block computes. unscaled bf16 [T, H, HD], z before any factor, for those who
+//             capture it; may be null. HD of 32, 64, 80, 96, 128 or 256, by entry point; all bf16 start at multiples of 16 bytes.
+//             window 0 = all.
 //             setOfToken int [T] and factors f32 [sets, H], or both null: factor = factors[setOfToken[t], h], or 1 for a set of -1.
 //             renormalize int [sets] (0 or 1), null where no set keeps norms: where it is 1, all of z[t] is multiplied by what
-//             scale_heads.cu multiplies it by, too, and z is zBf16 alone. counters int [tiles], zero before and after; null without.
+//             scale_heads.cu multiplies it by, too. counters int [tiles], zero before and after; null without.
 // Numbers     Products of bf16 summed in float32 by the tensor core; softmax online in float32, base 2, with ex2.approx (relative error
 //             2^-22, far below that of the weights, which round to bf16 before they multiply the values; the sum that divides is of the
 //             unrounded ones). z rounds once from float32, after the factor; a factor of 0 gives exactly +0, one of 1 changes no bit. The
@@ -49,8 +50,7 @@ struct Arguments {
     float scale;
     HeadScales scales;
     int* counters;
-    float* zFloat;
-    bf16* zBf16;
+    bf16 *unscaled, *z;
 };
 
 // A block's part of the work.
@@ -227,26 +227,9 @@ __device__ __forceinline__ void addValues(const float (&weights)[Tile<HD>::KEYS 
     }
 }
 
-// A warp's z in float32: the four lanes of a row write 32 bytes of it at a time.
+// A warp's z to `out` in bf16, through the shared memory of its queries, so that whole 16-byte units are written.
 template <int HD>
-__device__ __forceinline__ void storeFloat(const Arguments& a, const Work& w, int firstQuery, const float (&z)[HD / 8][4]) {
-    const size_t stride = static_cast<size_t>(a.heads) * HD;
-#pragma unroll
-    for (int row = 0; row < 2; row++) {
-        const int query = firstQuery + threadIdx.x % WARP / 4 + row * 8;
-        if (query < w.tokens) {
-            float* target = a.zFloat + (w.firstToken + query) * stride + blockIdx.y * HD + threadIdx.x % 4 * 2;
-#pragma unroll
-            for (int n = 0; n < HD / 8; n++) {
-                *reinterpret_cast<float2*>(target + n * 8) = make_float2(z[n][2 * row], z[n][2 * row + 1]);
-            }
-        }
-    }
-}
-
-// A warp's z in bf16, through the shared memory of its queries, so that whole 16-byte units are written.
-template <int HD>
-__device__ __forceinline__ void storeBf16(const Arguments& a, const Work& w, int firstQuery, const float (&z)[HD / 8][4], bf16* shared) {
+__device__ __forceinline__ void storeZ(const Arguments& a, const Work& w, int firstQuery, const float (&z)[HD / 8][4], bf16* shared, bf16* out) {
     constexpr int UNITS = HD / 8, PITCH = Tile<HD>::PITCH;
     const int lane = threadIdx.x % WARP;
     bf16* rows = shared + firstQuery * PITCH;
@@ -263,7 +246,7 @@ __device__ __forceinline__ void storeBf16(const Arguments& a, const Work& w, int
     for (int i = lane; i < 16 * UNITS; i += WARP) {
         const int query = i / UNITS, unit = i % UNITS;
         if (firstQuery + query < w.tokens) {
-            bf16* target = a.zBf16 + (w.firstToken + firstQuery + query) * stride + blockIdx.y * HD + unit * 8;
+            bf16* target = out + (w.firstToken + firstQuery + query) * stride + blockIdx.y * HD + unit * 8;
             *reinterpret_cast<uint4*>(target) = *reinterpret_cast<const uint4*>(rows + query * PITCH + unit * 8);
         }
     }
@@ -322,24 +305,32 @@ __device__ __forceinline__ void kernel(const Arguments& a) {
 #pragma unroll
     for (int row = 0; row < 2; row++) {
         const float inverse = 1.0f / rowSum(softmax.sum[row]);
-        const int token = w.firstToken + min(w.tokens - 1, firstQuery + lane / 4 + row * 8);
-        const float factor = headFactor(a.scales, token, blockIdx.y);
 #pragma unroll
         for (int n = 0; n < HD / 8; n++) {
-            z[n][2 * row] = timesFactor(z[n][2 * row] * inverse, factor);
-            z[n][2 * row + 1] = timesFactor(z[n][2 * row + 1] * inverse, factor);
+            z[n][2 * row] *= inverse;
+            z[n][2 * row + 1] *= inverse;
         }
     }
-    if (a.zFloat != nullptr) {
-        storeFloat<HD>(a, w, firstQuery, z);
+    if (a.unscaled != nullptr) {
+        storeZ<HD>(a, w, firstQuery, z, shared, a.unscaled);
     }
-    if (a.zBf16 != nullptr) {
-        storeBf16<HD>(a, w, firstQuery, z, shared);
+    if (a.scales.setOfToken != nullptr) {
+#pragma unroll
+        for (int row = 0; row < 2; row++) {
+            const int token = w.firstToken + min(w.tokens - 1, firstQuery + lane / 4 + row * 8);
+            const float factor = headFactor(a.scales, token, blockIdx.y);
+#pragma unroll
+            for (int n = 0; n < HD / 8; n++) {
+                z[n][2 * row] = timesFactor(z[n][2 * row], factor);
+                z[n][2 * row + 1] = timesFactor(z[n][2 * row + 1], factor);
+            }
+        }
     }
+    storeZ<HD>(a, w, firstQuery, z, shared, a.z);
     if (a.scales.renormalize != nullptr && finishesTile(a.scales, w.firstToken, w.tokens, a.counters + blockIdx.x)) {
         // As many vectors as cost no registers: few blocks of larger heads fit into the shared memory.
         constexpr int KEPT = HD > 80 ? 16 : 8;
-        keepNorms<8, KEPT>(a.scales, w.firstToken, w.tokens, HD, a.zBf16);
+        keepNorms<8, KEPT>(a.scales, w.firstToken, w.tokens, HD, a.z);
     }
 }
 
@@ -350,7 +341,7 @@ __device__ __forceinline__ void kernel(const Arguments& a) {
         const bf16* q, const bf16* prefixKeys, const bf16* prefixValues, const bf16* ownKeys, const bf16* ownValues, const int* rowStart, \
         const int* positions, const int* prefixStart, const int* prefixLength, const int* ownStart, const int2* tiles, int heads,         \
         int kvHeads, int window, float scale, const int* setOfToken, const float* factors, const int* renormalize, int* counters,         \
-        float* zFloat, bf16* zBf16) {                                                                                                     \
+        bf16* unscaled, bf16* z) {                                                                                                        \
         attention::kernel<HD>({q,                                                                                                         \
                                prefixKeys,                                                                                                \
                                prefixValues,                                                                                              \
@@ -368,8 +359,8 @@ __device__ __forceinline__ void kernel(const Arguments& a) {
                                scale,                                                                                                     \
                                {setOfToken, factors, renormalize, heads},                                                                 \
                                counters,                                                                                                  \
-                               zFloat,                                                                                                    \
-                               zBf16});                                                                                                   \
+                               unscaled,                                                                                                  \
+                               z});                                                                                                       \
     }
 
 ATTENTION(32)

@@ -1,10 +1,9 @@
 // z[t, h, :] = factor * sum_j softmax_j(scale * q[t, h] . k[j, g]) v[j, g] with g = h / (H / KV), over the keys j that token t sees, as in
 // attention.cu, for heads of any size and on the ordinary cores.
 //
-// Shapes      As in attention.cu, with the same tiles of up to 64 queries; q, keys and values f32 or bf16, zFloat f32 and zBf16 bf16
-//             [T, H, HD]: either may be null. HD 1 to 256, any addresses. setOfToken int [T] and factors f32 [sets, H], or both null:
-//             factor = factors[setOfToken[t], h], or 1 where the token's set is -1. renormalize and counters as in attention.cu; where
-//             norms are kept, z is of q's type alone. window 0 = all. scale > 0.
+// Shapes      As in attention.cu, with the same tiles of up to 64 queries; all arrays of numbers f32 or bf16; unscaled as there. HD 1
+//             to 256, any addresses. setOfToken int [T] and factors f32 [sets, H], or both null: factor = factors[setOfToken[t], h], or 1
+//             where the token's set is -1. renormalize and counters as in attention.cu. window 0 = all. scale > 0.
 // Numbers     All float32. A score is summed over HD with fma, one number after the other; softmax is online over tiles of 32 keys, base
 //             2, with exp2f (2 ulp); values are summed with fma within a tile, from zero, and the tiles' sums are added up, so that the
 //             error grows with K / 32 + 32 for K keys. z rounds once to bf16, after the factor; a factor of 0 gives exactly +0, one of 1
@@ -39,8 +38,7 @@ struct Arguments {
     float scale;
     attention::HeadScales scales;
     int* counters;
-    float* zFloat;
-    bf16* zBf16;
+    T *unscaled, *z;
 };
 
 // What a block computes at a time: up to 64 queries, or 32.
@@ -329,15 +327,17 @@ __device__ __forceinline__ void tile(const Arguments<T>& a, float* shared) {
                 float(&v)[4] = z[c / 4][c / 2 % 2][i][c % 2];
 #pragma unroll
                 for (int n = 0; n < 4; n++) {
-                    v[n] = attention::timesFactor(v[n] * inverse, factor);
+                    v[n] *= inverse;
                 }
                 const int d = c * 32 + lane % 8 * 4;
-                if (a.zFloat != nullptr) {
-                    storeZ(a.zFloat, start, d, a.headSize, v);
+                if (a.unscaled != nullptr) {
+                    storeZ(a.unscaled, start, d, a.headSize, v);
                 }
-                if (a.zBf16 != nullptr) {
-                    storeZ(a.zBf16, start, d, a.headSize, v);
+#pragma unroll
+                for (int n = 0; n < 4; n++) {
+                    v[n] = attention::timesFactor(v[n], factor);
                 }
+                storeZ(a.z, start, d, a.headSize, v);
             }
         }
     }
@@ -364,11 +364,7 @@ __device__ __forceinline__ void kernel(const Arguments<T>& a) {
         const int2 rowAndToken = a.tiles[blockIdx.x];
         const int tokens = min(QUERIES, a.rowStart[rowAndToken.x + 1] - rowAndToken.y);
         if (attention::finishesTile(a.scales, rowAndToken.y, tokens, a.counters + blockIdx.x)) {
-            if constexpr (sizeof(T) == sizeof(float)) {
-                attention::keepNorms(a.scales, rowAndToken.y, tokens, a.headSize, a.zFloat);
-            } else {
-                attention::keepNorms(a.scales, rowAndToken.y, tokens, a.headSize, a.zBf16);
-            }
+            attention::keepNorms(a.scales, rowAndToken.y, tokens, a.headSize, a.z);
         }
     }
 }
@@ -381,7 +377,7 @@ __device__ __forceinline__ void kernel(const Arguments<T>& a) {
         const T* q, const T* prefixKeys, const T* prefixValues, const T* ownKeys, const T* ownValues, const int* rowStart,        \
         const int* positions, const int* prefixStart, const int* prefixLength, const int* ownStart, const int2* tiles, int heads, \
         int kvHeads, int headSize, int window, float scale, const int* setOfToken, const float* factors, const int* renormalize,  \
-        int* counters, float* zFloat, bf16* zBf16) {                                                                              \
+        int* counters, T* unscaled, T* z) {                                                                                       \
         attention_any::kernel<T>({q,                                                                                              \
                                   prefixKeys,                                                                                     \
                                   prefixValues,                                                                                   \
@@ -400,8 +396,8 @@ __device__ __forceinline__ void kernel(const Arguments<T>& a) {
                                   scale,                                                                                          \
                                   {setOfToken, factors, renormalize, heads},                                                      \
                                   counters,                                                                                       \
-                                  zFloat,                                                                                         \
-                                  zBf16});                                                                                        \
+                                  unscaled,                                                                                       \
+                                  z});                                                                                            \
     }
 
 ATTENTION_ANY(f32, float, 2)

@@ -4,7 +4,7 @@
 // Shapes      q f32 or bf16 [T, H, HD]; keys and values of its type [slots, KV, HD], twice: position j of row r is slot prefixStart[r] + j
 //             of the prefix caches where j < prefixLength[r], else ownStart[r] + j - prefixLength[r] of the own caches. rowOfToken and
 //             positions int [T]. setOfToken int [T] and factors f32 [sets, H], or both null: factor = factors[setOfToken[t], h], or 1 for
-//             a set of -1. renormalize: attention.cu. z of q's type. HD 1 to 256, any addresses but of the workspace, a multiple of 16.
+//             a set of -1. renormalize, unscaled: attention.cu. z of q's type. HD 1 to 256, any addresses but of the workspace, a multiple of 16.
 //             window 0 = all. scale > 0. workspace f32 [ranges, T, H, HD rounded up to 4, + 4], of any content; counters int [T, KV] and
 //             then [T], zero before and after.
 // Numbers     All float32. A score: each lane fmas 8 dimensions, then the lanes of a key pairwise. Softmax is online over pieces of 256
@@ -62,7 +62,7 @@ struct Arguments {
     attention::HeadScales scales;
     float* workspace;
     int* counters;
-    T* z;
+    T *unscaled, *z;
 };
 
 // What a token sees, and how a warp is laid over it.
@@ -243,17 +243,11 @@ __device__ __forceinline__ void weigh(int heads, int keys, float scale, Shared& 
     }
 }
 
-// z of a head of the token, four numbers from dimension d on, with its factor.
+// Numbers of a head of the token to `out` [T, H, HD], four from dimension d on.
 template <typename T>
-__device__ __forceinline__ void storeZ(const Arguments<T>& a, const Work& w, int head, int d, const float (&sums)[4], float inverse) {
-    const float factor = attention::headFactor(a.scales, w.token, head);
-    T* target = a.z + (static_cast<size_t>(w.token) * a.heads + head) * a.headSize + d;
-    float z[4];
-#pragma unroll
-    for (int n = 0; n < 4; n++) {
-        z[n] = attention::timesFactor(sums[n] * inverse, factor);
-    }
-    if (a.headSize % 4 == 0 && reinterpret_cast<uintptr_t>(a.z) % (4 * sizeof(T)) == 0) {
+__device__ __forceinline__ void storeFour(const Arguments<T>& a, const Work& w, int head, int d, const float (&z)[4], T* out) {
+    T* target = out + (static_cast<size_t>(w.token) * a.heads + head) * a.headSize + d;
+    if (a.headSize % 4 == 0 && reinterpret_cast<uintptr_t>(out) % (4 * sizeof(T)) == 0) {
         store(target, z);
         return;
     }
@@ -264,6 +258,25 @@ __device__ __forceinline__ void storeZ(const Arguments<T>& a, const Work& w, int
             store(target + n, one);
         }
     }
+}
+
+// z of a head of the token, four numbers from dimension d on, with its factor, and before it where that is asked for.
+template <typename T>
+__device__ __forceinline__ void storeZ(const Arguments<T>& a, const Work& w, int head, int d, const float (&sums)[4], float inverse) {
+    float z[4];
+#pragma unroll
+    for (int n = 0; n < 4; n++) {
+        z[n] = sums[n] * inverse;
+    }
+    if (a.unscaled != nullptr) {
+        storeFour(a, w, head, d, z, a.unscaled);
+    }
+    const float factor = attention::headFactor(a.scales, w.token, head);
+#pragma unroll
+    for (int n = 0; n < 4; n++) {
+        z[n] = attention::timesFactor(z[n], factor);
+    }
+    storeFour(a, w, head, d, z, a.z);
 }
 
 // The record of a range and a head: sums of weights * values, then the largest score and the sum of weights.
@@ -496,7 +509,7 @@ __device__ __forceinline__ void kernel(const Arguments<T>& a) {
         const T* q, const T* prefixKeys, const T* prefixValues, const T* ownKeys, const T* ownValues, const int* rowOfToken,              \
         const int* positions, const int* prefixStart, const int* prefixLength, const int* ownStart, int heads, int kvHeads, int headSize, \
         int window, float scale, const int* setOfToken, const float* factors, const int* renormalize, float* workspace, int* counters,    \
-        T* z) {                                                                                                                           \
+        T* unscaled, T* z) {                                                                                                              \
         attention_decode::kernel<T>({q,                                                                                                   \
                                      prefixKeys,                                                                                          \
                                      prefixValues,                                                                                        \
@@ -515,6 +528,7 @@ __device__ __forceinline__ void kernel(const Arguments<T>& a) {
                                      {setOfToken, factors, renormalize, heads},                                                           \
                                      workspace,                                                                                           \
                                      counters,                                                                                            \
+                                     unscaled,                                                                                            \
                                      z});                                                                                                 \
     }
 

@@ -25,6 +25,13 @@ public final class Closeness {
             }
             return new Expected(values, scale);
         }
+
+        /** Allows for a rounding of relative error {@code unit} behind all others; for scales that are bounds of the error. */
+        public void rounds(double unit) {
+            for (int i = 0; i < values.length; i++) {
+                scale[i] += unit * (Math.abs(values[i]) + scale[i]);
+            }
+        }
     }
 
     /** Fails where |actual − expected| > {@code absolute} + {@code relative} · scale, with the largest excess and its place. */

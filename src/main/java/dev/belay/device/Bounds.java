@@ -135,9 +135,19 @@ public final class Bounds {
 
     /** Queries, keys, values and output of {@link Device#attention}. */
     public static void attention(
-            DeviceBuffer q, TokenLayout layout, AttentionShape shape, KeyValues prefix, KeyValues own, DeviceBuffer z) {
+            DeviceBuffer q,
+            TokenLayout layout,
+            AttentionShape shape,
+            KeyValues prefix,
+            KeyValues own,
+            DeviceBuffer unscaled,
+            DeviceBuffer z) {
         q.check("attention queries", 0, (long) layout.tokens() * shape.queryWidth());
-        z.check("attention output", 0, (long) layout.tokens() * shape.queryWidth());
+        long numbers = (long) layout.tokens() * shape.queryWidth();
+        z.check("attention output", 0, numbers);
+        if (unscaled != null) {
+            unscaled.check("unscaled attention output", 0, numbers);
+        }
         keys(prefix, own, layout, shape);
     }
 

@@ -187,13 +187,14 @@ abstract class CostedDevice implements Device {
             KeyValues own,
             int window,
             HeadScaleTable scales,
+            DeviceBuffer unscaled,
             DeviceBuffer z) {
-        OperationCost cost = OperationCost.attention(q, layout, shape, own, window, z);
+        OperationCost cost = OperationCost.attention(q, layout, shape, own, window, unscaled, z);
         run(
                 "attention",
                 layout.tokens(),
                 cost,
-                () -> device.attention(q, layout, shape, prefix, own, window, scales, z));
+                () -> device.attention(q, layout, shape, prefix, own, window, scales, unscaled, z));
     }
 
     @Override

@@ -140,6 +140,7 @@ public interface Device extends AutoCloseable {
      * @param prefix cache of the shared prefixes; may be {@code own} where no row has one
      * @param window number of last keys that a token sees, itself included; 0 = all
      * @param scales factors for the head outputs, as {@link #scaleHeads} applies them; null = none
+     * @param unscaled receives z as it is before these factors, [T, H·HD]; null = nobody asks
      */
     void attention(
             DeviceBuffer q,
@@ -149,6 +150,7 @@ public interface Device extends AutoCloseable {
             KeyValues own,
             int window,
             HeadScaleTable scales,
+            DeviceBuffer unscaled,
             DeviceBuffer z);
 
     /** z[t, h, :] *= γ of the token's set; where asked, the token's whole z is rescaled to its norm before. */

@@ -63,7 +63,13 @@ public record OperationCost(double flops, double bytes) {
      * a prefix once for all its rows.
      */
     static OperationCost attention(
-            DeviceBuffer q, TokenLayout layout, AttentionShape shape, KeyValues keyValues, int window, DeviceBuffer z) {
+            DeviceBuffer q,
+            TokenLayout layout,
+            AttentionShape shape,
+            KeyValues keyValues,
+            int window,
+            DeviceBuffer unscaled,
+            DeviceBuffer z) {
         double pairs = 0;
         double ownKeys = 0;
         Map<Integer, Integer> prefixKeys = new HashMap<>();
@@ -89,7 +95,7 @@ public record OperationCost(double flops, double bytes) {
         double bytes = keys
                 * shape.kvWidth()
                 * (keyValues.keys().elementBytes() + keyValues.values().elementBytes());
-        bytes += numbers * (q.elementBytes() + z.elementBytes());
+        bytes += numbers * (q.elementBytes() + z.elementBytes() + (unscaled == null ? 0 : unscaled.elementBytes()));
         return new OperationCost(4 * pairs * shape.queryWidth(), bytes);
     }
 

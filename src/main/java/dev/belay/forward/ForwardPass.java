@@ -252,17 +252,13 @@ public final class ForwardPass implements AutoCloseable {
         int tokens = layout.tokens();
         boolean scaled = hooks.scales().fill(scaleTable, l, layout, batch.spans(), hooks.report());
         // What is captured are the head outputs as they were before any scaling.
-        boolean captured = hooks.capture().wants(headPoints[l]);
+        DeviceBuffer unscaled = scaled && hooks.capture().wants(headPoints[l]) ? work.unscaledHeadOutputs() : null;
         KeyValues shared = (prefix == null ? own : prefix).layer(l);
-        HeadScaleTable scales = scaled && !captured ? scaleTable : null;
+        HeadScaleTable scales = scaled ? scaleTable : null;
         int window = config.kinds().get(l).window();
-        device.attention(work.queries, layout, shape, shared, own.layer(l), window, scales, work.headOutputs);
-        if (captured) {
-            capture(hooks, headPoints[l], work.headOutputs, shape.queryWidth(), layout);
-            if (scaled) {
-                device.scaleHeads(work.headOutputs, scaleTable, tokens, config.heads(), config.headSize());
-            }
-        }
+        device.attention(work.queries, layout, shape, shared, own.layer(l), window, scales, unscaled, work.headOutputs);
+        DeviceBuffer captured = unscaled == null ? work.headOutputs : unscaled;
+        capture(hooks, headPoints[l], captured, shape.queryWidth(), layout);
         device.matmul(work.headOutputs, shape.queryWidth(), 0, tokens, w.output(), w.outputBias(), x, 0, true);
     }
 

@@ -18,11 +18,14 @@ final class Workspace implements AutoCloseable {
     private final Device device;
     private final List<DeviceBuffer> owned = new ArrayList<>();
     private final int hidden;
+    private final int headWidth;
     /** The residual stream of each piece, where there are several. */
     private final List<DeviceBuffer> pieces = new ArrayList<>();
 
     private DeviceBuffer residual;
     private DeviceBuffer states;
+    /** Null until somebody captures head outputs that are scaled. */
+    private DeviceBuffer unscaledHeadOutputs;
     /** Tokens that the residual stream and the states have room for. */
     private int reserved;
 
@@ -44,14 +47,15 @@ final class Workspace implements AutoCloseable {
         this.device = device;
         this.tokens = tokens;
         hidden = c.hidden();
+        headWidth = c.heads() * c.headSize();
         try {
             reserve(tokens);
             residualRead = buffer("residual stream at the tokens read", c.hidden());
             normed = rounded("normed", c.hidden());
             normedRead = rounded("normed at the tokens read", c.hidden());
             qkv = buffer("queries, keys and values", (c.heads() + 2 * c.kvHeads()) * c.headSize());
-            queries = owned(device.allocateQueries("queries", (long) tokens * c.heads() * c.headSize()));
-            headOutputs = rounded("head outputs", c.heads() * c.headSize());
+            queries = owned(device.allocateQueries("queries", (long) tokens * headWidth));
+            headOutputs = rounded("head outputs", headWidth);
             Experts experts = c.experts();
             int rows = experts == null ? 0 : device.mixtureRows(tokens, experts.top());
             long inner = experts == null ? 0 : (long) rows * experts.feedForward();
@@ -84,6 +88,14 @@ final class Workspace implements AutoCloseable {
     private DeviceBuffer owned(DeviceBuffer buffer) {
         owned.add(buffer);
         return buffer;
+    }
+
+    /** The head outputs before their factors, [T, H·HD]; only those who capture them need it. */
+    DeviceBuffer unscaledHeadOutputs() {
+        if (unscaledHeadOutputs == null) {
+            unscaledHeadOutputs = rounded("head outputs before their factors", headWidth);
+        }
+        return unscaledHeadOutputs;
     }
 
     /** Makes room for the residual stream and the states of as many tokens, if there is none. */

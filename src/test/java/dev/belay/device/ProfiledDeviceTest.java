@@ -147,14 +147,14 @@ class ProfiledDeviceTest {
         AttentionShape shape = new AttentionShape(4, 2, 8, 8, 1);
         DeviceBuffer wide = new Sized(4);
         KeyValues keyValues = new KeyValues(wide, wide);
-        OperationCost all = OperationCost.attention(wide, layout, shape, keyValues, 0, wide);
+        OperationCost all = OperationCost.attention(wide, layout, shape, keyValues, 0, null, wide);
         int pairs = 11 + 12 + 11 + 12 + 13 + 1 + 2 + 3 + 4;
         assertEquals(4.0 * pairs * 32, all.flops());
         assertEquals((2.0 * 9 * 32 + 2 * (10 + 2 + 3 + 4) * 16) * F32, all.bytes());
         KeyValues rounded = new KeyValues(new Sized(2), new Sized(2));
-        OperationCost half = OperationCost.attention(wide, layout, shape, rounded, 0, new Sized(2));
+        OperationCost half = OperationCost.attention(wide, layout, shape, rounded, 0, null, new Sized(2));
         assertEquals(9.0 * 32 * (4 + 2) + 2 * (10 + 2 + 3 + 4) * 16 * 2, half.bytes());
-        OperationCost near = OperationCost.attention(wide, layout, shape, keyValues, 3, wide);
+        OperationCost near = OperationCost.attention(wide, layout, shape, keyValues, 3, null, wide);
         assertEquals(4.0 * (5 * 3 + 1 + 2 + 3 + 3) * 32, near.flops());
         // Position 10 sees the last 2 of the prefix.
         assertEquals((2.0 * 9 * 32 + 2 * (2 + 2 + 3 + 4) * 16) * F32, near.bytes());

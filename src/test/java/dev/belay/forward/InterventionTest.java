@@ -136,6 +136,36 @@ class InterventionTest {
         }
     }
 
+    /** What captures head outputs gets them as they were before the factors, and changes no bit of what comes of them. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void capturingScaledHeadsChangesNoBit(boolean renormalize) {
+        try (TestModel m = TestModel.open("llama")) {
+            int[] ids = m.text(6, 70);
+            TextSpan span = TextSpan.plain(70);
+            HookPoint first = HookPoint.headOutput(0);
+            HookPoint last = HookPoint.headOutput(m.config.layers() - 1);
+            HeadMask mask = m.mask(PositionScope.ALL, renormalize).ablate(0, 1).scale(0, 3, -0.5f);
+            mask.ablate(last.index(), 2);
+            float[] expected = m.states(ids, span, mask);
+            float[][] z = new float[2][];
+            for (int i = 0; i < 2; i++) {
+                ActivationRecorder recorder = new ActivationRecorder(Set.of(first, last), (text, position) -> true);
+                recorder.nextBatch(List.of(0));
+                Batch batch = new Batch();
+                batch.addText(ids, 0, span);
+                HeadScales scales = i == 0 ? HeadScales.none() : HeadScales.shared(mask);
+                float[] states = m.states(batch, new Hooks(scales, recorder, new HookReport()), false);
+                z[i] = recorder.get(first, 0);
+                if (i == 1) {
+                    assertArrayEquals(expected, states, "states");
+                    assertEquals(z[0].length, recorder.get(last, 0).length, "numbers of the last layer");
+                }
+            }
+            assertArrayEquals(z[0], z[1], "head outputs before the factors");
+        }
+    }
+
     private static double[] renormalized(float[] z, HeadMask mask, TestModel m) {
         double[] scaled = new double[z.length];
         double before = 0;

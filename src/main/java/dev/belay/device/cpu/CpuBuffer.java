@@ -73,6 +73,11 @@ final class CpuBuffer extends DeviceBuffer {
         return address;
     }
 
+    /** Copies the first {@code count} elements of {@code source}, of the same type. */
+    void fill(CpuBuffer source, long count) {
+        MemorySegment.copy(source.segment, 0, segment, 0, count * elementBytes());
+    }
+
     /** True if the elements are bfloat16, false if they are float32. */
     boolean bfloat16() {
         return bfloat16;

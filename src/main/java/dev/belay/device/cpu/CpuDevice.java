@@ -298,8 +298,9 @@ public final class CpuDevice implements Device {
             KeyValues own,
             int window,
             HeadScaleTable scales,
+            DeviceBuffer unscaled,
             DeviceBuffer z) {
-        Bounds.attention(q, layout, shape, prefix, own, z);
+        Bounds.attention(q, layout, shape, prefix, own, unscaled, z);
         attention.run(
                 team,
                 CpuBuffer.of(q),
@@ -309,6 +310,9 @@ public final class CpuDevice implements Device {
                 CacheLayout.of(own, shape),
                 window,
                 CpuBuffer.of(z));
+        if (unscaled != null) {
+            CpuBuffer.of(unscaled).fill(CpuBuffer.of(z), (long) layout.tokens() * shape.queryWidth());
+        }
         if (scales != null) {
             headScaling.run(team, CpuBuffer.of(z), scales, layout.tokens(), shape.heads(), shape.headSize());
         }

@@ -37,15 +37,16 @@ final class AttentionLaunches {
             KeyValues own,
             int window,
             HeadScaleTable scales,
+            DeviceBuffer unscaled,
             DeviceBuffer z) {
         int tokens = layout.tokens();
         long extra = scales == null ? 0 : tableBytes(scales, tokens, shape.heads());
         LayoutMirror mirror = device.mirror(layout, extra);
         Scales sent = scales == null ? Scales.NONE : send(scales, tokens, shape.heads());
         if (layout.rows() == tokens) {
-            decode(q, mirror, tokens, shape, prefix, own, window, sent, z);
+            decode(q, mirror, tokens, shape, prefix, own, window, sent, unscaled, z);
         } else {
-            prefill(q, mirror, shape, prefix, own, window, sent, z);
+            prefill(q, mirror, shape, prefix, own, window, sent, unscaled, z);
         }
     }
 
@@ -59,6 +60,7 @@ final class AttentionLaunches {
             KeyValues own,
             int window,
             Scales scales,
+            DeviceBuffer unscaled,
             DeviceBuffer z) {
         int keys = mirror.keysBound();
         long perToken = KernelCatalog.decodeWorkspaceBytes(1, shape.heads(), shape.headSize(), keys);
@@ -86,6 +88,7 @@ final class AttentionLaunches {
                     .pointer(scales.renormalize())
                     .pointer(workspace)
                     .pointer(counters)
+                    .pointer(unscaled == null ? 0 : device.rounded(unscaled).address() + first * rowBytes)
                     .pointer(device.rounded(z).address() + first * rowBytes);
             device.queue().launch(kernel, KernelCatalog.decodeShape(count, shape.kvHeads(), keys));
         }
@@ -99,6 +102,7 @@ final class AttentionLaunches {
             KeyValues own,
             int window,
             Scales scales,
+            DeviceBuffer unscaled,
             DeviceBuffer z) {
         boolean tensorCores = device.dtype() == DType.BF16 && KernelCatalog.hasAttentionOf(shape.headSize());
         CudaKernel kernel = device.kernel(
@@ -117,15 +121,14 @@ final class AttentionLaunches {
         if (!tensorCores) {
             kernel.i32(shape.headSize());
         }
-        long target = device.rounded(z).address();
         kernel.i32(window)
                 .f32(shape.scale())
                 .pointer(scales.sets())
                 .pointer(scales.factors())
                 .pointer(scales.renormalize())
                 .pointer(counters)
-                .pointer(device.dtype() == DType.F32 ? target : 0)
-                .pointer(device.dtype() == DType.F32 ? 0 : target);
+                .pointer(unscaled == null ? 0 : device.rounded(unscaled).address())
+                .pointer(device.rounded(z).address());
         device.queue().launch(kernel, KernelCatalog.attentionShape(mirror.tileCount(), shape.heads()));
     }
 

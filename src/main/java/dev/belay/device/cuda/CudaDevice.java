@@ -404,10 +404,11 @@ public final class CudaDevice implements Device {
             KeyValues own,
             int window,
             HeadScaleTable scales,
+            DeviceBuffer unscaled,
             DeviceBuffer z) {
-        Bounds.attention(q, layout, shape, prefix, own, z);
+        Bounds.attention(q, layout, shape, prefix, own, unscaled, z);
         if (layout.tokens() > 0) {
-            attentionLaunches.run(q, layout, shape, prefix, own, window, scales, z);
+            attentionLaunches.run(q, layout, shape, prefix, own, window, scales, unscaled, z);
         }
     }
 

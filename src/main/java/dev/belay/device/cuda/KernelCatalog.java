@@ -504,8 +504,8 @@ final class KernelCatalog {
                 pointer("factors"),
                 pointer("renormalize"),
                 pointer("counters"),
-                pointer("zFloat"),
-                pointer("zBf16"));
+                pointer("unscaled"),
+                pointer("z"));
     }
 
     private static KernelSignature attentionAny(String name) {
@@ -533,8 +533,8 @@ final class KernelCatalog {
                 pointer("factors"),
                 pointer("renormalize"),
                 pointer("counters"),
-                pointer("zFloat"),
-                pointer("zBf16"));
+                pointer("unscaled"),
+                pointer("z"));
     }
 
     private static KernelSignature attentionDecode(String name) {
@@ -562,6 +562,7 @@ final class KernelCatalog {
                 pointer("renormalize"),
                 pointer("workspace"),
                 pointer("counters"),
+                pointer("unscaled"),
                 pointer("z"));
     }
 

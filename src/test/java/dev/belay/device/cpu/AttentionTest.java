@@ -73,7 +73,7 @@ class AttentionTest {
         try (CpuBuffer q = OpData.upload(device, "q", OpData.normal(1, 9 * 40));
                 KeyValues own = OpData.keyValues(device, OpData.normal(2, 9 * 40), values, shape, false);
                 CpuBuffer z = OpData.output(device, 9 * 40)) {
-            device.attention(q, layout, shape, own, own, 1, null, z);
+            device.attention(q, layout, shape, own, own, 1, null, null, z);
             Closeness.assertSame(values, OpData.download(z, 9 * 40), 0, 40, "own values");
         }
     }
@@ -109,7 +109,7 @@ class AttentionTest {
                     KeyValues mine = OpData.keyValues(device, own[0], own[1], shape, rounded);
                     CpuBuffer z = OpData.output(device, q.length)) {
                 assertEquals(rounded ? Short.BYTES : Float.BYTES, mine.keys().elementBytes());
-                device.attention(queries, layout, shape, shared, mine, window, null, z);
+                device.attention(queries, layout, shape, shared, mine, window, null, null, z);
                 float[] actual = OpData.download(z, q.length);
                 String which = what + ", " + shape + (rounded ? ", bfloat16" : "");
                 Closeness.assertClose(expected, actual, 0, UNIT, shape.queryWidth(), which);

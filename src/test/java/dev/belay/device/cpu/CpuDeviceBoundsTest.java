@@ -144,10 +144,10 @@ class CpuDeviceBoundsTest {
                 () -> device.rotate(QkvPart.KEYS_VALUES, large, late, shape, HeadTerms.NONE, large, null, swapped));
         refuses(
                 outside("attention keys", 24, 8),
-                () -> device.attention(large, late, shape, cache, cache, 0, null, large));
+                () -> device.attention(large, late, shape, cache, cache, 0, null, null, large));
         refuses(
                 outside("attention values", 24, 8),
-                () -> device.attention(large, late, shape, cache, swapped, 0, null, large));
+                () -> device.attention(large, late, shape, cache, swapped, 0, null, null, large));
         TokenLayout far = new TokenLayout();
         far.addRow(4, 4, 0);
         far.addToken(0, 7);
@@ -159,10 +159,10 @@ class CpuDeviceBoundsTest {
                 () -> device.rotate(QkvPart.KEYS_VALUES, large, far, shape, HeadTerms.NONE, small, null, enough));
         refuses(
                 outside("attention prefix keys", 16, 16),
-                () -> device.attention(large, far, shape, cache, enough, 0, null, large));
+                () -> device.attention(large, far, shape, cache, enough, 0, null, null, large));
         refuses(
                 outside("attention prefix values", 16, 16),
-                () -> device.attention(large, far, shape, swapped, enough, 0, null, large));
+                () -> device.attention(large, far, shape, swapped, enough, 0, null, null, large));
     }
 
     @Test
@@ -172,10 +172,10 @@ class CpuDeviceBoundsTest {
         TokenLayout one = layout(0);
         refuses(
                 outside("attention queries", 32, 0),
-                () -> device.attention(small, one, shape, cache, cache, 0, null, large));
+                () -> device.attention(small, one, shape, cache, cache, 0, null, null, large));
         refuses(
                 outside("attention output", 32, 0),
-                () -> device.attention(large, one, shape, cache, cache, 0, null, small));
+                () -> device.attention(large, one, shape, cache, cache, 0, null, null, small));
         refuses(
                 outside("rotate", 32, 0),
                 () -> device.rotate(QkvPart.QUERIES, small, one, shape, HeadTerms.NONE, large, large, null));

@@ -3,7 +3,6 @@ package dev.belay.device.cuda;
 import static dev.belay.device.cuda.AttentionCase.addRow;
 import static dev.belay.device.cuda.AttentionCase.shape;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
-import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.belay.Closeness;
 import dev.belay.Closeness.Expected;
@@ -110,7 +109,7 @@ class CudaAttentionAnyTest {
         AttentionCase text = new AttentionCase(layout, shape(2, 1, headSize), 0, Kind.F32);
         System.arraycopy(OpData.normal(8, text.q.length), 0, text.q, 0, text.q.length);
         Expected expected = text.expected((size, magnitude, keys) -> 1e-6);
-        float[] actual = run(text, Kind.F32, 0, Scaling.NONE, true, true).f32();
+        float[] actual = run(text, Kind.F32, 0, Scaling.NONE, false).z();
         Closeness.assertClose(expected, actual, 0, 1, text.shape.queryWidth(), "heads of " + headSize);
     }
 
@@ -130,8 +129,8 @@ class CudaAttentionAnyTest {
             for (int i = 0; i < chosen.length; i++) {
                 System.arraycopy(whole.q, chosen[i] * width, part.q, i * width, width);
             }
-            float[] expected = run(whole, Kind.F32, 0, Scaling.NONE, true, true).f32();
-            float[] actual = run(part, Kind.F32, 0, Scaling.NONE, true, true).f32();
+            float[] expected = run(whole, Kind.F32, 0, Scaling.NONE, false).z();
+            float[] actual = run(part, Kind.F32, 0, Scaling.NONE, false).z();
             for (int i = 0; i < chosen.length; i++) {
                 assertArrayEquals(
                         Arrays.copyOfRange(expected, chosen[i] * width, (chosen[i] + 1) * width),
@@ -149,19 +148,23 @@ class CudaAttentionAnyTest {
         addRow(layout, 0, 0, 7, 0, 70);
         AttentionCase text = new AttentionCase(layout, shape(2, 2, 30), 1, kind);
         float[] values = Arrays.copyOfRange(text.own[1], 7 * 60, 77 * 60);
-        Closeness.assertSame(
-                values, run(text, kind, 0, Scaling.NONE, true, false).f32(), 0, 60, "own values");
+        Closeness.assertSame(values, run(text, kind, 0, Scaling.NONE, false).z(), 0, 60, "own values");
     }
 
-    /** Factors of heads: exactly +0 for 0, the same bits for 1 and for no set, one product else. */
+    /** Factors of heads: exactly +0 for 0, the same bits for 1 and for no set, one product else; z before factors is that without. */
     @Test
     void factorsOfHeads() {
         for (int headSize : new int[] {33, 160}) {
             AttentionCase text = new AttentionCase(CudaAttentionTest.raggedRows(), shape(4, 2, headSize), 0, Kind.F32);
-            float[] plain = run(text, Kind.F32, 0, Scaling.NONE, true, true).f32();
-            Result scaled = run(text, Kind.F32, 0, Scaling.FACTORS, true, true);
-            AttentionRun.assertScaled(text, plain, scaled.f32());
-            assertArrayEquals(OpData.rounded(scaled.f32()), scaled.bf16());
+            float[] plain = run(text, Kind.F32, 0, Scaling.NONE, false).z();
+            Result scaled = run(text, Kind.F32, 0, Scaling.FACTORS, true);
+            AttentionRun.assertScaled(text, plain, scaled.z(), Kind.F32);
+            assertArrayEquals(plain, scaled.unscaled(), "before factors");
+            AttentionCase rounded = new AttentionCase(CudaAttentionTest.raggedRows(), text.shape, 0, Kind.BF16);
+            float[] exact = run(rounded, Kind.F32, 0, Scaling.FACTORS, false).z();
+            Result result = run(rounded, Kind.BF16, 0, Scaling.FACTORS, true);
+            assertArrayEquals(OpData.rounded(exact), result.z(), "bfloat16 rounds once");
+            assertArrayEquals(run(rounded, Kind.BF16, 0, Scaling.NONE, false).z(), result.unscaled(), "before factors");
         }
     }
 
@@ -177,9 +180,11 @@ class CudaAttentionAnyTest {
         addRow(layout, 0, 0, 200, 0, 6);
         for (Kind kind : Kind.values()) {
             AttentionCase text = new AttentionCase(layout, shape(heads, 1, headSize), 0, kind);
-            float[] plain = own(text, kind, skip, Scaling.NONE);
-            float[] scaled = own(text, kind, skip, Scaling.FACTORS);
-            AttentionRun.assertNormsKept(text, plain, scaled, own(text, kind, skip, Scaling.NORMS), kind);
+            float[] plain = run(text, kind, skip, Scaling.NONE, false).z();
+            float[] scaled = run(text, kind, skip, Scaling.FACTORS, false).z();
+            Result norms = run(text, kind, skip, Scaling.NORMS, true);
+            AttentionRun.assertNormsKept(text, plain, scaled, norms.z(), kind);
+            assertArrayEquals(plain, norms.unscaled(), "before factors and norms");
         }
     }
 
@@ -188,47 +193,31 @@ class CudaAttentionAnyTest {
     @EnumSource
     void normsOfManyTiles(Kind kind) {
         AttentionCase text = new AttentionCase(AttentionCase.eightTiles(), shape(8, 2, 16), 0, kind);
-        float[] plain = own(text, kind, 0, Scaling.NONE);
-        float[] scaled = own(text, kind, 0, Scaling.FACTORS);
-        float[] norms = own(text, kind, 0, Scaling.NORMS);
+        float[] plain = run(text, kind, 0, Scaling.NONE, false).z();
+        float[] scaled = run(text, kind, 0, Scaling.FACTORS, false).z();
+        float[] norms = run(text, kind, 0, Scaling.NORMS, false).z();
         AttentionRun.assertNormsKept(text, plain, scaled, norms, kind);
         for (int i = 1; i < 5; i++) {
-            assertArrayEquals(norms, own(text, kind, 0, Scaling.NORMS), "launch " + i);
+            assertArrayEquals(norms, run(text, kind, 0, Scaling.NORMS, false).z(), "launch " + i);
         }
-    }
-
-    /** Which results are asked for does not change a bit of them. */
-    @Test
-    void eitherResultAlone() {
-        AttentionCase text = new AttentionCase(CudaAttentionTest.raggedRows(), shape(2, 2, 40), 0, Kind.BF16);
-        Result both = run(text, Kind.BF16, 0, Scaling.NONE, true, true);
-        assertArrayEquals(
-                both.f32(), run(text, Kind.BF16, 0, Scaling.NONE, true, false).f32());
-        assertArrayEquals(
-                both.bf16(), run(text, Kind.BF16, 0, Scaling.NONE, false, true).bf16());
-        assertEquals(
-                Float.NaN, run(text, Kind.BF16, 0, Scaling.NONE, true, false).bf16()[0]);
     }
 
     private static void check(AttentionCase text, Kind kind, int skip, String what) {
         String all = what + ", " + text.shape + " in " + kind + ", start " + skip;
         Expected expected = text.expected(Arithmetic.FLOAT);
-        Result z = run(text, kind, skip, Scaling.NONE, true, true);
-        Closeness.assertClose(expected, z.f32(), 0, 1, text.shape.queryWidth(), all);
-        assertArrayEquals(OpData.rounded(z.f32()), z.bf16(), all + ": bfloat16 is float32 rounded");
+        Result z = run(text, kind, skip, Scaling.NONE, true);
+        if (kind == Kind.BF16) {
+            expected.rounds(TestArray.BF16_UNIT);
+        }
+        Closeness.assertClose(expected, z.z(), 0, 1, text.shape.queryWidth(), all);
+        assertArrayEquals(z.z(), z.unscaled(), all + ": before factors, where there are none");
     }
 
-    /** z of the inputs' type alone. */
-    private static float[] own(AttentionCase text, Kind kind, int skip, Scaling scaling) {
-        Result z = run(text, kind, skip, scaling, kind == Kind.F32, kind == Kind.BF16);
-        return kind == Kind.F32 ? z.f32() : z.bf16();
-    }
-
-    private static Result run(AttentionCase text, Kind kind, int skip, Scaling scaling, boolean f32, boolean bf16) {
+    private static Result run(AttentionCase text, Kind kind, int skip, Scaling scaling, boolean captured) {
         KernelSignature signature =
                 kind == Kind.F32 ? KernelCatalog.ATTENTION_ANY_F32 : KernelCatalog.ATTENTION_ANY_BF16;
         try (AttentionRun run = new AttentionRun(kernels, text, kind, skip)) {
-            return run.prefill(signature, scaling, f32, bf16);
+            return run.prefill(signature, scaling, captured);
         }
     }
 }

@@ -11,6 +11,7 @@ import dev.belay.Closeness.Expected;
 import dev.belay.device.TokenLayout;
 import dev.belay.device.cpu.OpData;
 import dev.belay.device.cuda.AttentionCase.Arithmetic;
+import dev.belay.device.cuda.AttentionRun.Result;
 import dev.belay.device.cuda.AttentionRun.Scaling;
 import dev.belay.device.cuda.TestArray.Kind;
 import java.util.Arrays;
@@ -181,7 +182,9 @@ class CudaAttentionDecodeTest {
         for (int headSize : new int[] {33, 160}) {
             AttentionCase text = new AttentionCase(rows(), shape(4, 2, headSize), 0, Kind.F32);
             float[] plain = run(text, Kind.F32, 0, Scaling.NONE, 640);
-            AttentionRun.assertScaled(text, plain, run(text, Kind.F32, 0, Scaling.FACTORS, 640));
+            Result scaled = both(text, Kind.F32, 0, Scaling.FACTORS, 640);
+            AttentionRun.assertScaled(text, plain, scaled.z(), Kind.F32);
+            assertArrayEquals(plain, scaled.unscaled(), "before factors");
             AttentionCase rounded = new AttentionCase(rows(), shape(4, 2, headSize), 0, Kind.BF16);
             float[] exact = run(rounded, Kind.F32, 0, Scaling.FACTORS, 640);
             assertArrayEquals(
@@ -209,8 +212,10 @@ class CudaAttentionDecodeTest {
             AttentionCase text = new AttentionCase(rows(), shape(heads, kvHeads, headSize), 0, kind);
             float[] plain = run(text, kind, skip, Scaling.NONE, 640);
             float[] scaled = run(text, kind, skip, Scaling.FACTORS, 640);
-            float[] norms = run(text, kind, skip, Scaling.NORMS, 640);
+            Result kept = both(text, kind, skip, Scaling.NORMS, 640);
+            float[] norms = kept.z();
             AttentionRun.assertNormsKept(text, plain, scaled, norms, kind);
+            assertArrayEquals(plain, kept.unscaled(), "before factors and norms");
             assertArrayEquals(norms, run(text, kind, skip, Scaling.NORMS, 131072), kind + ", a larger grid");
         }
     }
@@ -229,17 +234,23 @@ class CudaAttentionDecodeTest {
         Expected expected = text.expected(Arithmetic.FLOAT);
         float[] z = run(text, kind, skip, Scaling.NONE, maxKeys);
         if (kind == Kind.BF16) {
-            for (int i = 0; i < z.length; i++) {
-                expected.scale()[i] += TestArray.BF16_UNIT * (Math.abs(expected.values()[i]) + expected.scale()[i]);
-            }
+            expected.rounds(TestArray.BF16_UNIT);
         }
         String all = what + ", " + text.shape + " in " + kind + ", start " + skip;
         Closeness.assertClose(expected, z, 0, 1, text.shape.queryWidth(), all);
         return z;
     }
 
-    /** Two launches, which must agree. */
+    /** z of two launches, which must agree, the second of them with z before factors. */
     private static float[] run(AttentionCase text, Kind kind, int skip, Scaling scaling, int maxKeys) {
+        Result result = both(text, kind, skip, scaling, maxKeys);
+        if (scaling == Scaling.NONE) {
+            assertArrayEquals(result.z(), result.unscaled(), "before factors, where there are none");
+        }
+        return result.z();
+    }
+
+    private static Result both(AttentionCase text, Kind kind, int skip, Scaling scaling, int maxKeys) {
         try (AttentionRun run = new AttentionRun(kernels, text, kind, skip)) {
             return run.decode(scaling, maxKeys, 2);
         }

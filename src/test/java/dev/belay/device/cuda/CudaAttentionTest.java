@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import dev.belay.Closeness;
 import dev.belay.Closeness.Expected;
 import dev.belay.device.TokenLayout;
-import dev.belay.device.cpu.OpData;
 import dev.belay.device.cuda.AttentionCase.Arithmetic;
 import dev.belay.device.cuda.AttentionRun.Result;
 import dev.belay.device.cuda.AttentionRun.Scaling;
@@ -121,8 +120,8 @@ class CudaAttentionTest {
         for (int i = 0; i < chosen.length; i++) {
             System.arraycopy(whole.q, chosen[i] * 128, part.q, i * 128, 128);
         }
-        float[] expected = run(whole, true, true).f32();
-        float[] actual = run(part, true, true).f32();
+        float[] expected = run(whole).z();
+        float[] actual = run(part).z();
         for (int i = 0; i < chosen.length; i++) {
             assertArrayEquals(
                     Arrays.copyOfRange(expected, chosen[i] * 128, chosen[i] * 128 + 128),
@@ -138,39 +137,40 @@ class CudaAttentionTest {
         addRow(layout, 0, 0, 7, 0, 70);
         AttentionCase text = new AttentionCase(layout, shape(2, 2, 32), 1);
         float[] values = Arrays.copyOfRange(text.own[1], 7 * 64, 77 * 64);
-        Closeness.assertSame(values, run(text, true, true).bf16(), 0, 64, "own values");
+        Closeness.assertSame(values, run(text).z(), 0, 64, "own values");
     }
 
-    /** What else is in the batch does not change a bit of a row's result, nor does which results are asked for. */
+    /** What else is in the batch does not change a bit of a row's result. */
     @Test
     void aRowDoesNotDependOnTheOthers() {
         TokenLayout alone = new TokenLayout();
         addRow(alone, 400, 130, 300, 140, 70);
-        Result expected = run(new AttentionCase(alone, shape(4, 2, 64), 0), true, true);
+        Result expected = run(new AttentionCase(alone, shape(4, 2, 64), 0));
         TokenLayout batch = raggedRows();
-        Result all = run(new AttentionCase(batch, shape(4, 2, 64), 0), true, true);
+        Result all = run(new AttentionCase(batch, shape(4, 2, 64), 0));
         // The queries differ: the row's own are put in place of those of its row in the batch.
         AttentionCase again = new AttentionCase(batch, shape(4, 2, 64), 0);
         AttentionCase single = new AttentionCase(alone, shape(4, 2, 64), 0);
         int from = batch.rowStart(6) * 256;
         System.arraycopy(single.q, 0, again.q, from, single.q.length);
-        Result together = run(again, true, true);
-        assertArrayEquals(expected.f32(), Arrays.copyOfRange(together.f32(), from, from + single.q.length));
-        assertArrayEquals(Arrays.copyOf(all.f32(), from), Arrays.copyOf(together.f32(), from), "the other rows");
-        assertArrayEquals(together.f32(), run(again, true, false).f32(), "float32 alone");
-        assertArrayEquals(together.bf16(), run(again, false, true).bf16(), "bfloat16 alone");
+        Result together = run(again);
+        assertArrayEquals(expected.z(), Arrays.copyOfRange(together.z(), from, from + single.q.length));
+        assertArrayEquals(Arrays.copyOf(all.z(), from), Arrays.copyOf(together.z(), from), "the other rows");
     }
 
-    /** Factors of heads: exactly +0 for 0, the same bits for 1 and for no set, one product else. */
+    /** Factors of heads: exactly +0 for 0, the same bits for 1 and for no set, one product else; z before factors is that without. */
     @ParameterizedTest
-    @ValueSource(ints = {32, 256})
+    @ValueSource(ints = {32, 64, 80, 96, 128, 256})
     void factorsOfHeads(int headSize) {
         AttentionCase text = new AttentionCase(raggedRows(), shape(4, 2, headSize), 0);
-        float[] plain = run(text, true, true).f32();
+        float[] plain = run(text).z();
         try (AttentionRun run = new AttentionRun(kernels, text, Kind.BF16, 0)) {
-            Result scaled = run.prefill(KernelCatalog.attentionOf(headSize), Scaling.FACTORS, true, true);
-            AttentionRun.assertScaled(text, plain, scaled.f32());
-            assertArrayEquals(OpData.rounded(scaled.f32()), scaled.bf16());
+            KernelSignature signature = KernelCatalog.attentionOf(headSize);
+            Result scaled = run.prefill(signature, Scaling.FACTORS, true);
+            AttentionRun.assertScaled(text, plain, scaled.z(), Kind.BF16);
+            assertArrayEquals(plain, scaled.unscaled(), "before factors");
+            float[] alone = run.prefill(signature, Scaling.FACTORS, false).z();
+            assertArrayEquals(scaled.z(), alone, "without those before factors");
         }
     }
 
@@ -194,11 +194,12 @@ class CudaAttentionTest {
 
     /** z with norms kept, which must be that with factors, times what keeps the norm of z without. */
     private static float[] normsKept(AttentionRun run, AttentionCase text, KernelSignature signature) {
-        float[] plain = run.prefill(signature, Scaling.NONE, false, true).bf16();
-        float[] scaled = run.prefill(signature, Scaling.FACTORS, false, true).bf16();
-        float[] norms = run.prefill(signature, Scaling.NORMS, false, true).bf16();
-        AttentionRun.assertNormsKept(text, plain, scaled, norms, Kind.BF16);
-        return norms;
+        float[] plain = run.prefill(signature, Scaling.NONE, false).z();
+        float[] scaled = run.prefill(signature, Scaling.FACTORS, false).z();
+        Result norms = run.prefill(signature, Scaling.NORMS, true);
+        AttentionRun.assertNormsKept(text, plain, scaled, norms.z(), Kind.BF16);
+        assertArrayEquals(plain, norms.unscaled(), "before factors and norms");
+        return norms.z();
     }
 
     /** Eight tiles of eight heads, in whatever order their blocks run. */
@@ -209,8 +210,7 @@ class CudaAttentionTest {
         try (AttentionRun run = new AttentionRun(kernels, text, Kind.BF16, 0)) {
             float[] norms = normsKept(run, text, signature);
             for (int i = 1; i < 5; i++) {
-                float[] again =
-                        run.prefill(signature, Scaling.NORMS, false, true).bf16();
+                float[] again = run.prefill(signature, Scaling.NORMS, false).z();
                 assertArrayEquals(norms, again, "launch " + i);
             }
         }
@@ -218,20 +218,15 @@ class CudaAttentionTest {
 
     private static void check(AttentionCase text, String what) {
         Expected expected = text.expected(Arithmetic.TENSOR);
-        Result z = run(text, true, true);
-        int width = text.shape.queryWidth();
-        Closeness.assertClose(expected, z.f32(), 0, 1, width, what + ", " + text.shape + " to float32");
-        double[] scale = new double[z.bf16().length];
-        for (int i = 0; i < scale.length; i++) {
-            scale[i] = expected.scale()[i] + TestArray.BF16_UNIT * Math.abs(z.f32()[i]);
-        }
-        Expected rounded = new Expected(expected.values(), scale);
-        Closeness.assertClose(rounded, z.bf16(), 0, 1, width, what + ", " + text.shape + " to bfloat16");
+        expected.rounds(TestArray.BF16_UNIT);
+        Result z = run(text);
+        Closeness.assertClose(expected, z.z(), 0, 1, text.shape.queryWidth(), what + ", " + text.shape);
+        assertArrayEquals(z.z(), z.unscaled(), what + ": before factors, where there are none");
     }
 
-    private static Result run(AttentionCase text, boolean f32, boolean bf16) {
+    private static Result run(AttentionCase text) {
         try (AttentionRun run = new AttentionRun(kernels, text, Kind.BF16, 0)) {
-            return run.prefill(KernelCatalog.attentionOf(text.shape.headSize()), Scaling.NONE, f32, bf16);
+            return run.prefill(KernelCatalog.attentionOf(text.shape.headSize()), Scaling.NONE, true);
         }
     }
 }

@@ -191,11 +191,11 @@ class CudaRefusedCallsTest {
             /** A launch, then attention. */
             void attend() {
                 device.addBias(z, 0, 1, HIDDEN, one);
-                device.attention(q, layout, shape, cache, cache, 0, scales, z);
+                device.attention(q, layout, shape, cache, cache, 0, scales, null, z);
             }
 
             void attendPlainly() {
-                device.attention(q, layout, shape, cache, cache, 0, null, z);
+                device.attention(q, layout, shape, cache, cache, 0, null, null, z);
             }
 
             float[] z() {

@@ -585,7 +585,7 @@ record KernelWorkload(
         arguments.addAll(List.of(new I32(0), new F32((float) (1 / Math.sqrt(headSize)))));
         arguments.addAll(keepsNorms ? ablation(ATTENTION_TOKENS) : NO_ABLATION);
         arguments.add(keepsNorms ? new Integers("counters", new int[tiles.length / 2]) : new Null());
-        arguments.addAll(bytes == 4 ? List.of(z, new Null()) : List.of(new Null(), z));
+        arguments.addAll(List.of(new Null(), z));
         long numbers = (long) ATTENTION_TOKENS * heads * headSize;
         return new KernelWorkload(
                 kernel,
@@ -730,6 +730,7 @@ record KernelWorkload(
                 new Numbers(
                         "workspace", KernelCatalog.decodeWorkspaceBytes(DECODE_ROWS, HEADS, HEAD_SIZE, DECODE_KEYS)),
                 new Integers("counters", new int[KernelCatalog.decodeCounters(DECODE_ROWS, KV_HEADS)]),
+                new Null(),
                 new Numbers("z", z)));
         return new KernelWorkload(
                 kernel,
