@@ -12,6 +12,8 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -56,20 +58,30 @@ final class InfoCommand implements Callable<Integer> {
         if (options.profile != null) {
             throw new UsageException("--profile is for commands that compute; info does not");
         }
+        // Meanwhile: it takes as long as all the rest.
+        CompletableFuture<String> hash = CompletableFuture.supplyAsync(() -> ModelFingerprint.of(options.folder));
         ModelConfig config = ModelConfig.read(options.folder);
         try (SafetensorsModel tensors = SafetensorsModel.open(options.folder)) {
             TensorSource text = config.description().tensors(tensors);
             ModelConfig c = config.with(text);
-            String fingerprint = ModelFingerprint.of(options.folder);
             String stored =
                     text.tensor("model.embed_tokens.weight").type().name().toLowerCase(Locale.ROOT);
             int batch = options.batchTokens == null ? BatchTokens.USUAL : options.batchTokens;
             MemoryPlan narrow = MemoryPlan.of(c, Short.BYTES, batch);
             MemoryPlan wide = MemoryPlan.of(c, Float.BYTES, batch);
+            String fingerprint = result(hash);
             words(c, tensors, stored, fingerprint, batch, narrow, wide);
             out.result(json(c, tensors, stored, fingerprint, batch, narrow, wide));
         }
         return 0;
+    }
+
+    private static String result(CompletableFuture<String> hash) {
+        try {
+            return hash.join();
+        } catch (CompletionException e) {
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
+        }
     }
 
     private void words(

@@ -339,12 +339,19 @@ final class ConfigReader {
 
     /** Layers that differ in their rotary embedding may not depend on the length of the text: the tables are laid out alike. */
     private void checkRopes(List<LayerKind> kinds) {
-        List<Rope> ropes = kinds.stream()
-                .map(LayerKind::rope)
-                .filter(rope -> rope != null)
-                .distinct()
-                .toList();
-        if (ropes.size() > 1 && ropes.stream().anyMatch(rope -> rope.scaling().dependsOnLength())) {
+        boolean differ = false;
+        boolean dependOnLength = false;
+        Rope first = null;
+        for (LayerKind kind : kinds) {
+            Rope rope = kind.rope();
+            if (rope != null) {
+                first = first == null ? rope : first;
+                // The hash of a record, and so a set of them, takes a tenth of a second the first time.
+                differ |= rope != first && !rope.equals(first);
+                dependOnLength |= rope.scaling().dependsOnLength();
+            }
+        }
+        if (differ && dependOnLength) {
             throw new BelayException(config.path()
                     + ": 'rope_parameters': dynamic and longrope are only supported where all layers have the same");
         }

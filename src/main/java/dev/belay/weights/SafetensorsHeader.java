@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.belay.BelayException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -76,7 +77,9 @@ record SafetensorsHeader(List<TensorInfo> tensors, Map<String, String> metadata,
             if (size < LENGTH_BYTES) {
                 throw bad("is " + size + " bytes long, too short for a safetensors file; fetch it again");
             }
-            long length = content.get(TensorValues.I64, 0);
+            // Not by a layout, whose handles take as long to make as all else here.
+            ByteBuffer start = content.asSlice(0, LENGTH_BYTES).asByteBuffer();
+            long length = start.order(ByteOrder.LITTLE_ENDIAN).getLong();
             if (length == 0 || Long.compareUnsigned(length, LARGEST) > 0) {
                 throw bad("claims a header of " + Long.toUnsignedString(length)
                         + " bytes (1 to 100000000 are allowed); it is not a safetensors file");
