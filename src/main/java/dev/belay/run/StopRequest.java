@@ -8,15 +8,18 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Listens for Ctrl-C and SIGTERM: the first asks a run to stop after the unit at hand, the second stops the process now. The JDK has no
- * other way than sun.misc.Signal, and javac warns of every mention of that, so it is called by name.
+ * Listens for Ctrl-C and SIGTERM: the first asks a run to stop after the unit at hand, the second stops the process now. Signals that
+ * come together are one: who stops a group of processes signals the launcher, which passes it on, and Java itself. The JDK has
+ * no other way than sun.misc.Signal, and javac warns of every mention of that, so it is called by name.
  */
 final class StopRequest implements AutoCloseable {
     private static final int EXIT_CODE = 130;
+    private static final long TOGETHER_NANOSECONDS = 300_000_000;
 
     private final Messages messages = Messages.current();
     private final List<Runnable> undo = new ArrayList<>();
     private volatile boolean asked;
+    private long askedAt;
 
     StopRequest() {
         try {
@@ -47,10 +50,14 @@ final class StopRequest implements AutoCloseable {
         }
     }
 
-    private Object ask() {
+    private synchronized Object ask() {
         if (asked) {
-            Runtime.getRuntime().halt(EXIT_CODE);
+            if (System.nanoTime() - askedAt > TOGETHER_NANOSECONDS) {
+                Runtime.getRuntime().halt(EXIT_CODE);
+            }
+            return null;
         }
+        askedAt = System.nanoTime();
         asked = true;
         messages.notice("stopping after the batch at hand; once more stops now");
         return null;

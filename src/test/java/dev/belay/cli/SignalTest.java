@@ -167,6 +167,8 @@ class SignalTest {
             Thread.sleep(1);
         }
         assertTrue(process.isAlive(), this::log);
+        // Signals that come together are one.
+        Thread.sleep(500);
         RunProcess.signal("INT", process);
         stopped(process);
         assertFalse(log().contains("stopped;"), this::log);

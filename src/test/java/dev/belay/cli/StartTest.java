@@ -22,6 +22,8 @@ import java.util.zip.ZipEntry;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** {@code tools/launch} and its archive of classes: it is used where it fits, and where it does not nobody notices. */
 class StartTest {
@@ -120,6 +122,40 @@ class StartTest {
         }
         assertEquals(expected, printed);
         madeArchive();
+    }
+
+    /**
+     * A signal to the launcher reaches Java, and one to all of the group, as of a terminal, is one: what Java says of it comes out, and
+     * the exit code is its own.
+     */
+    @ParameterizedTest
+    @CsvSource({"TERM, false", "INT, false", "TERM, true", "INT, true"})
+    void signalsStopARunAfterItsBatch(String name, boolean group) throws IOException, InterruptedException {
+        Path out = folder.resolve("traces.jsonl");
+        Path journal = folder.resolve("traces.jsonl.progress");
+        Path log = folder.resolve("log");
+        ProcessBuilder builder = command(
+                "generate ? --data ? --ignore-eos --max-new-tokens 60 --batch-tokens 32 --device cpu --dtype f32 -o ?",
+                Cli.TINY,
+                Cli.few(folder, "attacks.jsonl", 48),
+                out);
+        // A session of its own, and so a group.
+        builder.command().addAll(0, List.of("setsid", "--wait", "env", "--default-signal=INT"));
+        Process process =
+                builder.redirectErrorStream(true).redirectOutput(log.toFile()).start();
+        while (process.isAlive() && !(Files.exists(journal) && Files.size(journal) > 1000)) {
+            Thread.sleep(1);
+        }
+        new ProcessBuilder("kill", "-" + name, "--", (group ? "-" : "") + process.pid())
+                .start()
+                .waitFor();
+        assertEquals(130, process.waitFor(), () -> Cli.text(log));
+        assertTrue(
+                Cli.text(log).contains("stopping after the batch at hand; once more stops now"), () -> Cli.text(log));
+        assertTrue(
+                Cli.text(log).contains(journal + " has what is done: go on with the same command and --resume"),
+                () -> Cli.text(log));
+        assertTrue(Files.exists(folder.resolve("traces.jsonl.partial")));
     }
 
     private static boolean isMade(Path file) {
