@@ -5,6 +5,7 @@ import dev.belay.BelayException;
 import dev.belay.device.DType;
 import dev.belay.io.OutputFile;
 import dev.belay.report.HtmlReport;
+import dev.belay.run.OutputLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -63,11 +64,12 @@ final class DemoCommand implements Callable<Integer> {
         options.on.dtype = on.dtype(DType.F32);
         options.batchTokens = batchTokens;
         options.profile = profile;
-        OutputFile.check(folder.resolve("report.html"));
-        try (Session session = Session.openForText(options)) {
+        Path report = folder.resolve("report.html");
+        OutputFile.check(report);
+        try (var _ = OutputLock.of(report);
+                Session session = Session.openForText(options)) {
             DemoRun run = new DemoRun(session, options.folder.resolve("data"), folder, out, CommandManifest.of(spec));
             ObjectNode result = run.run();
-            Path report = folder.resolve("report.html");
             OutputFile.writeText(report, HtmlReport.render(run.report()));
             run.manifest().page(report).write(folder.resolve("manifest.json"));
             out.say("");

@@ -18,7 +18,7 @@ import java.time.temporal.ChronoUnit;
  * Keeps a second run from the same output: the operating system's lock on a file beside it, whose text says who holds it. The lock ends
  * with the process, however that ends; a file that is left over holds nobody.
  */
-final class OutputLock implements AutoCloseable {
+public final class OutputLock implements AutoCloseable {
     /** What a file says that its holder has removed. */
     private static final String ENDED = "ended";
 
@@ -28,6 +28,15 @@ final class OutputLock implements AutoCloseable {
     private OutputLock(Path file, FileChannel channel) {
         this.file = file;
         this.channel = channel;
+    }
+
+    /**
+     * Takes the lock of an output file that is none of a {@link Run}.
+     *
+     * @throws BelayException if another run holds it; says who
+     */
+    public static OutputLock of(Path output) {
+        return take(OutputFile.beside(output, ".lock"), output);
     }
 
     /**
@@ -46,7 +55,7 @@ final class OutputLock implements AutoCloseable {
                     boolean known = !holder.isEmpty() && !holder.equals(ENDED);
                     throw new BelayException(output + " is being written by another run ("
                             + (known ? holder : "it began or ended just now")
-                            + "); wait for it, or give another -o");
+                            + "); wait for it, or name another output");
                 }
                 // The holder may have ended between opening and locking, and another run made a new file since.
                 if (!Files.exists(file) || read(channel).equals(ENDED)) {

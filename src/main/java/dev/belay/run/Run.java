@@ -102,7 +102,7 @@ public final class Run implements AutoCloseable {
             return run;
         }
         try {
-            run.owned.own(OutputLock.take(OutputFile.beside(output, ".lock"), output));
+            run.owned.own(OutputLock.of(output));
             if (!shard.equals(Shard.WHOLE)) {
                 header.put(Journal.SHARD, shard.toString());
             }

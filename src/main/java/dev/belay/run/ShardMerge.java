@@ -70,7 +70,7 @@ public final class ShardMerge {
         }
         List<String> arguments = arguments(first);
         first.remove(Journal.SHARD);
-        try (var _ = OutputLock.take(OutputFile.beside(output, ".lock"), output);
+        try (var _ = OutputLock.of(output);
                 Journal journal = Journal.create(target, first)) {
             for (Path file : shards.values()) {
                 try (Journal shard = Journal.open(file)) {
@@ -83,7 +83,7 @@ public final class ShardMerge {
 
     /** Removes the journal that {@link #journal} wrote, if the output was not made from it: the shards have it all. */
     public static void discard(Path output) {
-        try (var _ = OutputLock.take(OutputFile.beside(output, ".lock"), output)) {
+        try (var _ = OutputLock.of(output)) {
             Files.deleteIfExists(OutputFile.beside(output, ".progress"));
         } catch (IOException e) {
             throw new BelayException("cannot remove what is beside " + output + ": " + OutputFile.reason(e), e);

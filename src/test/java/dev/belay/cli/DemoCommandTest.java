@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.belay.device.TestDevices;
+import dev.belay.io.OutputFile;
+import dev.belay.run.OutputLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -42,6 +44,16 @@ class DemoCommandTest {
         assertEquals(run.resolve("report.html").toString(), json.get("report").asText());
         files(run, json);
         DemoStory.check(run);
+    }
+
+    @Test
+    void twoDemosCannotWriteOneFolder() {
+        Path run = folder.resolve("run");
+        OutputFile.check(run.resolve("report.html"));
+        try (var _ = OutputLock.of(run.resolve("report.html"))) {
+            Cli.run("demo --out ?", run).failed(1, run + "/report.html is being written by another run");
+        }
+        assertEquals(List.of(), Cli.names(run));
     }
 
     private static void files(Path run, JsonNode json) {
