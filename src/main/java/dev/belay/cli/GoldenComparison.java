@@ -35,17 +35,25 @@ final class GoldenComparison {
      *
      * @param name for example hidden.3
      * @param error largest absolute difference; for greedy tokens the number that differ
+     * @param excess largest difference as a share of what is accepted for it; for greedy tokens their number
      * @param relative root mean square of the differences, as a share of that of the expected numbers; of a mixture of experts that of
      *     the median token, as rounding gives some tokens other experts; NaN for greedy tokens
      * @param ofRounding of {@code relative} what rounding the weights alone causes; NaN where that was not asked
      * @param where prompt, token and element of the largest
      */
-    record Row(String name, double error, double relative, double ofRounding, String where, boolean passed) {
+    record Row(
+            String name,
+            double error,
+            double excess,
+            double relative,
+            double ofRounding,
+            String where,
+            boolean passed) {
         /** The same judged beside what rounding the weights alone adds to the error of float32. */
         Row beside(Row exact, Row rounded, Limit limit) {
             double added = rounded.relative - exact.relative;
             boolean within = passed || limit.rounding() * added >= relative;
-            return new Row(name, error, relative, added, where, within);
+            return new Row(name, error, excess, relative, added, where, within);
         }
 
         String relativeText() {
@@ -82,31 +90,41 @@ final class GoldenComparison {
     /**
      * What is accepted.
      *
-     * @param largest largest difference
+     * @param largest largest difference from a number of up to {@code unit}, in a row whose root mean square is no more than that either; from
+     *     others as many times more
      * @param relative root mean square of the differences, as a share of that of the expected numbers
      * @param rounding or as many times what rounding the weights alone causes
      */
-    record Limit(double largest, double relative, double rounding) {
+    record Limit(double largest, double unit, double relative, double rounding) {
+        /**
+         * A difference from {@code expected}, in a row of the root mean square {@code size}, as a share of what is accepted; infinite
+         * where one of them is no number.
+         */
+        double share(double difference, double expected, double size) {
+            double share = difference / (largest * Math.max(1, Math.max(Math.abs(expected), size) / unit));
+            return Double.isNaN(share) ? Double.POSITIVE_INFINITY : share;
+        }
+
         /** A row as a share of what is accepted; NaN for greedy tokens. */
         double share(Row row) {
             if (Double.isNaN(row.relative())) {
                 return Double.NaN;
             }
             if (Double.isInfinite(relative)) {
-                return row.error() / largest;
+                return row.excess();
             }
             double most = Double.isNaN(row.ofRounding()) ? relative : Math.max(relative, rounding * row.ofRounding());
             return row.relative() / most;
         }
 
-        /** A limit of the largest difference alone. */
-        static Limit ofLargest(double largest) {
-            return new Limit(largest, Double.POSITIVE_INFINITY, Double.NaN);
+        /** A limit of the largest difference alone, for numbers of up to {@code unit}, which may be infinite. */
+        static Limit ofLargest(double largest, double unit) {
+            return new Limit(largest, unit, Double.POSITIVE_INFINITY, Double.NaN);
         }
 
         /** A limit of the root mean square alone. */
         static Limit ofRelative(double relative, double rounding) {
-            return new Limit(Double.MAX_VALUE, relative, rounding);
+            return new Limit(Double.MAX_VALUE, Double.POSITIVE_INFINITY, relative, rounding);
         }
     }
 
@@ -216,10 +234,15 @@ final class GoldenComparison {
         }
         int worst = 0;
         double error = 0;
+        double excess = 0;
+        double size = 0;
         double[] sums = squares.computeIfAbsent(name, n -> new double[2]);
         double[] own = new double[2];
         double[] row = new double[2];
         for (int i = 0; i < expected.length; i++) {
+            if (i % width == 0) {
+                size = rootMeanSquare(expected, i, width);
+            }
             double difference = Math.abs((double) expected[i] - actual[i]);
             row[0] += difference * difference;
             row[1] += (double) expected[i] * expected[i];
@@ -229,8 +252,13 @@ final class GoldenComparison {
                 own[1] += row[1];
                 Arrays.fill(row, 0);
             }
-            if (!(difference <= error)) {
-                error = Double.isNaN(difference) ? Double.POSITIVE_INFINITY : difference;
+            if (Double.isNaN(difference)) {
+                difference = Double.POSITIVE_INFINITY;
+            }
+            error = Math.max(error, difference);
+            double share = limit.share(difference, expected[i], size);
+            if (share > excess) {
+                excess = share;
                 worst = i;
             }
         }
@@ -238,15 +266,24 @@ final class GoldenComparison {
         sums[0] += own[0];
         sums[1] += own[1];
         details.add(new Detail(name, prompt, error, relative(own), worst / width));
-        put(new Row(name, error, Double.NaN, Double.NaN, where, error <= limit.largest()));
+        put(new Row(name, error, excess, Double.NaN, Double.NaN, where, excess <= 1));
     }
 
     /** Keeps the worse of two rows of the same name: the one that fails, or the one with the larger error. */
     private void put(Row row) {
         rows.merge(row.name(), row, (a, b) -> {
-            boolean worse = a.passed() == b.passed() ? b.error() > a.error() : a.passed();
+            boolean worse = a.passed() == b.passed() ? b.excess() > a.excess() : a.passed();
             return worse ? b : a;
         });
+    }
+
+    /** Of the finite ones of some numbers. */
+    private static double rootMeanSquare(float[] values, int from, int count) {
+        double sum = 0;
+        for (int i = from; i < from + count; i++) {
+            sum += Float.isFinite(values[i]) ? (double) values[i] * values[i] : 0;
+        }
+        return Math.sqrt(sum / count);
     }
 
     private static double relative(double[] sums) {
@@ -261,7 +298,7 @@ final class GoldenComparison {
         }
         double relative = config.experts() == null ? relative(sums) : median(ofRows.get(row.name()));
         boolean passed = row.passed() && relative <= limit.relative();
-        return new Row(row.name(), row.error(), relative, Double.NaN, row.where(), passed);
+        return new Row(row.name(), row.error(), row.excess(), relative, Double.NaN, row.where(), passed);
     }
 
     /** The middle one, the larger of two. */
@@ -310,7 +347,7 @@ final class GoldenComparison {
                 int wrong = same < 0 ? 0 : expected.length - same;
                 String where = same < 0 ? "" : "prompt " + prompt + ", from new token " + same;
                 details.add(new Detail("greedy", prompt, wrong, Double.NaN, same));
-                put(new Row("greedy", wrong, Double.NaN, Double.NaN, where, wrong == 0));
+                put(new Row("greedy", wrong, wrong, Double.NaN, Double.NaN, where, wrong == 0));
             });
         }
     }

@@ -42,8 +42,10 @@ import picocli.CommandLine.Option;
         },
         footer = {"", "Example: belay verify models/tiny-cliff --golden golden.safetensors"})
 final class VerifyCommand implements Callable<Integer> {
-    /** Accepted by default in float32, absolute, for hidden states of the order of 1 to 10. */
+    /** Accepted by default in float32, absolute, for numbers of up to {@link #F32_UNIT}; from larger ones as many times more. */
     private static final double F32_TOLERANCE = 2e-4;
+
+    private static final double F32_UNIT = 10;
 
     /**
      * Accepted by default in bfloat16: root mean square of the differences, as a share of that of the tensor, or with a mixture of
@@ -77,7 +79,7 @@ final class VerifyCommand implements Callable<Integer> {
             names = "--tolerance",
             paramLabel = "X",
             description =
-                    "largest accepted difference (default f32: 2e-4; bf16: root mean square of 3%% of the tensor's, or"
+                    "largest accepted difference (default f32: 2e-4, of numbers beyond 10 in proportion; bf16: root mean square of 3%% of the tensor's, or"
                             + " 1.5 times what rounding the weights alone causes)")
     private Double tolerance;
 
@@ -173,9 +175,12 @@ final class VerifyCommand implements Callable<Integer> {
             double largest = tolerance != null ? tolerance : F32_TOLERANCE;
             GoldenComparison.Limit limit = relative
                     ? GoldenComparison.Limit.ofRelative(BF16_RELATIVE, BF16_ROUNDING)
-                    : GoldenComparison.Limit.ofLargest(largest);
+                    : GoldenComparison.Limit.ofLargest(
+                            largest, tolerance == null ? F32_UNIT : Double.POSITIVE_INFINITY);
             String whose = session.config().experts() == null ? "each tensor's" : "the median token's";
-            String words = relative ? "root mean square 3 % of " + whose : Double.toString(largest);
+            String words = relative
+                    ? "root mean square 3 % of " + whose
+                    : largest + (tolerance == null ? ", of numbers beyond 10 in proportion" : "");
             GoldenComparison comparison = new GoldenComparison(session.forward(), file, golden, limit, exact);
             List<GoldenComparison.Row> rows = comparison.run();
             if (relative && !rows.stream().allMatch(GoldenComparison.Row::passed)) {
