@@ -3,9 +3,11 @@ package dev.belay.cli;
 import dev.belay.BelayException;
 import dev.belay.io.Messages;
 import dev.belay.run.StoppedException;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -41,7 +43,8 @@ final class RootCommand implements Runnable {
     private MessageOptions messages;
 
     /** Runs a command line that prints to the given writer, and returns its exit code; see {@link Messages#current} for stderr. */
-    static int run(PrintWriter out, String... args) {
+    static int run(PrintWriter out, String... given) {
+        String[] args = helped(given);
         CommandLine line = line(commands(args));
         line.setOut(out);
         line.setParameterExceptionHandler(RootCommand::usage);
@@ -58,6 +61,16 @@ final class RootCommand implements Runnable {
         } catch (OutOfMemoryError | LinkageError e) {
             return failure(e, line);
         }
+    }
+
+    /** {@code help COMMAND} as {@code COMMAND --help}. */
+    private static String[] helped(String[] args) {
+        if (args.length == 0 || !args[0].equals("help")) {
+            return args;
+        }
+        String[] asked = Arrays.copyOfRange(args, 1, args.length + 1);
+        asked[args.length - 1] = "--help";
+        return asked;
     }
 
     /** Recorded arguments as a command line takes them: one that begins with @ is no file of arguments. */
@@ -185,10 +198,35 @@ final class RootCommand implements Runnable {
 
     private static String words(Throwable e, CommandLine line) {
         return switch (e) {
-            case BelayException known -> known.getMessage();
+            case BelayException known -> known.getMessage() + goingOn(known, line);
             case OutOfMemoryError memory -> words(memory, line);
             default -> "internal error: " + e + "; run with BELAY_DEBUG=1 for the stack trace";
         };
+    }
+
+    /** How to go on where a disk or the like failed; empty where nothing is done or it was something else. */
+    private static String goingOn(BelayException e, CommandLine line) {
+        CommandLine.ParseResult parsed = innermost(line);
+        OptionSpec output = parsed == null ? null : parsed.commandSpec().findOption("-o");
+        if (!(e.getCause() instanceof IOException)
+                || output == null
+                || !(output.getValue() instanceof Path file)
+                || parsed.commandSpec().findOption("--resume") == null) {
+            return "";
+        }
+        Path progress = Path.of(file + ".progress");
+        return !Files.exists(progress)
+                ? ""
+                : "; " + progress + " has what is done: go on with the same command and --resume";
+    }
+
+    /** What of a command line the command itself was given; null if it was not understood. */
+    private static CommandLine.ParseResult innermost(CommandLine line) {
+        CommandLine.ParseResult parsed = line.getParseResult();
+        while (parsed != null && parsed.hasSubcommand()) {
+            parsed = parsed.subcommand();
+        }
+        return parsed;
     }
 
     /** What to change, by how much: another number of batch tokens is another run. */
@@ -196,10 +234,7 @@ final class RootCommand implements Runnable {
         long heap = Runtime.getRuntime().maxMemory() >> 20;
         String what = "out of memory (" + memory.getMessage() + "; the Java heap has " + heap
                 + " MiB): set BELAY_JAVA_OPTIONS=-Xmx" + 2 * heap + "m";
-        CommandLine.ParseResult parsed = line.getParseResult();
-        while (parsed != null && parsed.hasSubcommand()) {
-            parsed = parsed.subcommand();
-        }
+        CommandLine.ParseResult parsed = innermost(line);
         if (parsed == null) {
             return what;
         }

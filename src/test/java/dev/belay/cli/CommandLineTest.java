@@ -22,6 +22,14 @@ class CommandLineTest {
         assertTrue(result.out().startsWith("Usage: belay "));
     }
 
+    @Test
+    void helpIsAlsoACommand() {
+        assertEquals(Cli.run("--help").ok(), Cli.run("help").ok());
+        assertEquals(Cli.run("info --help").ok(), Cli.run("help info").ok());
+        assertEquals(
+                Cli.run("probe train --help").ok(), Cli.run("help probe train").ok());
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
