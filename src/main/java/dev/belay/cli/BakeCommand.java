@@ -132,7 +132,8 @@ final class BakeCommand implements Callable<Integer> {
                             + " only; in weights they are ablated at all: compare with belay ablate --positions all");
         }
         String names = chosen.stream().map(h -> h.layer() + "." + h.head()).collect(Collectors.joining(", "));
-        out.say("%d heads (layer.head) times %s: %s", chosen.size(), heads.gamma, names);
+        String what = chosen.size() == 1 ? "head" : "heads";
+        out.say("%d %s (layer.head) times %s: %s", chosen.size(), what, heads.gamma, names);
         reports.tell(out, folder);
         ObjectNode json = Output.object();
         json.put("form", form.toString()).put("gamma", heads.gamma).put("output", folder.toString());

@@ -20,6 +20,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.logging.Level;
 import java.util.logging.Logger;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** A Parquet file, read by Hardwood. */
 final class ParquetRecords implements Records {
@@ -31,6 +33,9 @@ final class ParquetRecords implements Records {
     static {
         LIBRARY.setLevel(Level.WARNING);
     }
+
+    /** What the library says of a compression that it has no code for. */
+    private static final Pattern CODEC = Pattern.compile("Cannot read (\\w+)-compressed Parquet file");
 
     private final Path file;
     private final ParquetFileReader reader;
@@ -62,6 +67,11 @@ final class ParquetRecords implements Records {
             cause = cause.getCause();
         }
         String reason = String.valueOf(cause.getMessage()).lines().findFirst().orElse("unknown reason");
+        Matcher codec = CODEC.matcher(reason);
+        if (codec.find()) {
+            reason = "it is compressed by " + codec.group(1)
+                    + ", which Belay does not read; write it with snappy, zstd or gzip";
+        }
         return new BelayException(what + ": " + reason, e);
     }
 

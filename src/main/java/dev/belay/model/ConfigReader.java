@@ -136,9 +136,11 @@ final class ConfigReader {
 
     private static Family family(JsonFile config) {
         JsonNode named = config.get("architectures");
-        String architecture = named != null && named.isArray() && !named.isEmpty()
-                ? named.get(0).asText()
-                : null;
+        if (named != null && !(named.isArray() && named.valueStream().allMatch(JsonNode::isTextual))) {
+            throw new BelayException(config.path() + ": 'architectures' is " + named
+                    + ", not a list of names such as [\"LlamaForCausalLM\"]; copy the file again");
+        }
+        String architecture = named != null && !named.isEmpty() ? named.get(0).asText() : null;
         return Family.of(architecture, config.text("model_type", ""))
                 .orElseThrow(() -> new BelayException(config.path() + ": 'architectures': "
                         + (architecture == null ? "none" : architecture) + " is not supported; known: "

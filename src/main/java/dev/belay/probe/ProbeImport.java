@@ -58,11 +58,11 @@ public final class ProbeImport {
                 throw new BelayException(
                         file + " holds one array, so there is no '" + weight + "' in it; leave out --weight");
             }
-            return new LinearProbe(finite(file, NpyFile.vector(file)), arrayBias(bias), layer, metadata);
+            return new LinearProbe(direction(file, NpyFile.vector(file)), arrayBias(bias), layer, metadata);
         }
         try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
             TensorInfo chosen = weight(tensors, weight);
-            float[] values = finite(file, tensors.floats(chosen.name()));
+            float[] values = direction(file, tensors.floats(chosen.name()));
             return new LinearProbe(values, tensorBias(tensors, chosen.name(), bias), layer, metadata);
         }
     }
@@ -166,6 +166,18 @@ public final class ProbeImport {
             throw new BelayException(file + ": the bias has " + values.length + " numbers, a probe has one");
         }
         return finite(file, values)[0];
+    }
+
+    /** Finite numbers, not all of them 0. */
+    private static float[] direction(Path file, float[] weight) {
+        for (float value : finite(file, weight)) {
+            if (value != 0) {
+                return weight;
+            }
+        }
+        throw new BelayException(
+                file
+                        + ": the weight is all zeros, a probe that gives every state the same score; was it saved before training?");
     }
 
     private static float[] finite(Path file, float[] values) {

@@ -116,6 +116,15 @@ class ProbeImportTest {
     }
 
     @Test
+    void refusesAWeightOfZeros() throws IOException {
+        Path file = npy("zeros.npy", F32_ROW);
+        byte[] bytes = Files.readAllBytes(file);
+        Arrays.fill(bytes, bytes.length - 3 * Float.BYTES, bytes.length, (byte) 0);
+        Files.write(file, bytes);
+        Cli.run("probe import ? --layer 1 -o ?", file, output()).failed(1, file + ": the weight is all zeros");
+    }
+
+    @Test
     void neverTakesZeroWhereTheFileMayHoldABias() {
         long[] row = {1, 3};
         long[] scalar = {};

@@ -248,6 +248,11 @@ class ModelConfigTest {
                 json -> json.putArray("architectures").removeAll().add("GPT2LMHeadModel"));
         ModelFolder.edit(folder, "config.json", json -> json.put("model_type", "llama"));
         refuses("config.json", "architectures", "GPT2LMHeadModel " + reason);
+        ModelFolder.edit(folder, "config.json", json -> json.put("architectures", 7));
+        refuses("config.json", "architectures", "is 7, not a list of names");
+        ModelFolder.edit(
+                folder, "config.json", json -> json.putArray("architectures").add(7));
+        refuses("config.json", "architectures", "is [7], not a list of names");
     }
 
     /** As transformers, which goes by the type. */
