@@ -229,7 +229,8 @@ __device__ __forceinline__ void addValues(const float (&weights)[Tile<HD>::KEYS 
 
 // A warp's z to `out` in bf16, through the shared memory of its queries, so that whole 16-byte units are written.
 template <int HD>
-__device__ __forceinline__ void storeZ(const Arguments& a, const Work& w, int firstQuery, const float (&z)[HD / 8][4], bf16* shared, bf16* out) {
+__device__ __forceinline__ void storeZ(const Arguments& a, const Work& w, int firstQuery, const float (&z)[HD / 8][4], bf16* shared,
+                                       bf16* out) {
     constexpr int UNITS = HD / 8, PITCH = Tile<HD>::PITCH;
     const int lane = threadIdx.x % WARP;
     bf16* rows = shared + firstQuery * PITCH;

@@ -4,9 +4,9 @@
 // Shapes      q f32 or bf16 [T, H, HD]; keys and values of its type [slots, KV, HD], twice: position j of row r is slot prefixStart[r] + j
 //             of the prefix caches where j < prefixLength[r], else ownStart[r] + j - prefixLength[r] of the own caches. rowOfToken and
 //             positions int [T]. setOfToken int [T] and factors f32 [sets, H], or both null: factor = factors[setOfToken[t], h], or 1 for
-//             a set of -1. renormalize, unscaled: attention.cu. z of q's type. HD 1 to 256, any addresses but of the workspace, a multiple of 16.
-//             window 0 = all. scale > 0. workspace f32 [ranges, T, H, HD rounded up to 4, + 4], of any content; counters int [T, KV] and
-//             then [T], zero before and after.
+//             a set of -1. renormalize, unscaled: attention.cu. z of q's type. HD 1 to 256, any addresses but of the workspace, a multiple
+//             of 16. window 0 = all. scale > 0. workspace f32 [ranges, T, H, HD rounded up to 4, + 4], of any content; counters int [T, KV]
+//             and then [T], zero before and after.
 // Numbers     All float32. A score: each lane fmas 8 dimensions, then the lanes of a key pairwise. Softmax is online over pieces of 256
 //             keys, base 2, with exp2f (2 ulp). Values: fma over every 4th to 16th key of a piece, then pairwise, then over the warps.
 //             The pieces of a range are merged one after the other, then the ranges, in this order. Ranges are of 256 * 2^n keys, at
