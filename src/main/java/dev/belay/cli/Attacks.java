@@ -23,6 +23,7 @@ record Attacks(List<Transcript> transcripts) {
         return (int) transcripts.stream().filter(Attacks::is).count();
     }
 
+    /** Whether a transcript does not say that its prompt is harmless. */
     static boolean is(Transcript transcript) {
         return !Boolean.FALSE.equals(transcript.harmful());
     }

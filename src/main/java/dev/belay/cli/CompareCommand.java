@@ -133,7 +133,7 @@ final class CompareCommand implements Callable<Integer> {
 
     private void read() {
         for (Transcript t : Transcripts.read(data)) {
-            (Boolean.FALSE.equals(t.harmful()) ? harmless : attacks).add(t);
+            (Attacks.is(t) ? attacks : harmless).add(t);
         }
         if (attacks.isEmpty()) {
             throw new BelayException(data + " has no attacks, only transcripts with \"harmful\": false; give those by"

@@ -31,20 +31,12 @@ public final class OutputLock implements AutoCloseable {
     }
 
     /**
-     * Takes the lock of an output file that is none of a {@link Run}.
+     * Takes the lock of an output file.
      *
      * @throws BelayException if another run holds it; says who
      */
     public static OutputLock of(Path output) {
-        return take(OutputFile.beside(output, ".lock"), output);
-    }
-
-    /**
-     * Takes the lock.
-     *
-     * @throws BelayException if another run holds it; says who
-     */
-    static OutputLock take(Path file, Path output) {
+        Path file = OutputFile.beside(output, ".lock");
         try {
             while (true) {
                 FileChannel channel = FileChannel.open(

@@ -77,7 +77,7 @@ record SafetensorsHeader(List<TensorInfo> tensors, Map<String, String> metadata,
             if (size < LENGTH_BYTES) {
                 throw bad("is " + size + " bytes long, too short for a safetensors file; fetch it again");
             }
-            // Not by a layout, whose handles take as long to make as all else here.
+            // Not by a layout, whose handles take a while to make: every command waits for them.
             ByteBuffer start = content.asSlice(0, LENGTH_BYTES).asByteBuffer();
             long length = start.order(ByteOrder.LITTLE_ENDIAN).getLong();
             if (length == 0 || Long.compareUnsigned(length, LARGEST) > 0) {

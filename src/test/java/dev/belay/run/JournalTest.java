@@ -275,7 +275,7 @@ class JournalTest {
         for (int t = 0; t < 8; t++) {
             threads.add(Thread.ofPlatform().start(() -> {
                 while (held.get() < 300 && broken.get() == null) {
-                    try (var _ = OutputLock.take(folder.resolve("out.lock"), out)) {
+                    try (var _ = OutputLock.of(out)) {
                         held.incrementAndGet();
                         together.addAndGet(holding.incrementAndGet() - 1);
                         Thread.yield();
