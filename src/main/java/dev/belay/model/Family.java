@@ -238,9 +238,9 @@ public record Family(
                 Map.copyOf(changed));
     }
 
-    /** The files' tensors under the names that they have in a model of text alone; closed with them. */
+    /** The files' tensors under the names that a causal language model of text alone has; closed with them. */
     public TensorSource tensors(TensorSource files) {
-        return nested == null ? files : new LanguageTensors(files);
+        return new LanguageTensors(files, nested != null);
     }
 
     /** The name of a module in transformers, without the {@code model.} of a model of text alone. */
@@ -248,11 +248,18 @@ public record Family(
         return (nested == null ? "model." : LANGUAGE_MODEL) + name;
     }
 
-    /** The family with that architecture, or where it is null the one with that type. */
+    /** The family with that architecture, or a base model that calls itself so, or where it is null the one with that type. */
     static Optional<Family> of(String architecture, String type) {
         return ALL.stream()
-                .filter(family ->
-                        architecture == null ? family.type.equals(type) : family.architecture.equals(architecture))
+                .filter(family -> architecture == null
+                        ? family.type.equals(type)
+                        : family.architecture.equals(architecture)
+                                || family.base().equals(architecture))
                 .findFirst();
+    }
+
+    /** The architecture without the output matrix, whose files have the same but for that. */
+    private String base() {
+        return architecture.replaceFirst("For(CausalLM|ConditionalGeneration)$", "Model");
     }
 }

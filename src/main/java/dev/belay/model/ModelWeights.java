@@ -79,7 +79,7 @@ public final class ModelWeights implements AutoCloseable {
             }
             finalNorm = vector("model.norm.weight", config.hidden());
             used.add(HEAD);
-            head = config.tiedEmbeddings() ? embedding : matrix(config.vocabulary(), config.hidden(), HEAD);
+            head = config.tiedEmbeddings() ? embedding : ownHead(config);
         } catch (RuntimeException | Error e) {
             close();
             throw e;
@@ -99,6 +99,15 @@ public final class ModelWeights implements AutoCloseable {
     /** Whether the files have an output matrix that is not the embedding table. */
     static boolean hasOwnHead(TensorSource tensors) {
         return tensors.has(HEAD) && tensors.segment(HEAD).mismatch(tensors.segment(EMBEDDING)) >= 0;
+    }
+
+    private DeviceMatrix ownHead(ModelConfig config) {
+        if (!tensors.has(HEAD)) {
+            throw new BelayException(tensors.path() + ": has no tensor \"" + HEAD
+                    + "\", and 'tie_word_embeddings' is false: without an output matrix it is a base model that answers nothing;"
+                    + " take the release for causal language modelling");
+        }
+        return matrix(config.vocabulary(), config.hidden(), HEAD);
     }
 
     private Layer layer(ModelConfig c, int l) {

@@ -92,7 +92,7 @@ class FamilyGoldenTest {
 
     /** Mistral within a model that also sees images, with names as transformers 4 and as 5 writes them. */
     @ParameterizedTest
-    @CsvSource({"language_model.model.,language_model.,", "model.language_model.,'',model."})
+    @CsvSource({"language_model.model.,language_model.,", "model.language_model.,'',model.", "language_model.,'',''"})
     void theLanguageModelOfMistral3(String body, String head, String images, @TempDir Path folder) {
         ModelFolder.copy("mistral", folder).toMistral3(body, head, images == null ? "" : images);
         assertGolden(folder, "mistral");
@@ -100,6 +100,31 @@ class FamilyGoldenTest {
             assertEquals(List.of(), model.weights().unused());
             assertEquals(List.of(2), model.config().endTokens());
         });
+    }
+
+    /** A base model's files leave out {@code model.}, as transformers writes them of LlamaModel and its like. */
+    @ParameterizedTest
+    @CsvSource({
+        "llama,LlamaModel",
+        "qwen2,Qwen2Model",
+        "qwen3-moe,Qwen3MoeModel",
+        "phi3,Phi3Model",
+        "smollm3-slide,SmolLM3Model"
+    })
+    void filesOfABaseModel(String family, String architecture, @TempDir Path folder) {
+        ModelFolder.copy(family, folder)
+                .edit("config.json", json -> json.putArray("architectures").add(architecture))
+                .weights(tensors -> {
+                    for (String name : List.copyOf(tensors.keySet())) {
+                        tensors.put(name.replaceFirst("^model\\.", ""), tensors.remove(name));
+                    }
+                });
+        assertGolden(folder, family);
+        with(
+                folder,
+                family,
+                (model, golden, forward) ->
+                        assertEquals(List.of(), model.weights().unused()));
     }
 
     /** All experts of a layer in two tensors, as transformers 5 has them in memory, and writes them where it is asked to. */
