@@ -20,6 +20,7 @@ import dev.belay.weights.SafetensorsFile;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -34,26 +35,60 @@ final class GoldenComparison {
      * The difference over all prompts at one place of the model.
      *
      * @param name for example hidden.3
-     * @param error largest absolute difference; for greedy tokens the number that differ
-     * @param excess largest difference as a share of what is accepted for it; for greedy tokens their number
+     * @param error largest absolute difference; for greedy tokens the number that differ; NaN for {@link #ALL}
+     * @param share the difference as a share of what is accepted, the largest or the root mean square; infinite for greedy tokens that differ
      * @param relative root mean square of the differences, as a share of that of the expected numbers; of a mixture of experts that of
      *     the median token, as rounding gives some tokens other experts; NaN for greedy tokens
      * @param ofRounding of {@code relative} what rounding the weights alone causes; NaN where that was not asked
      * @param where prompt, token and element of the largest
      */
-    record Row(
-            String name,
-            double error,
-            double excess,
-            double relative,
-            double ofRounding,
-            String where,
-            boolean passed) {
+    record Row(String name, double error, double share, double relative, double ofRounding, String where) {
+        /** Of the row of all tensors together, each of which counts as much. */
+        static final String ALL = "all";
+
+        /** From such a share of what rounding leads to, float32's own error is worth a word. */
+        private static final double EXACT = 0.1;
+
+        boolean passed() {
+            return share <= 1;
+        }
+
         /** The same judged beside what rounding the weights alone adds to the error of float32. */
         Row beside(Row exact, Row rounded, Limit limit) {
             double added = rounded.relative - exact.relative;
-            boolean within = passed || limit.rounding() * added >= relative;
-            return new Row(name, error, excess, relative, added, where, within);
+            double most = added > 0 ? Math.max(limit.relative(), limit.rounding() * added) : limit.relative();
+            return new Row(name, error, relative / most, relative, added, where);
+        }
+
+        /**
+         * All rows together, judged by what rounding the weights alone causes and by nothing else.
+         *
+         * @param exact what float32 computes, and {@code rounded} that with rounded weights
+         */
+        static Row all(Collection<Row> rows, Collection<Row> exact, Collection<Row> rounded, Limit limit) {
+            double before = together(exact);
+            double after = together(rounded);
+            double relative = together(rows);
+            String where = before < EXACT * after
+                    ? ""
+                    : String.format(Locale.ROOT, "float32 differs by %.2g %% without any rounding", 100 * before);
+            double most = limit.rounding() * (after - before);
+            return new Row(
+                    ALL,
+                    Double.NaN,
+                    most > 0 ? relative / most : Double.POSITIVE_INFINITY,
+                    relative,
+                    after - before,
+                    where);
+        }
+
+        private static double together(Collection<Row> rows) {
+            return Math.sqrt(rows.stream()
+                    .mapToDouble(Row::relative)
+                    .filter(relative -> !Double.isNaN(relative))
+                    .map(relative -> relative * relative)
+                    .average()
+                    .orElse(Double.NaN));
         }
 
         String relativeText() {
@@ -61,7 +96,9 @@ final class GoldenComparison {
         }
 
         String errorText() {
-            return name.equals("greedy") ? (long) error + " tokens" : String.format(Locale.ROOT, "%.3g", error);
+            return name.equals("greedy")
+                    ? (long) error + " tokens"
+                    : Double.isNaN(error) ? "" : String.format(Locale.ROOT, "%.3g", error);
         }
     }
 
@@ -105,16 +142,8 @@ final class GoldenComparison {
             return Double.isNaN(share) ? Double.POSITIVE_INFINITY : share;
         }
 
-        /** A row as a share of what is accepted; NaN for greedy tokens. */
-        double share(Row row) {
-            if (Double.isNaN(row.relative())) {
-                return Double.NaN;
-            }
-            if (Double.isInfinite(relative)) {
-                return row.excess();
-            }
-            double most = Double.isNaN(row.ofRounding()) ? relative : Math.max(relative, rounding * row.ofRounding());
-            return row.relative() / most;
+        boolean isRelative() {
+            return Double.isFinite(relative);
         }
 
         /** A limit of the largest difference alone, for numbers of up to {@code unit}, which may be infinite. */
@@ -234,10 +263,10 @@ final class GoldenComparison {
         }
         int worst = 0;
         double error = 0;
-        double excess = 0;
+        double share = 0;
         double size = 0;
         double[] sums = squares.computeIfAbsent(name, n -> new double[2]);
-        double[] own = new double[2];
+        double[] whole = new double[2];
         double[] row = new double[2];
         for (int i = 0; i < expected.length; i++) {
             if (i % width == 0) {
@@ -248,33 +277,30 @@ final class GoldenComparison {
             row[1] += (double) expected[i] * expected[i];
             if ((i + 1) % width == 0) {
                 ofRows.computeIfAbsent(name, n -> new ArrayList<>()).add(relative(row));
-                own[0] += row[0];
-                own[1] += row[1];
+                whole[0] += row[0];
+                whole[1] += row[1];
                 Arrays.fill(row, 0);
             }
             if (Double.isNaN(difference)) {
                 difference = Double.POSITIVE_INFINITY;
             }
             error = Math.max(error, difference);
-            double share = limit.share(difference, expected[i], size);
-            if (share > excess) {
-                excess = share;
+            double own = limit.share(difference, expected[i], size);
+            if (own > share) {
+                share = own;
                 worst = i;
             }
         }
         String where = "prompt " + prompt + ", row " + worst / width + ", element " + worst % width;
-        sums[0] += own[0];
-        sums[1] += own[1];
-        details.add(new Detail(name, prompt, error, relative(own), worst / width));
-        put(new Row(name, error, excess, Double.NaN, Double.NaN, where, excess <= 1));
+        sums[0] += whole[0];
+        sums[1] += whole[1];
+        details.add(new Detail(name, prompt, error, relative(whole), worst / width));
+        put(new Row(name, error, share, Double.NaN, Double.NaN, where));
     }
 
-    /** Keeps the worse of two rows of the same name: the one that fails, or the one with the larger error. */
+    /** Keeps the worse of two rows of the same name. */
     private void put(Row row) {
-        rows.merge(row.name(), row, (a, b) -> {
-            boolean worse = a.passed() == b.passed() ? b.excess() > a.excess() : a.passed();
-            return worse ? b : a;
-        });
+        rows.merge(row.name(), row, (a, b) -> b.share() > a.share() ? b : a);
     }
 
     /** Of the finite ones of some numbers. */
@@ -297,8 +323,8 @@ final class GoldenComparison {
             return row;
         }
         double relative = config.experts() == null ? relative(sums) : median(ofRows.get(row.name()));
-        boolean passed = row.passed() && relative <= limit.relative();
-        return new Row(row.name(), row.error(), row.excess(), relative, Double.NaN, row.where(), passed);
+        double share = limit.isRelative() ? relative / limit.relative() : row.share();
+        return new Row(row.name(), row.error(), share, relative, Double.NaN, row.where());
     }
 
     /** The middle one, the larger of two. */
@@ -347,7 +373,8 @@ final class GoldenComparison {
                 int wrong = same < 0 ? 0 : expected.length - same;
                 String where = same < 0 ? "" : "prompt " + prompt + ", from new token " + same;
                 details.add(new Detail("greedy", prompt, wrong, Double.NaN, same));
-                put(new Row("greedy", wrong, wrong, Double.NaN, Double.NaN, where, wrong == 0));
+                double share = wrong == 0 ? 0 : Double.POSITIVE_INFINITY;
+                put(new Row("greedy", wrong, share, Double.NaN, Double.NaN, where));
             });
         }
     }

@@ -350,8 +350,9 @@ final class JudgeCommand implements Callable<Integer> {
                 .collect(Collectors.joining(", "));
         return String.format(
                 Locale.ROOT,
-                "%d responses: %d unsafe (%s), %d safe, %d unparsable, %d empty%s%s",
+                "%d response%s: %d unsafe (%s), %d safe, %d unparsable, %d empty%s%s",
                 s.n(),
+                s.n() == 1 ? "" : "s",
                 s.unsafe(),
                 rate,
                 s.safe(),
@@ -373,8 +374,9 @@ final class JudgeCommand implements Callable<Integer> {
     private static String words(JudgeSummary s, String rate) {
         return String.format(
                         Locale.ROOT,
-                        "%d responses: %d refused (%.1f %%), %d answered (%s), %d empty",
+                        "%d response%s: %d refused (%.1f %%), %d answered (%s), %d empty",
                         s.n(),
+                        s.n() == 1 ? "" : "s",
                         s.refused(),
                         100 * s.refusalRate(),
                         s.answered(),

@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
 import dev.belay.device.DType;
+import dev.belay.device.Device;
+import dev.belay.device.HostMatrix;
 import dev.belay.device.cpu.CpuDevice;
 import dev.belay.forward.ForwardPass;
 import dev.belay.hooks.HeadMask;
@@ -12,14 +14,17 @@ import dev.belay.io.OutputFile;
 import dev.belay.model.Model;
 import dev.belay.model.ModelConfig;
 import dev.belay.weights.SafetensorsFile;
+import dev.belay.weights.TensorSource;
+import dev.belay.weights.TensorValues;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.function.Supplier;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -53,7 +58,9 @@ final class VerifyCommand implements Callable<Integer> {
      */
     private static final double BF16_RELATIVE = 0.03;
 
-    /** Or as many times what rounding the weights alone causes. */
+    /**
+     * Or as many times what rounding the weights alone causes; where it changes all of them, all tensors together are held to this alone.
+     */
     private static final double BF16_ROUNDING = 1.5;
 
     @Mixin
@@ -79,8 +86,8 @@ final class VerifyCommand implements Callable<Integer> {
             names = "--tolerance",
             paramLabel = "X",
             description =
-                    "largest accepted difference (default f32: 2e-4, of numbers beyond 10 in proportion; bf16: root mean square of 3%% of the tensor's, or"
-                            + " 1.5 times what rounding the weights alone causes)")
+                    "largest accepted difference (default f32: 2e-4, of numbers beyond 10 in proportion; bf16: root mean square of 1.5 times what"
+                            + " rounding the weights alone causes, and 3%% of each tensor's)")
     private Double tolerance;
 
     @Option(names = "-o", paramLabel = "V.json", description = "write the JSON object to this file too")
@@ -177,21 +184,19 @@ final class VerifyCommand implements Callable<Integer> {
                     ? GoldenComparison.Limit.ofRelative(BF16_RELATIVE, BF16_ROUNDING)
                     : GoldenComparison.Limit.ofLargest(
                             largest, tolerance == null ? F32_UNIT : Double.POSITIVE_INFINITY);
-            String whose = session.config().experts() == null ? "each tensor's" : "the median token's";
-            String words = relative
-                    ? "root mean square 3 % of " + whose
-                    : largest + (tolerance == null ? ", of numbers beyond 10 in proportion" : "");
             GoldenComparison comparison = new GoldenComparison(session.forward(), file, golden, limit, exact);
             List<GoldenComparison.Row> rows = comparison.run();
-            if (relative && !rows.stream().allMatch(GoldenComparison.Row::passed)) {
-                rows = besideRoundedWeights(rows, file, session.batchTokens(), limit);
-                words += ", or 1.5 times what rounding the weights alone causes";
+            boolean measured = relative && original == null && rounds(session.model());
+            if (measured || relative && !rows.stream().allMatch(GoldenComparison.Row::passed)) {
+                rows = besideRoundedWeights(rows, file, session.batchTokens(), limit, measured);
             }
+            String words = relative ? words(rows, session.config().experts() != null) : words(largest);
             ObjectNode result = Output.object();
             result.put(kind, name)
                     .put("dtype", options.dtype().label())
                     .put("tolerance", relative ? null : largest)
-                    .put("tolerance_relative", relative ? BF16_RELATIVE : null);
+                    .put("tolerance_relative", relative ? BF16_RELATIVE : null)
+                    .put("tolerance_of_rounding", relative ? BF16_ROUNDING : null);
             ArrayNode items = result.putArray("rows");
             out.say("%s", session.device().description());
             out.say("  %-14s %13s %13s   where", "what", "largest error", "r.m.s. error");
@@ -215,7 +220,6 @@ final class VerifyCommand implements Callable<Integer> {
                             ? "what " + golden.getFileName() + " holds"
                             : "what " + original.getFileName() + " does with its heads scaled",
                     words,
-                    limit,
                     rows,
                     comparison.details());
             reports.write(passed ? "Verified" : "Not verified", session, output, page::fill);
@@ -225,6 +229,20 @@ final class VerifyCommand implements Callable<Integer> {
         }
     }
 
+    private String words(double largest) {
+        return largest + (tolerance == null ? ", of numbers beyond 10 in proportion" : "");
+    }
+
+    private static String words(List<GoldenComparison.Row> rows, boolean mixture) {
+        String rounding = "1.5 times what rounding the weights alone causes";
+        String each = "3 % of " + (mixture ? "the median token's" : "each tensor's");
+        GoldenComparison.Row last = rows.getLast();
+        return "root mean square "
+                + (last.name().equals(GoldenComparison.Row.ALL)
+                        ? "of all " + rounding + ", and " + each + " or as often that"
+                        : Double.isNaN(last.ofRounding()) ? each : each + ", or " + rounding);
+    }
+
     private static String besides(GoldenComparison.Row row) {
         String rounding = Double.isNaN(row.ofRounding())
                 ? ""
@@ -232,20 +250,43 @@ final class VerifyCommand implements Callable<Integer> {
         return rounding + (row.passed() ? "" : "  <-- beyond tolerance");
     }
 
-    /** Computes the same on the CPU in float32, with the weights and with rounded ones, and judges the rows beside the difference. */
+    /** Whether rounding to bfloat16 changes every matrix. Of others all that rounds besides would be held to less than rounding causes. */
+    private static boolean rounds(Model model) {
+        TensorSource tensors = model.tensors();
+        return tensors.names().stream()
+                .filter(name -> tensors.tensor(name).shape().length > 1)
+                .filter(name -> HostMatrix.TYPES.contains(tensors.tensor(name).type()))
+                .allMatch(name -> TensorValues.roundsToBfloat16(
+                        tensors.segment(name), tensors.tensor(name).type()));
+    }
+
+    /**
+     * Computes the same on the CPU in float32, with the weights and with rounded ones, and judges the rows beside the difference.
+     *
+     * @param together whether all of them, too
+     */
     private List<GoldenComparison.Row> besideRoundedWeights(
-            List<GoldenComparison.Row> rows, SafetensorsFile file, int batchTokens, GoldenComparison.Limit limit) {
-        Map<String, GoldenComparison.Row> exact = inFloat32(() -> CpuDevice.open(DType.F32), file, batchTokens, limit);
-        Map<String, GoldenComparison.Row> rounded = inFloat32(CpuDevice::roundingWeights, file, batchTokens, limit);
-        return rows.stream()
-                .map(row -> row.beside(exact.get(row.name()), rounded.get(row.name()), limit))
-                .toList();
+            List<GoldenComparison.Row> rows,
+            SafetensorsFile file,
+            int batchTokens,
+            GoldenComparison.Limit limit,
+            boolean together) {
+        Map<String, GoldenComparison.Row> exact =
+                inFloat32(cpu -> Model.load(options.folder, cpu, layers -> {}), file, batchTokens, limit);
+        Map<String, GoldenComparison.Row> rounded =
+                inFloat32(cpu -> Model.rounded(options.folder, cpu), file, batchTokens, limit);
+        List<GoldenComparison.Row> judged = new ArrayList<>();
+        rows.forEach(row -> judged.add(row.beside(exact.get(row.name()), rounded.get(row.name()), limit)));
+        if (together) {
+            judged.add(GoldenComparison.Row.all(rows, exact.values(), rounded.values(), limit));
+        }
+        return judged;
     }
 
     private Map<String, GoldenComparison.Row> inFloat32(
-            Supplier<CpuDevice> device, SafetensorsFile file, int batchTokens, GoldenComparison.Limit limit) {
-        try (CpuDevice cpu = device.get();
-                Model model = Model.load(options.folder, cpu, layers -> {});
+            Function<Device, Model> load, SafetensorsFile file, int batchTokens, GoldenComparison.Limit limit) {
+        try (Device cpu = CpuDevice.open(DType.F32);
+                Model model = load.apply(cpu);
                 ForwardPass forward = new ForwardPass(model, batchTokens, 1)) {
             return new GoldenComparison(forward, file, golden, limit, false)
                     .run().stream().collect(Collectors.toMap(GoldenComparison.Row::name, row -> row));

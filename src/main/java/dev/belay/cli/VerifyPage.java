@@ -16,11 +16,7 @@ import java.util.Map;
  * @param tolerance in words
  */
 record VerifyPage(
-        String with,
-        String tolerance,
-        GoldenComparison.Limit limit,
-        List<GoldenComparison.Row> rows,
-        List<GoldenComparison.Detail> details) {
+        String with, String tolerance, List<GoldenComparison.Row> rows, List<GoldenComparison.Detail> details) {
     /** Of a deep model every few layers have a bar, and the last. */
     private static final int MAX_BARS = 16;
 
@@ -55,7 +51,7 @@ record VerifyPage(
     private void bars(RunReport.Builder page) {
         Map<String, List<OutcomeBar.Bar>> groups = new LinkedHashMap<>();
         for (GoldenComparison.Row row : rows) {
-            double share = limit.share(row);
+            double share = share(row);
             if (Double.isFinite(share)) {
                 String kind = kind(row.name());
                 boolean layered = layer(row.name()) != null;
@@ -65,6 +61,10 @@ record VerifyPage(
         }
         groups.forEach((group, bars) ->
                 page.outcome(new OutcomeBar(group, OutcomeBar.Measure.OF_TOLERANCE, thinned(bars), 0)));
+    }
+
+    private static double share(GoldenComparison.Row row) {
+        return Double.isNaN(row.relative()) ? Double.NaN : row.share();
     }
 
     private static List<OutcomeBar.Bar> thinned(List<OutcomeBar.Bar> bars) {
@@ -82,6 +82,7 @@ record VerifyPage(
             case "head_out" -> "head outputs";
             case "ablate" -> "head ablations";
             case "greedy" -> "greedy tokens";
+            case GoldenComparison.Row.ALL -> "all together";
             default -> name;
         };
     }
@@ -109,7 +110,7 @@ record VerifyPage(
                     layer(row.name()),
                     row.error(),
                     100 * row.relative(),
-                    100 * limit.share(row),
+                    100 * share(row),
                     row.passed() ? "passed" : "FAILED",
                     row.where());
         }

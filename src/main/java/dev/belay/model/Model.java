@@ -1,6 +1,7 @@
 package dev.belay.model;
 
 import dev.belay.device.Device;
+import dev.belay.weights.RoundedTensors;
 import dev.belay.weights.SafetensorsModel;
 import dev.belay.weights.TensorOutline;
 import dev.belay.weights.TensorSource;
@@ -31,6 +32,16 @@ public final class Model implements AutoCloseable {
      */
     public static Model load(Path folder, Device device, IntConsumer progress) {
         return open(folder, ModelConfig.read(folder), SafetensorsModel.open(folder), device, progress);
+    }
+
+    /**
+     * As {@link #load}, with all weights rounded to bfloat16.
+     *
+     * @throws dev.belay.BelayException as {@link #load}
+     */
+    public static Model rounded(Path folder, Device device) {
+        ModelConfig config = ModelConfig.read(folder);
+        return open(folder, config, new RoundedTensors(SafetensorsModel.open(folder)), device, layer -> {});
     }
 
     /**

@@ -3,6 +3,7 @@ package dev.belay.weights;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.stream.LongStream;
 
 /** Between the bytes of tensors and Java arrays. */
 public final class TensorValues {
@@ -77,6 +78,15 @@ public final class TensorValues {
     /** The float32 whose upper half is {@code bits}. */
     public static float bfloat16ToFloat(short bits) {
         return Float.intBitsToFloat(bits << 16);
+    }
+
+    /** Whether {@code data}, which is F32, F16 or BF16, has an element that is no bfloat16; reads as far as the first. */
+    public static boolean roundsToBfloat16(MemorySegment data, TensorType type) {
+        return type != TensorType.BF16
+                && LongStream.range(0, data.byteSize() / type.bytes()).anyMatch(i -> {
+                    float value = floatAt(data, type, i);
+                    return bfloat16ToFloat(floatToBfloat16(value)) != value;
+                });
     }
 
     /** The bfloat16 nearest to {@code value}, ties to even; a NaN stays a NaN. */

@@ -5,6 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.belay.device.cpu.OpData;
+import dev.belay.forward.Golden;
+import dev.belay.model.ModelFolder;
 import dev.belay.weights.SafetensorsFile;
 import dev.belay.weights.SafetensorsWriter;
 import java.nio.file.Path;
@@ -14,7 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** {@code belay verify} and {@code belay judge}. */
 class VerifyAndJudgeTest {
@@ -22,11 +25,11 @@ class VerifyAndJudgeTest {
     Path folder;
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "llama31-rope", "mistral", "phi3", "qwen2", "qwen3", "qwen3-moe"})
-    void bothFamiliesPassInFloat32(String family) {
-        Path model = family.equals("llama") ? Cli.LLAMA : Cli.LLAMA31;
-        JsonNode json = verify(model, model.resolve("golden.safetensors"), "--dtype", "f32", "--json")
-                .json();
+    @MethodSource("dev.belay.forward.Golden#families")
+    void everyFamilyPasses(String family) {
+        Path model = Golden.path("families/" + family);
+        Path golden = model.resolve("golden.safetensors");
+        JsonNode json = verify(model, golden, "--dtype", "f32", "--json").json();
         assertTrue(json.get("passed").asBoolean());
         assertEquals(2e-4, json.get("tolerance").asDouble());
         List<String> names = new ArrayList<>();
@@ -34,13 +37,20 @@ class VerifyAndJudgeTest {
             names.add(row.get("what").asText());
             assertTrue(row.get("error").asDouble() <= 2e-4, row.toString());
         }
-        assertTrue(
-                names.containsAll(List.of("hidden.0", "head_out.0", "hidden.1", "logits", "ablate", "greedy")),
-                names + "");
-        String out = verify(model, model.resolve("golden.safetensors"), "--tolerance", 2e-4)
-                .ok();
-        assertTrue(out.contains("greedy") && out.contains("0 tokens"), out);
+        try (SafetensorsFile file = SafetensorsFile.open(golden)) {
+            for (String kind : List.of("hidden.0", "head_out.0", "hidden.1", "logits", "ablate", "greedy")) {
+                assertEquals(file.has("0." + kind), names.contains(kind), names + "");
+            }
+        }
+        String out = verify(model, golden, "--tolerance", 2e-4).ok();
         assertTrue(out.endsWith("passed (tolerance 2.0E-4)\n"), out);
+        json = verify(model, golden, "--dtype", "bf16", "--json").json();
+        assertTrue(json.get("passed").asBoolean());
+        JsonNode all = json.get("rows").get(json.get("rows").size() - 1);
+        assertEquals("all", all.get("what").asText());
+        double ratio = all.get("rms_relative").asDouble()
+                / all.get("rms_relative_of_rounding").asDouble();
+        assertTrue(ratio > 0.5 && ratio <= 1.5, all.toString());
     }
 
     @Test
@@ -51,7 +61,8 @@ class VerifyAndJudgeTest {
                 .endsWith("passed (tolerance 0.25)\n"));
         assertTrue(verify(Cli.LLAMA, golden, "--dtype", "bf16")
                 .ok()
-                .endsWith("passed (tolerance root mean square 3 % of each tensor's)\n"));
+                .endsWith("passed (tolerance root mean square of all 1.5 times what rounding the weights alone causes,"
+                        + " and 3 % of each tensor's or as often that)\n"));
         Cli.Result strict = verify(Cli.LLAMA, golden, "--dtype", "bf16", "--tolerance", 1e-3, "--json");
         assertEquals(1, strict.code());
         assertEquals("", strict.err());
@@ -84,17 +95,69 @@ class VerifyAndJudgeTest {
         assertTrue(rows.get(1).get("rms_relative_of_rounding").asDouble() < 0.005, rows.toString());
     }
 
+    /** What all tensors have together: 2 % would pass of each, but rounding explains less. */
+    @Test
+    void bfloat16IsJudgedByWhatRoundingCauses() {
+        Path other = folder.resolve("other.safetensors");
+        try (SafetensorsFile golden = SafetensorsFile.open(Cli.LLAMA.resolve("golden.safetensors"))) {
+            SafetensorsWriter.Declaration file = SafetensorsWriter.to(other);
+            long[] ids = golden.longs("0.input_ids");
+            file.longs("0.input_ids", ids, ids.length);
+            for (int i = 0; i <= 3; i++) {
+                float[] states = golden.floats("0.hidden." + i);
+                for (int k = 0; k < states.length; k++) {
+                    states[k] *= 1.02f;
+                }
+                file.floats("0.hidden." + i, states, ids.length, states.length / ids.length);
+            }
+            file.save();
+        }
+        Cli.Result result = verify(Cli.LLAMA, other, "--dtype", "bf16");
+        assertEquals(1, result.code());
+        assertEquals(1, result.out().split("<-- beyond tolerance").length - 1, result.out());
+        assertTrue(
+                result.out()
+                        .lines()
+                        .anyMatch(
+                                line -> line.matches(
+                                        " +all +2\\.\\d % +float32 differs by 2\\.0 % without any rounding +\\(rounding the weights alone: .*")),
+                result.out());
+    }
+
+    /** Weights that are bfloat16 already do not tell what rounding causes. */
+    @Test
+    void roundedWeightsAreNoMeasure() {
+        ModelFolder.copy("llama", folder)
+                .weights(tensors -> tensors.replaceAll(
+                        (name, values) -> new ModelFolder.Values(values.shape(), OpData.rounded(values.numbers()))));
+        String out = verify(folder, Cli.LLAMA.resolve("golden.safetensors"), "--dtype", "bf16")
+                .ok();
+        assertTrue(out.endsWith("passed (tolerance root mean square 3 % of each tensor's)\n"), out);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0.014, true", "0.016, false", "NaN, false"})
+    void allRowsCountAsMuch(double error, boolean passed) {
+        GoldenComparison.Limit limit = GoldenComparison.Limit.ofRelative(0.03, 1.5);
+        List<GoldenComparison.Row> exact = List.of(row(0), row(0), row(Double.NaN));
+        List<GoldenComparison.Row> rounded = List.of(row(0.002), row(0.014), row(Double.NaN));
+        GoldenComparison.Row all = GoldenComparison.Row.all(List.of(row(error), row(error)), exact, rounded, limit);
+        assertEquals(0.01, all.ofRounding(), 1e-9);
+        assertEquals(passed, all.passed());
+        all = GoldenComparison.Row.all(List.of(row(error), row(error)), exact, exact, limit);
+        assertFalse(all.passed(), "rounding explains nothing");
+    }
+
     @ParameterizedTest
     @CsvSource({"0.04, 0.0001, 0.03, true", "0.04, 0.0001, 0.02, false", "0.04, 0.02, 0.03, false", "NaN, 0, 1, false"})
     void roundedWeightsExplain(double error, double exact, double rounded, boolean explained) {
         GoldenComparison.Limit limit = GoldenComparison.Limit.ofRelative(0.03, 1.5);
         GoldenComparison.Row row = row(error).beside(row(exact), row(rounded), limit);
         assertEquals(explained, row.passed());
-        assertEquals(explained, limit.share(row) <= 1);
     }
 
     private static GoldenComparison.Row row(double relative) {
-        return new GoldenComparison.Row("logits", 1, 0, relative, Double.NaN, "", false);
+        return new GoldenComparison.Row("logits", 1, relative / 0.03, relative, Double.NaN, "");
     }
 
     /** What is accepted of a number beyond 10, or in a row of such numbers, grows with it; a fixed tolerance does not. */
@@ -205,7 +268,7 @@ class VerifyAndJudgeTest {
         assertEquals(0.5, json.get("labels").get("attack_success_rate").asDouble());
         Cli.write(data, harmless);
         out = Cli.run("judge ?", data).ok();
-        assertTrue(out.contains("1 answered (to harmless prompts all)"), out);
+        assertTrue(out.contains("1 response: 0 refused (0.0 %), 1 answered (to harmless prompts all)"), out);
         json = Cli.run("judge ? --json", data).json();
         assertEquals(0, json.get("attacks").asInt());
         assertTrue(json.get("attack_success_rate").isNull());

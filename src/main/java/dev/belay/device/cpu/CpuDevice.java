@@ -75,16 +75,6 @@ public final class CpuDevice implements Device {
         return open(dtype, threads(), dtype == DType.BF16 && OneDnn.multipliesBfloat16());
     }
 
-    /**
-     * Opens the device for weights that are rounded to bfloat16, of which it computes everything in float32.
-     *
-     * @throws DeviceException as {@link #open}
-     */
-    public static CpuDevice roundingWeights() {
-        OneDnnLibrary.load();
-        return open(DType.BF16, threads(), false);
-    }
-
     private static int threads() {
         int threads = Integer.getInteger("belay.threads", Runtime.getRuntime().availableProcessors());
         if (threads < 1) {
