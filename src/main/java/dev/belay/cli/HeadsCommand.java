@@ -98,7 +98,7 @@ final class HeadsCommand implements Callable<Integer> {
         OutputFile.check(output);
         reports.begin();
         if (method != Method.direct) {
-            options.use = BatchMemory.Use.sweep(sweep.positions, sweep.renormalize);
+            options.use = BatchMemory.Use.sweep(sweep.positions, sweep.renormalize, method == Method.greedy);
         }
         try (Session session = input.open(options);
                 Run run = runs.open(session, output)) {

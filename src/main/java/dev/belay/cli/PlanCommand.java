@@ -129,7 +129,7 @@ final class PlanCommand implements Callable<Integer> {
         reports.begin();
         options.use = switch (method) {
             case direct, trace, select, capture -> BatchMemory.Use.PASS;
-            case causal, greedy -> BatchMemory.Use.sweep(sweep.positions, sweep.renormalize);
+            case causal, greedy -> BatchMemory.Use.sweep(sweep.positions, sweep.renormalize, method == Method.greedy);
             case generate, ablate, judge -> BatchMemory.Use.GENERATION;
         };
         int highest = layer;

@@ -39,15 +39,20 @@ public final class BatchMemory implements AutoCloseable {
             return owned;
         };
 
-        /** A sweep over all heads. */
-        static Use sweep(PositionScope scope, boolean renormalize) {
-            return (forward, tokens) -> sweep(forward, tokens, scope, renormalize);
+        /**
+         * A sweep over all heads.
+         *
+         * @param again whether it is done again with heads ablated
+         */
+        static Use sweep(PositionScope scope, boolean renormalize, boolean again) {
+            return (forward, tokens) -> sweep(forward, tokens, scope, renormalize, again);
         }
 
         /** Allocates what the work with a batch of {@code tokens} tokens needs beside a forward pass. */
         AutoCloseable allocate(ForwardPass forward, int tokens);
 
-        private static AutoCloseable sweep(ForwardPass forward, int tokens, PositionScope scope, boolean renormalize) {
+        private static AutoCloseable sweep(
+                ForwardPass forward, int tokens, PositionScope scope, boolean renormalize, boolean again) {
             ModelConfig config = forward.model().config();
             float[] weight = new float[config.hidden()];
             weight[0] = 1;
@@ -59,8 +64,8 @@ public final class BatchMemory implements AutoCloseable {
             }
             Resources owned = new Resources();
             ProbeScorer scorer = owned.own(new ProbeScorer(forward, probe, "of a plan"));
-            HeadMask none = new HeadMask(config.layers(), config.heads(), scope, renormalize);
-            owned.own(new SweepGroup(scorer, texts, none));
+            HeadMask chosen = new HeadMask(config.layers(), config.heads(), scope, renormalize);
+            owned.own(new SweepGroup(scorer, texts, again ? chosen.ablate(0, 0) : chosen));
             return owned;
         }
     }

@@ -78,6 +78,9 @@ final class SweepGroup implements AutoCloseable {
             int most = Math.max(forward.maxTokens(), capture.changed());
             sweepCache = owned.own(KvCache.passing(device, config, most));
             forward.reserve(most);
+            if (chosen.size() > 0) {
+                forward.reserveUnscaled();
+            }
             attention =
                     owned.own(device.allocate("sweep attention output", (long) capture.changed() * config.hidden()));
             long outputs = (long) capture.changed() * config.attention().queryWidth();

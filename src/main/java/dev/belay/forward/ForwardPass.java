@@ -176,6 +176,15 @@ public final class ForwardPass implements AutoCloseable {
         work.reserve(tokens);
     }
 
+    /**
+     * Makes room for capturing the head outputs of a batch that are scaled.
+     *
+     * @throws DeviceMemoryException if there is none
+     */
+    public void reserveUnscaled() {
+        work.unscaledHeadOutputs();
+    }
+
     /** Looks up the embeddings of the batch: the residual stream is H[0] then. */
     public void embed(Batch batch, Hooks hooks) {
         TokenLayout layout = batch.layout();

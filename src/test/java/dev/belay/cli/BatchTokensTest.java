@@ -9,6 +9,8 @@ import dev.belay.cliff.BatchMemory;
 import dev.belay.device.DType;
 import dev.belay.device.Device;
 import dev.belay.device.Devices;
+import dev.belay.hooks.PositionScope;
+import dev.belay.model.ModelConfig;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -112,6 +114,23 @@ class BatchTokensTest {
                 assertEquals(tokens, session.batchTokens());
                 assertEquals(tokens, session.forward().maxTokens());
             }
+        }
+    }
+
+    /** A sweep that is done again captures head outputs that are scaled: these need room before their factors, too, bfloat16. */
+    @Test
+    void aSweepDoneAgainNeedsMore() {
+        ModelConfig config = ModelConfig.read(Cli.TINY);
+        try (Device device = Devices.open("cpu", DType.BF16)) {
+            long once = bytes(device, BatchMemory.Use.sweep(PositionScope.ALL, false, false));
+            long again = bytes(device, BatchMemory.Use.sweep(PositionScope.ALL, false, true));
+            assertEquals(1024L * config.attention().queryWidth() * Short.BYTES, again - once);
+        }
+    }
+
+    private static long bytes(Device device, BatchMemory.Use use) {
+        try (BatchMemory memory = new BatchMemory(Cli.TINY, device, use)) {
+            return memory.bytes(1024);
         }
     }
 
