@@ -16,7 +16,8 @@ import dev.belay.hooks.HookPoint;
 import dev.belay.hooks.PositionScope;
 import dev.belay.hooks.TextSpan;
 import dev.belay.model.ModelConfig;
-import dev.belay.weights.SafetensorsFile;
+import dev.belay.weights.TensorSource;
+import dev.belay.weights.TensorView;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -46,40 +47,33 @@ final class GoldenComparison {
         /** Of the row of all tensors together, each of which counts as much. */
         static final String ALL = "all";
 
-        /** From such a share of what rounding leads to, float32's own error is worth a word. */
+        /** From such a share of what rounding causes, float32's own error is worth a word. */
         private static final double EXACT = 0.1;
 
         boolean passed() {
             return share <= 1;
         }
 
-        /** The same judged beside what rounding the weights alone adds to the error of float32. */
-        Row beside(Row exact, Row rounded, Limit limit) {
-            double added = rounded.relative - exact.relative;
-            double most = added > 0 ? Math.max(limit.relative(), limit.rounding() * added) : limit.relative();
-            return new Row(name, error, relative / most, relative, added, where);
+        /** The same judged beside the difference that rounding the weights alone causes. */
+        Row beside(Row rounding, Limit limit) {
+            double most = Math.max(limit.relative(), limit.rounding() * rounding.relative);
+            return new Row(name, error, relative / most, relative, rounding.relative, where);
         }
 
         /**
-         * All rows together, judged by what rounding the weights alone causes and by nothing else.
+         * All rows together, judged by the differences that rounding the weights alone causes and by nothing else.
          *
-         * @param exact what float32 computes, and {@code rounded} that with rounded weights
+         * @param exact what float32 computes, beside the golden
+         * @param rounding what it computes with rounded weights, beside {@code exact}
          */
-        static Row all(Collection<Row> rows, Collection<Row> exact, Collection<Row> rounded, Limit limit) {
+        static Row all(Collection<Row> rows, Collection<Row> exact, Collection<Row> rounding, Limit limit) {
             double before = together(exact);
-            double after = together(rounded);
+            double caused = together(rounding);
             double relative = together(rows);
-            String where = before < EXACT * after
+            String where = before < EXACT * caused
                     ? ""
                     : String.format(Locale.ROOT, "float32 differs by %.2g %% without any rounding", 100 * before);
-            double most = limit.rounding() * (after - before);
-            return new Row(
-                    ALL,
-                    Double.NaN,
-                    most > 0 ? relative / most : Double.POSITIVE_INFINITY,
-                    relative,
-                    after - before,
-                    where);
+            return new Row(ALL, Double.NaN, relative / (limit.rounding() * caused), relative, caused, where);
         }
 
         private static double together(Collection<Row> rows) {
@@ -114,13 +108,15 @@ final class GoldenComparison {
 
     private final ForwardPass forward;
     private final ModelConfig config;
-    private final SafetensorsFile golden;
+    private final TensorSource golden;
     private final Path path;
     private final Limit limit;
     private final boolean compareGreedy;
     private final Map<String, Row> rows = new LinkedHashMap<>();
     private final List<Detail> details = new ArrayList<>();
     private final Map<String, double[]> squares = new HashMap<>();
+    /** What was computed, by the names of the golden. */
+    private final Map<String, float[]> computed = new HashMap<>();
     /** Relative errors of the rows of tensors. */
     private final Map<String, List<Double>> ofRows = new HashMap<>();
 
@@ -157,7 +153,7 @@ final class GoldenComparison {
         }
     }
 
-    GoldenComparison(ForwardPass forward, SafetensorsFile golden, Path path, Limit limit, boolean compareGreedy) {
+    GoldenComparison(ForwardPass forward, TensorSource golden, Path path, Limit limit, boolean compareGreedy) {
         this.forward = forward;
         this.golden = golden;
         this.path = path;
@@ -166,7 +162,7 @@ final class GoldenComparison {
         config = forward.model().config();
     }
 
-    List<Row> run() {
+    GoldenComparison run() {
         List<TextRunner.Text> texts = prompts();
         Set<HookPoint> points = new HashSet<>();
         for (int i = 0; i <= config.layers(); i++) {
@@ -204,7 +200,22 @@ final class GoldenComparison {
         if (rows.isEmpty()) {
             throw new BelayException(path + ": has none of hidden, head_out, logits, ablate, greedy to compare with");
         }
+        return this;
+    }
+
+    /** What {@link #run} found, over all prompts. */
+    List<Row> rows() {
         return rows.values().stream().map(this::finished).toList();
+    }
+
+    /** A golden of what {@link #run} computed; to be closed no more than the one that was compared with. */
+    TensorSource computed() {
+        return new TensorView(golden) {
+            @Override
+            public float[] floats(String name) {
+                return computed.get(name);
+            }
+        };
     }
 
     /** What {@link #run} found, prompt by prompt. */
@@ -261,6 +272,7 @@ final class GoldenComparison {
             throw new BelayException(path + ": " + prompt + "." + tensor + " has " + expected.length
                     + " elements, this model gives " + actual.length + "; does this file belong to the model?");
         }
+        computed.put(prompt + "." + tensor, actual);
         int worst = 0;
         double error = 0;
         double share = 0;
@@ -300,7 +312,7 @@ final class GoldenComparison {
 
     /** Keeps the worse of two rows of the same name. */
     private void put(Row row) {
-        rows.merge(row.name(), row, (a, b) -> b.share() > a.share() ? b : a);
+        rows.merge(row.name(), row, (a, b) -> b.share() > a.share() || a.where().isEmpty() ? b : a);
     }
 
     /** Of the finite ones of some numbers. */
@@ -369,9 +381,15 @@ final class GoldenComparison {
                     new Generator(forward, null, Generator.Closing.NONE, Sampling.GREEDY, expected.length, true);
             TextRunner.Text text = texts.get(p);
             generator.generate(List.of(new Generator.Prompt(p, text.ids(), text.span())), (given, continuation) -> {
-                int same = Arrays.mismatch(expected, continuation.tokens());
-                int wrong = same < 0 ? 0 : expected.length - same;
-                String where = same < 0 ? "" : "prompt " + prompt + ", from new token " + same;
+                int[] actual = continuation.tokens();
+                int[] whole =
+                        Arrays.copyOf(expected, Math.min(expected.length, config.positions() - text.ids().length));
+                int same = Arrays.mismatch(whole, actual);
+                int wrong = same < 0 ? 0 : whole.length - same;
+                String from = same < 0 ? "" : "prompt " + prompt + ", from new token " + same;
+                String where = same < 0 && whole.length < expected.length
+                        ? "prompt " + prompt + ", up to the longest text, " + config.positions() + " tokens"
+                        : from;
                 details.add(new Detail("greedy", prompt, wrong, Double.NaN, same));
                 double share = wrong == 0 ? 0 : Double.POSITIVE_INFINITY;
                 put(new Row("greedy", wrong, share, Double.NaN, Double.NaN, where));

@@ -3,19 +3,18 @@ package dev.belay.cli;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
+import dev.belay.cliff.BatchMemory;
 import dev.belay.device.DType;
-import dev.belay.device.Device;
-import dev.belay.device.HostMatrix;
 import dev.belay.device.cpu.CpuDevice;
 import dev.belay.forward.ForwardPass;
 import dev.belay.hooks.HeadMask;
 import dev.belay.hooks.PositionScope;
+import dev.belay.io.Messages;
 import dev.belay.io.OutputFile;
 import dev.belay.model.Model;
 import dev.belay.model.ModelConfig;
 import dev.belay.weights.SafetensorsFile;
 import dev.belay.weights.TensorSource;
-import dev.belay.weights.TensorValues;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,7 +23,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.function.Function;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -58,9 +56,7 @@ final class VerifyCommand implements Callable<Integer> {
      */
     private static final double BF16_RELATIVE = 0.03;
 
-    /**
-     * Or as many times what rounding the weights alone causes; where it changes all of them, all tensors together are held to this alone.
-     */
+    /** Or as many times what rounding the weights alone causes; all tensors together are held to this alone. */
     private static final double BF16_ROUNDING = 1.5;
 
     @Mixin
@@ -185,10 +181,10 @@ final class VerifyCommand implements Callable<Integer> {
                     : GoldenComparison.Limit.ofLargest(
                             largest, tolerance == null ? F32_UNIT : Double.POSITIVE_INFINITY);
             GoldenComparison comparison = new GoldenComparison(session.forward(), file, golden, limit, exact);
-            List<GoldenComparison.Row> rows = comparison.run();
-            boolean measured = relative && original == null && rounds(session.model());
-            if (measured || relative && !rows.stream().allMatch(GoldenComparison.Row::passed)) {
-                rows = besideRoundedWeights(rows, file, session.batchTokens(), limit, measured);
+            List<GoldenComparison.Row> rows = comparison.run().rows();
+            boolean together = original == null;
+            if (relative && (together || !rows.stream().allMatch(GoldenComparison.Row::passed))) {
+                rows = besideRoundedWeights(rows, file, session.batchTokens(), limit, together);
             }
             String words = relative ? words(rows, session.config().experts() != null) : words(largest);
             ObjectNode result = Output.object();
@@ -237,10 +233,10 @@ final class VerifyCommand implements Callable<Integer> {
         String rounding = "1.5 times what rounding the weights alone causes";
         String each = "3 % of " + (mixture ? "the median token's" : "each tensor's");
         GoldenComparison.Row last = rows.getLast();
-        return "root mean square "
-                + (last.name().equals(GoldenComparison.Row.ALL)
-                        ? "of all " + rounding + ", and " + each + " or as often that"
-                        : Double.isNaN(last.ofRounding()) ? each : each + ", or " + rounding);
+        if (last.name().equals(GoldenComparison.Row.ALL)) {
+            return "root mean square of all together " + rounding + "; " + each + ", or 1.5 times too";
+        }
+        return "root mean square " + each + (Double.isNaN(last.ofRounding()) ? "" : ", or " + rounding);
     }
 
     private static String besides(GoldenComparison.Row row) {
@@ -250,18 +246,9 @@ final class VerifyCommand implements Callable<Integer> {
         return rounding + (row.passed() ? "" : "  <-- beyond tolerance");
     }
 
-    /** Whether rounding to bfloat16 changes every matrix. Of others all that rounds besides would be held to less than rounding causes. */
-    private static boolean rounds(Model model) {
-        TensorSource tensors = model.tensors();
-        return tensors.names().stream()
-                .filter(name -> tensors.tensor(name).shape().length > 1)
-                .filter(name -> HostMatrix.TYPES.contains(tensors.tensor(name).type()))
-                .allMatch(name -> TensorValues.roundsToBfloat16(
-                        tensors.segment(name), tensors.tensor(name).type()));
-    }
-
     /**
-     * Computes the same on the CPU in float32, with the weights and with rounded ones, and judges the rows beside the difference.
+     * Computes the same on the CPU in float32, with the weights and with rounded ones, and judges the rows beside the difference. Where
+     * there is no room for that, the rows stay as they are.
      *
      * @param together whether all of them, too
      */
@@ -271,25 +258,38 @@ final class VerifyCommand implements Callable<Integer> {
             int batchTokens,
             GoldenComparison.Limit limit,
             boolean together) {
-        Map<String, GoldenComparison.Row> exact =
-                inFloat32(cpu -> Model.load(options.folder, cpu, layers -> {}), file, batchTokens, limit);
-        Map<String, GoldenComparison.Row> rounded =
-                inFloat32(cpu -> Model.rounded(options.folder, cpu), file, batchTokens, limit);
-        List<GoldenComparison.Row> judged = new ArrayList<>();
-        rows.forEach(row -> judged.add(row.beside(exact.get(row.name()), rounded.get(row.name()), limit)));
-        if (together) {
-            judged.add(GoldenComparison.Row.all(rows, exact.values(), rounded.values(), limit));
+        try (CpuDevice cpu = CpuDevice.open(DType.F32)) {
+            try (BatchMemory memory = new BatchMemory(options.folder, cpu, BatchMemory.Use.PASS)) {
+                if (memory.bytes(batchTokens) > cpu.freeBytes()) {
+                    Messages.current()
+                            .warning("there is no room for " + options.folder
+                                    + " in float32: what rounding the weights causes is not measured, and only the limit of "
+                                    + "each tensor counts");
+                    return rows;
+                }
+            }
+            GoldenComparison exact;
+            try (Model model = Model.load(options.folder, cpu, layers -> {})) {
+                exact = compare(model, file, batchTokens, limit);
+            }
+            GoldenComparison rounding;
+            try (Model model = Model.rounded(options.folder, cpu)) {
+                rounding = compare(model, exact.computed(), batchTokens, limit);
+            }
+            Map<String, GoldenComparison.Row> caused =
+                    rounding.rows().stream().collect(Collectors.toMap(GoldenComparison.Row::name, row -> row));
+            List<GoldenComparison.Row> judged = new ArrayList<>();
+            rows.forEach(row -> judged.add(row.beside(caused.get(row.name()), limit)));
+            if (together) {
+                judged.add(GoldenComparison.Row.all(rows, exact.rows(), rounding.rows(), limit));
+            }
+            return judged;
         }
-        return judged;
     }
 
-    private Map<String, GoldenComparison.Row> inFloat32(
-            Function<Device, Model> load, SafetensorsFile file, int batchTokens, GoldenComparison.Limit limit) {
-        try (Device cpu = CpuDevice.open(DType.F32);
-                Model model = load.apply(cpu);
-                ForwardPass forward = new ForwardPass(model, batchTokens, 1)) {
-            return new GoldenComparison(forward, file, golden, limit, false)
-                    .run().stream().collect(Collectors.toMap(GoldenComparison.Row::name, row -> row));
+    private GoldenComparison compare(Model model, TensorSource with, int batchTokens, GoldenComparison.Limit limit) {
+        try (ForwardPass forward = new ForwardPass(model, batchTokens, 1)) {
+            return new GoldenComparison(forward, with, golden, limit, false).run();
         }
     }
 }

@@ -35,7 +35,7 @@ public final class Model implements AutoCloseable {
     }
 
     /**
-     * As {@link #load}, with all weights rounded to bfloat16.
+     * As {@link #load}, with weights changed as rounding to bfloat16 changes them, see {@link RoundedTensors}.
      *
      * @throws dev.belay.BelayException as {@link #load}
      */

@@ -66,7 +66,7 @@ final class RopeSettings {
                 numberOrZero("beta_fast", 32),
                 numberOrZero("beta_slow", 1),
                 original,
-                truncate == null || truncate.isNull() || truncate.asBoolean());
+                truncate == null || truncate.asBoolean());
     }
 
     private static double yarnMagnitude(double factor, double scale) {

@@ -61,8 +61,8 @@ class VerifyAndJudgeTest {
                 .endsWith("passed (tolerance 0.25)\n"));
         assertTrue(verify(Cli.LLAMA, golden, "--dtype", "bf16")
                 .ok()
-                .endsWith("passed (tolerance root mean square of all 1.5 times what rounding the weights alone causes,"
-                        + " and 3 % of each tensor's or as often that)\n"));
+                .endsWith("passed (tolerance root mean square of all together 1.5 times what rounding the weights alone"
+                        + " causes; 3 % of each tensor's, or 1.5 times too)\n"));
         Cli.Result strict = verify(Cli.LLAMA, golden, "--dtype", "bf16", "--tolerance", 1e-3, "--json");
         assertEquals(1, strict.code());
         assertEquals("", strict.err());
@@ -90,9 +90,10 @@ class VerifyAndJudgeTest {
         JsonNode rows = Cli.parse(result.out()).get("rows");
         assertTrue(rows.get(0).get("passed").asBoolean(), rows.toString());
         assertFalse(rows.get(1).get("passed").asBoolean(), rows.toString());
-        double added = rows.get(0).get("rms_relative_of_rounding").asDouble();
-        assertTrue(added > 0.005 && added < 0.02, rows.toString());
-        assertTrue(rows.get(1).get("rms_relative_of_rounding").asDouble() < 0.005, rows.toString());
+        for (int i = 0; i < 2; i++) {
+            double caused = rows.get(i).get("rms_relative_of_rounding").asDouble();
+            assertTrue(caused > 0.005 && caused < 0.02, rows.toString());
+        }
     }
 
     /** What all tensors have together: 2 % would pass of each, but rounding explains less. */
@@ -124,40 +125,56 @@ class VerifyAndJudgeTest {
                 result.out());
     }
 
-    /** Weights that are bfloat16 already do not tell what rounding causes. */
+    /** Weights that are bfloat16 already are moved by as much as rounding moves others: what that causes is of the same size. */
     @Test
-    void roundedWeightsAreNoMeasure() {
+    void weightsThatAreBfloat16() {
         ModelFolder.copy("llama", folder)
                 .weights(tensors -> tensors.replaceAll(
                         (name, values) -> new ModelFolder.Values(values.shape(), OpData.rounded(values.numbers()))));
-        String out = verify(folder, Cli.LLAMA.resolve("golden.safetensors"), "--dtype", "bf16")
-                .ok();
-        assertTrue(out.endsWith("passed (tolerance root mean square 3 % of each tensor's)\n"), out);
+        Path golden = Cli.LLAMA.resolve("golden.safetensors");
+        double own = ofRounding(verify(Cli.LLAMA, golden, "--dtype", "bf16", "--json"));
+        double moved = ofRounding(verify(folder, golden, "--dtype", "bf16", "--json"));
+        assertEquals(own, moved, 0.4 * own);
+    }
+
+    private static double ofRounding(Cli.Result result) {
+        JsonNode rows = Cli.parse(result.out()).get("rows");
+        return rows.get(rows.size() - 1).get("rms_relative_of_rounding").asDouble();
     }
 
     @ParameterizedTest
-    @CsvSource({"0.014, true", "0.016, false", "NaN, false"})
-    void allRowsCountAsMuch(double error, boolean passed) {
+    @CsvSource({"0.014, 0.01", "0.016, 0.01", "NaN, 0.01", "0.014, 0"})
+    void allRowsCountAsMuch(double error, double caused) {
         GoldenComparison.Limit limit = GoldenComparison.Limit.ofRelative(0.03, 1.5);
         List<GoldenComparison.Row> exact = List.of(row(0), row(0), row(Double.NaN));
-        List<GoldenComparison.Row> rounded = List.of(row(0.002), row(0.014), row(Double.NaN));
-        GoldenComparison.Row all = GoldenComparison.Row.all(List.of(row(error), row(error)), exact, rounded, limit);
-        assertEquals(0.01, all.ofRounding(), 1e-9);
-        assertEquals(passed, all.passed());
-        all = GoldenComparison.Row.all(List.of(row(error), row(error)), exact, exact, limit);
-        assertFalse(all.passed(), "rounding explains nothing");
+        List<GoldenComparison.Row> rounding = List.of(row(0.2 * caused), row(1.4 * caused), row(Double.NaN));
+        GoldenComparison.Row all = GoldenComparison.Row.all(List.of(row(error), row(error)), exact, rounding, limit);
+        assertEquals(caused, all.ofRounding(), 1e-9);
+        assertEquals(error <= 1.5 * caused, all.passed());
     }
 
     @ParameterizedTest
-    @CsvSource({"0.04, 0.0001, 0.03, true", "0.04, 0.0001, 0.02, false", "0.04, 0.02, 0.03, false", "NaN, 0, 1, false"})
-    void roundedWeightsExplain(double error, double exact, double rounded, boolean explained) {
+    @CsvSource({"0.04, 0.03, true", "0.04, 0.02, false", "0.03, 0, true", "NaN, 1, false"})
+    void roundedWeightsExplain(double error, double caused, boolean explained) {
         GoldenComparison.Limit limit = GoldenComparison.Limit.ofRelative(0.03, 1.5);
-        GoldenComparison.Row row = row(error).beside(row(exact), row(rounded), limit);
-        assertEquals(explained, row.passed());
+        assertEquals(explained, row(error).beside(row(caused), limit).passed());
     }
 
     private static GoldenComparison.Row row(double relative) {
         return new GoldenComparison.Row("logits", 1, relative / 0.03, relative, Double.NaN, "");
+    }
+
+    /** The engine stops where the model's texts end, whatever transformers writes beyond. */
+    @Test
+    void greedyTokensBeyondTheLongestText() {
+        Path golden = Cli.LLAMA.resolve("golden.safetensors");
+        int length;
+        try (SafetensorsFile file = SafetensorsFile.open(golden)) {
+            length = file.longs("2.input_ids").length;
+        }
+        ModelFolder.copy("llama", folder).edit("config.json", json -> json.put("max_position_embeddings", length + 5));
+        String out = verify(folder, golden).ok();
+        assertTrue(out.contains("prompt 2, up to the longest text, " + (length + 5) + " tokens"), out);
     }
 
     /** What is accepted of a number beyond 10, or in a row of such numbers, grows with it; a fixed tolerance does not. */
