@@ -41,15 +41,27 @@ class LaunchTest {
         assertEquals("belay.crash", errorFile("--report", "page.html"));
     }
 
+    /** Of a library that calls abort Java says nothing. */
+    @Test
+    void anAbortIsToldOf() throws IOException, InterruptedException {
+        Path out = folder.resolve("o.jsonl");
+        Files.writeString(OutputFile.companion(out, ".progress"), "something");
+        Path err = folder.resolve("err");
+        ProcessBuilder builder = launch("echo a panic >&2; ulimit -c 0; kill -ABRT $$", "-o", out.toString())
+                .redirectError(err.toFile());
+        assertEquals(134, builder.start().waitFor());
+        assertEquals(
+                List.of(
+                        "a panic",
+                        "belay: a native library ended Java, see the lines before; " + out
+                                + ".progress has what is done: go on with the same command and --resume"),
+                Files.readAllLines(err));
+    }
+
     private String errorFile(String... arguments) throws IOException, InterruptedException {
-        Path java = folder.resolve("java");
         Path out = folder.resolve("stdout");
-        Files.writeString(java, "#!/bin/sh\nprintf '%s\\n' \"$@\"\nexit 1\n");
-        Files.setPosixFilePermissions(java, PosixFilePermissions.fromString("rwx------"));
-        List<String> command = new ArrayList<>(List.of("tools/launch", java.toString(), "belay.jar", ".", "capture"));
-        command.addAll(Arrays.asList(arguments));
-        ProcessBuilder builder = new ProcessBuilder(command).redirectOutput(out.toFile());
-        builder.environment().put("BELAY_CACHE", folder.resolve("cache").toString());
+        ProcessBuilder builder =
+                launch("printf '%s\\n' \"$@\"\nexit 1", arguments).redirectOutput(out.toFile());
         assertEquals(1, builder.start().waitFor());
         String option = "-XX:ErrorFile=";
         return Files.readAllLines(out).stream()
@@ -57,5 +69,17 @@ class LaunchTest {
                 .map(line -> line.substring(option.length()))
                 .findFirst()
                 .orElseThrow();
+    }
+
+    /** A command whose Java is a script. */
+    private ProcessBuilder launch(String script, String... arguments) throws IOException {
+        Path java = folder.resolve("java");
+        Files.writeString(java, "#!/bin/sh\n" + script + "\n");
+        Files.setPosixFilePermissions(java, PosixFilePermissions.fromString("rwx------"));
+        List<String> command = new ArrayList<>(List.of("tools/launch", java.toString(), "belay.jar", ".", "capture"));
+        command.addAll(Arrays.asList(arguments));
+        ProcessBuilder builder = new ProcessBuilder(command);
+        builder.environment().put("BELAY_CACHE", folder.resolve("cache").toString());
+        return builder;
     }
 }
