@@ -21,8 +21,8 @@ public enum DatasetFormat {
             String at = "original_item.";
             Boolean harmful = f.truth(at + "harmful");
             return new Item(f.text(at + "prompt"))
-                    .thinking(f.textOrEmpty(at + "thinking"))
-                    .response(f.textOrEmpty(at + "response"))
+                    .thinking(f.textOrEmpty(f.has(at + "thinking") ? at + "thinking" : "thinking"))
+                    .response(f.textOrEmpty(f.has(at + "response") ? at + "response" : "response"))
                     .harmful(harmful == null ? ofType(f.textOrEmpty(at + "data_type")) : harmful)
                     .meta(f, at, "safe_response", "data_type");
         }
@@ -37,14 +37,15 @@ public enum DatasetFormat {
         @Override
         Item read(Fields f) {
             String type = f.text("data_type");
-            boolean vanilla = f.text("adversarial").isBlank() || type.startsWith("vanilla");
+            boolean vanilla =
+                    type.startsWith("vanilla") || f.text("adversarial").isBlank() && !type.startsWith("adversarial");
             return new Item(vanilla ? f.textOrEmpty("vanilla") : f.text("adversarial"))
                     .response(f.textOrEmpty("completion"))
                     .harmful(ofType(type))
                     .meta(f, "", "data_type");
         }
     },
-    /** UltraChat: conversations, of which the first prompt and answer are taken; harmless. */
+    /** UltraChat: conversations, of which the user's first message and the answer to it are taken; harmless. */
     ULTRACHAT {
         @Override
         boolean fits(Fields f) {
@@ -58,10 +59,16 @@ public enum DatasetFormat {
             JsonNode messages = f.node("messages");
             Item item;
             if (messages.isArray()) {
-                int first = messages.path(0).path("role").asText().equals("system") ? 1 : 0;
+                int first = 0;
+                while (first < messages.size() && !role(messages, first).equals("user")) {
+                    first++;
+                }
                 item = new Item(messages.path(first).path("content").asText());
-                item.response(messages.path(first + 1).path("content").asText());
-                item.system(first == 0 ? "" : messages.path(0).path("content").asText());
+                boolean answered = role(messages, first + 1).equals("assistant");
+                item.response(
+                        answered ? messages.path(first + 1).path("content").asText() : "");
+                boolean told = first > 0 && role(messages, 0).equals("system");
+                item.system(told ? messages.path(0).path("content").asText() : "");
             } else {
                 item = new Item(f.node("data").path(0).asText());
                 item.response(f.node("data").path(1).asText());
@@ -152,6 +159,12 @@ public enum DatasetFormat {
             return new Item(f.text("goal")).harmful(true).meta(f, "", "target");
         }
     };
+
+    /** Who says a message; where no message says so, they take turns. */
+    private static String role(JsonNode messages, int at) {
+        String turn = at % 2 == 0 ? "user" : "assistant";
+        return messages.path(at).path("role").asText(turn);
+    }
 
     /** What WildJailbreak's data types, such as adversarial_harmful, say about the prompt; null if nothing. */
     private static Boolean ofType(String type) {

@@ -192,6 +192,35 @@ class ImportCommandTest {
                 "0", "P", "A", false, "null", imported("ultrachat", older).getFirst());
     }
 
+    /** Whatever an assistant says before the first prompt is not one. */
+    @Test
+    void ultraChatThatTheAssistantBegins() throws IOException {
+        String user = "{\"content\":\"P\",\"role\":\"user\"}";
+        String begun =
+                "{\"prompt\":\"P\",\"prompt_id\":\"x1\",\"messages\":[{\"content\":\"hello\",\"role\":\"assistant\"},"
+                        + user;
+        Path chat = file(
+                "b.jsonl",
+                begun + ",{\"content\":\"A\",\"role\":\"assistant\"}]}\n" + begun.replace("x1", "x2") + "," + user
+                        + "]}\n");
+        List<Transcript> read = imported("ultrachat", chat);
+        assertTranscript("x1", "P", "A", false, "null", read.get(0));
+        assertEquals("", read.get(1).response(), "the user goes on without an answer");
+    }
+
+    /** What stands beside the item counts where the item has none. */
+    @Test
+    void refusalCliffWithTheAnswerBesideTheItem() throws IOException {
+        Path cliff = file(
+                "c.json",
+                "[{\"original_item\":{\"prompt\":\"P\",\"response\":\"R\"},\"thinking\":\"T\",\"response\":\"no\"},"
+                        + "{\"original_item\":{\"prompt\":\"P\"},\"response\":\"R2\"}]");
+        List<Transcript> read = imported("refusalcliff", cliff);
+        assertEquals("T", read.get(0).thinking());
+        assertEquals("R", read.get(0).response());
+        assertEquals("R2", read.get(1).response());
+    }
+
     @Test
     void systemPromptsAreKept() throws IOException {
         Path chat = file(
@@ -292,6 +321,9 @@ class ImportCommandTest {
         Path eval = file(
                 "eval.tsv", "adversarial\tlabel\tdata_type\n\t1\tadversarial_harmful\nstory\t1\tadversarial_harmful\n");
         Cli.run("import ? -o ?", eval, output).failed(1, eval + " row 1", "empty prompt");
+        Path train =
+                file("train.tsv", "vanilla\tadversarial\tcompletion\tdata_type\nplain\t\tNo.\tadversarial_harmful\n");
+        Cli.run("import ? -o ?", train, output).failed(1, train + " row 1", "empty prompt");
         assertEquals(1, imported("wildjailbreak", eval, "--skip-bad").size());
         String chat = "{\"id\":\"x\",\"data\":[\"%s\",\"A\"]}\n";
         Path twice = file("twice.jsonl", chat.formatted("P") + chat.formatted("Q"));
