@@ -61,7 +61,9 @@ final class JudgeCommand implements Callable<Integer> {
                 names = "--guard",
                 paramLabel = "MODEL",
                 converter = Converters.ModelFolder.class,
-                description = "folder of a guard model: its chat template asks for safe or unsafe and categories")
+                description =
+                        "folder of a guard model: its chat template asks for safe, or unsafe and on the next line categories;"
+                                + " an answer in other words or letters is unparsable, which is not safe")
         private Path guard;
     }
 

@@ -63,12 +63,16 @@ final class RootCommand implements Runnable {
         }
     }
 
-    /** {@code help COMMAND} as {@code COMMAND --help}. */
+    /** {@code help COMMAND} as {@code COMMAND --help}, if there is such a command. */
     private static String[] helped(String[] args) {
         if (args.length == 0 || !args[0].equals("help")) {
             return args;
         }
-        String[] asked = Arrays.copyOfRange(args, 1, args.length + 1);
+        String[] rest = Arrays.copyOfRange(args, 1, args.length);
+        if (rest.length > 0 && commands(rest).size() > 1) {
+            return rest;
+        }
+        String[] asked = Arrays.copyOf(rest, args.length);
         asked[args.length - 1] = "--help";
         return asked;
     }

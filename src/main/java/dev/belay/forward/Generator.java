@@ -261,7 +261,7 @@ public final class Generator {
     private void append(Row row, int token) {
         if (token < 0) {
             throw new BelayException("text " + row.prompt.number() + ": the model's logits for position " + row.length
-                    + " are not numbers; check its weights with belay verify, or try --dtype f32");
+                    + " are not numbers; its weights may be damaged: fetch them again; or try --dtype f32");
         }
         row.ids[row.length++] = token;
         row.ended = !ignoreEnd && config.isEnd(token);

@@ -26,6 +26,7 @@ class CommandLineTest {
     void helpIsAlsoACommand() {
         assertEquals(Cli.run("--help").ok(), Cli.run("help").ok());
         assertEquals(Cli.run("info --help").ok(), Cli.run("help info").ok());
+        Cli.run("help nothing").failed(2, "there is no command 'nothing'");
         assertEquals(
                 Cli.run("probe train --help").ok(), Cli.run("help probe train").ok());
     }
