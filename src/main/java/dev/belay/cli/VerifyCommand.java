@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.belay.BelayException;
 import dev.belay.cliff.BatchMemory;
 import dev.belay.device.DType;
+import dev.belay.device.DeviceException;
+import dev.belay.device.DeviceMemoryException;
 import dev.belay.device.cpu.CpuDevice;
 import dev.belay.forward.ForwardPass;
 import dev.belay.hooks.HeadMask;
@@ -248,7 +250,7 @@ final class VerifyCommand implements Callable<Integer> {
 
     /**
      * Computes the same on the CPU in float32, with the weights and with rounded ones, and judges the rows beside the difference. Where
-     * there is no room for that, the rows stay as they are.
+     * the CPU cannot do that, or has no room, the rows stay as they are.
      *
      * @param together whether all of them, too
      */
@@ -261,11 +263,7 @@ final class VerifyCommand implements Callable<Integer> {
         try (CpuDevice cpu = CpuDevice.open(DType.F32)) {
             try (BatchMemory memory = new BatchMemory(options.folder, cpu, BatchMemory.Use.PASS)) {
                 if (memory.bytes(batchTokens) > cpu.freeBytes()) {
-                    Messages.current()
-                            .warning("there is no room for " + options.folder
-                                    + " in float32: what rounding the weights causes is not measured, and only the limit of "
-                                    + "each tensor counts");
-                    return rows;
+                    throw new DeviceMemoryException("there is no room for " + options.folder + " in float32");
                 }
             }
             GoldenComparison exact;
@@ -284,6 +282,12 @@ final class VerifyCommand implements Callable<Integer> {
                 judged.add(GoldenComparison.Row.all(rows, exact.rows(), rounding.rows(), limit));
             }
             return judged;
+        } catch (DeviceException e) {
+            Messages.current()
+                    .warning(
+                            e.getMessage()
+                                    + ": what rounding the weights causes is not measured, and only the limit of each tensor counts");
+            return rows;
         }
     }
 
