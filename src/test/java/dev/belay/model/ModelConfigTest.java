@@ -232,6 +232,18 @@ class ModelConfigTest {
         refuses("generation_config.json", "max_new_tokens", "must be a positive integer");
     }
 
+    /** A value that deep could not even be told of in a message. */
+    @Test
+    void nestedTooDeep() throws IOException {
+        ModelFolder.copy("llama", folder);
+        String deep = "{\"hidden_size\": " + "{\"a\": ".repeat(900) + "1" + "}".repeat(900) + "}";
+        Files.writeString(folder.resolve("config.json"), deep);
+        String message = assertThrows(BelayException.class, () -> ModelConfig.read(folder))
+                .getMessage();
+        assertTrue(message.startsWith(folder.resolve("config.json") + ": not valid JSON: "), message);
+        assertTrue(message.contains("nesting depth (101)"), message);
+    }
+
     @Test
     void architecturesThatAreNotKnown() {
         String reason = "is not supported; known: LlamaForCausalLM";
