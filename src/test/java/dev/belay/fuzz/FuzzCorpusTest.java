@@ -62,6 +62,27 @@ class FuzzCorpusTest {
         }
     }
 
+    /** Edits that put a document into itself again and again, which made it deeper than it can be written. */
+    @Test
+    void editsDoNotGrowDeep() {
+        byte[] edits = new byte[40];
+        Arrays.fill(edits, (byte) 0xab);
+        Arrays.fill(edits, 2, 8, (byte) 0x63);
+        edits[0] = FuzzTarget.EDITS;
+        for (int base = 0; base < 8; base++) {
+            edits[1] = (byte) base;
+            for (FuzzTarget target : FuzzTarget.values()) {
+                int depth = 0;
+                int deepest = 0;
+                for (byte character : target.expand(edits, CORPUS)) {
+                    depth += character == '{' || character == '[' ? 1 : character == '}' || character == ']' ? -1 : 0;
+                    deepest = Math.max(deepest, depth);
+                }
+                assertTrue(deepest < 2000, target + " " + base + ": " + deepest);
+            }
+        }
+    }
+
     @Test
     void everyTargetHasABase() {
         for (FuzzTarget target : FuzzTarget.values()) {

@@ -17,6 +17,9 @@ final class JsonEdits {
     private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
     private static final int MOST_EDITS = 12;
     private static final int DEEP = 400;
+    /** From here on there are no more edits: one may put a document into itself, and writing one takes stack for each level. */
+    private static final int DEEPEST = 600;
+
     private static final int LONG = 5000;
 
     /** Values that readers stumble over. */
@@ -85,8 +88,8 @@ final class JsonEdits {
         ArrayNode holder = JSON.arrayNode().add(base.deepCopy());
         for (int i = from; i + 2 < edits.length && i < from + 3 * MOST_EDITS; i += 3) {
             List<Place> places = new ArrayList<>();
-            collect(holder, places);
-            if (places.isEmpty()) {
+            int depth = collect(holder, places);
+            if (places.isEmpty() || depth > DEEPEST) {
                 break;
             }
             edit(places, ((edits[i] & 0xff) << 8 | edits[i + 1] & 0xff) % places.size(), edits[i + 2] & 0xff);
@@ -122,20 +125,23 @@ final class JsonEdits {
         }
     }
 
-    private static void collect(JsonNode node, List<Place> places) {
+    /** Adds all places within a node; returns how deep it is. */
+    private static int collect(JsonNode node, List<Place> places) {
+        int below = 0;
         if (node instanceof ArrayNode array) {
             for (int i = 0; i < array.size(); i++) {
                 places.add(new Place(array, i, null));
-                collect(array.get(i), places);
+                below = Math.max(below, collect(array.get(i), places));
             }
         } else if (node instanceof ObjectNode object) {
             List<String> keys = new ArrayList<>();
             object.fieldNames().forEachRemaining(keys::add);
             for (String key : keys) {
                 places.add(new Place(object, 0, key));
-                collect(object.get(key), places);
+                below = Math.max(below, collect(object.get(key), places));
             }
         }
+        return below + 1;
     }
 
     private static JsonNode nested(boolean list) {
