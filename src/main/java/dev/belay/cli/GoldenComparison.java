@@ -57,7 +57,8 @@ final class GoldenComparison {
         /** The same judged beside the difference that rounding the weights alone causes. */
         Row beside(Row rounding, Limit limit) {
             double most = Math.max(limit.relative(), limit.rounding() * rounding.relative);
-            return new Row(name, error, relative / most, relative, rounding.relative, where);
+            return new Row(
+                    name, error, GoldenComparison.share(this, relative, most), relative, rounding.relative, where);
         }
 
         /**
@@ -91,7 +92,7 @@ final class GoldenComparison {
 
         String errorText() {
             return name.equals("greedy")
-                    ? (long) error + " tokens"
+                    ? (long) error + (error == 1 ? " token" : " tokens")
                     : Double.isNaN(error) ? "" : String.format(Locale.ROOT, "%.3g", error);
         }
     }
@@ -115,8 +116,8 @@ final class GoldenComparison {
     private final Map<String, Row> rows = new LinkedHashMap<>();
     private final List<Detail> details = new ArrayList<>();
     private final Map<String, double[]> squares = new HashMap<>();
-    /** What was computed, by the names of the golden. */
-    private final Map<String, float[]> computed = new HashMap<>();
+    /** What was computed, by the names of the golden; null where nobody asks for it. */
+    private final Map<String, float[]> computed;
     /** Relative errors of the rows of tensors. */
     private final Map<String, List<Double>> ofRows = new HashMap<>();
 
@@ -153,7 +154,10 @@ final class GoldenComparison {
         }
     }
 
-    GoldenComparison(ForwardPass forward, TensorSource golden, Path path, Limit limit, boolean compareGreedy) {
+    /** @param keeps whether {@link #computed} will be asked for */
+    GoldenComparison(
+            ForwardPass forward, TensorSource golden, Path path, Limit limit, boolean compareGreedy, boolean keeps) {
+        computed = keeps ? new HashMap<>() : null;
         this.forward = forward;
         this.golden = golden;
         this.path = path;
@@ -272,7 +276,9 @@ final class GoldenComparison {
             throw new BelayException(path + ": " + prompt + "." + tensor + " has " + expected.length
                     + " elements, this model gives " + actual.length + "; does this file belong to the model?");
         }
-        computed.put(prompt + "." + tensor, actual);
+        if (computed != null) {
+            computed.put(prompt + "." + tensor, actual);
+        }
         int worst = 0;
         double error = 0;
         double share = 0;
@@ -312,7 +318,10 @@ final class GoldenComparison {
 
     /** Keeps the worse of two rows of the same name. */
     private void put(Row row) {
-        rows.merge(row.name(), row, (a, b) -> b.share() > a.share() || a.where().isEmpty() ? b : a);
+        rows.merge(row.name(), row, (a, b) -> {
+            boolean worse = b.share() == a.share() ? b.error() > a.error() : b.share() > a.share();
+            return worse || a.where().isEmpty() ? b : a;
+        });
     }
 
     /** Of the finite ones of some numbers. */
@@ -335,8 +344,13 @@ final class GoldenComparison {
             return row;
         }
         double relative = config.experts() == null ? relative(sums) : median(ofRows.get(row.name()));
-        double share = limit.isRelative() ? relative / limit.relative() : row.share();
+        double share = limit.isRelative() ? share(row, relative, limit.relative()) : row.share();
         return new Row(row.name(), row.error(), share, relative, Double.NaN, row.where());
+    }
+
+    /** A root mean square as a share of what is accepted; infinite where a single number is wrong beyond measure, which a median may hide. */
+    private static double share(Row row, double relative, double most) {
+        return Double.isInfinite(row.error()) ? Double.POSITIVE_INFINITY : relative / most;
     }
 
     /** The middle one, the larger of two. */
@@ -376,20 +390,22 @@ final class GoldenComparison {
                 continue;
             }
             int prompt = p;
-            int[] expected = ints(golden.longs(p + ".greedy"));
+            TextRunner.Text text = texts.get(p);
+            int[] all = ints(golden.longs(p + ".greedy"));
+            int[] expected = Arrays.copyOf(all, Math.min(all.length, config.positions() - text.ids().length));
+            String end = expected.length == all.length
+                    ? ""
+                    : "prompt " + prompt + ", up to the longest text, " + config.positions() + " tokens";
+            if (expected.length == 0) {
+                put(new Row("greedy", 0, 0, Double.NaN, Double.NaN, end));
+                continue;
+            }
             Generator generator =
                     new Generator(forward, null, Generator.Closing.NONE, Sampling.GREEDY, expected.length, true);
-            TextRunner.Text text = texts.get(p);
             generator.generate(List.of(new Generator.Prompt(p, text.ids(), text.span())), (given, continuation) -> {
-                int[] actual = continuation.tokens();
-                int[] whole =
-                        Arrays.copyOf(expected, Math.min(expected.length, config.positions() - text.ids().length));
-                int same = Arrays.mismatch(whole, actual);
-                int wrong = same < 0 ? 0 : whole.length - same;
-                String from = same < 0 ? "" : "prompt " + prompt + ", from new token " + same;
-                String where = same < 0 && whole.length < expected.length
-                        ? "prompt " + prompt + ", up to the longest text, " + config.positions() + " tokens"
-                        : from;
+                int same = Arrays.mismatch(expected, continuation.tokens());
+                int wrong = same < 0 ? 0 : expected.length - same;
+                String where = same < 0 ? end : "prompt " + prompt + ", from new token " + same;
                 details.add(new Detail("greedy", prompt, wrong, Double.NaN, same));
                 double share = wrong == 0 ? 0 : Double.POSITIVE_INFINITY;
                 put(new Row("greedy", wrong, share, Double.NaN, Double.NaN, where));

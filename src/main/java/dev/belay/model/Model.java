@@ -7,6 +7,7 @@ import dev.belay.weights.TensorOutline;
 import dev.belay.weights.TensorSource;
 import java.nio.file.Path;
 import java.util.function.IntConsumer;
+import java.util.function.UnaryOperator;
 
 /** A model folder, opened: its configuration, its mapped files and its weights on a device. */
 public final class Model implements AutoCloseable {
@@ -31,7 +32,7 @@ public final class Model implements AutoCloseable {
      * @throws dev.belay.BelayException if something in the folder is missing, malformed or not supported
      */
     public static Model load(Path folder, Device device, IntConsumer progress) {
-        return open(folder, ModelConfig.read(folder), SafetensorsModel.open(folder), device, progress);
+        return open(folder, tensors -> tensors, device, progress);
     }
 
     /**
@@ -40,8 +41,7 @@ public final class Model implements AutoCloseable {
      * @throws dev.belay.BelayException as {@link #load}
      */
     public static Model rounded(Path folder, Device device) {
-        ModelConfig config = ModelConfig.read(folder);
-        return open(folder, config, new RoundedTensors(SafetensorsModel.open(folder)), device, layer -> {});
+        return open(folder, RoundedTensors::new, device, layer -> {});
     }
 
     /**
@@ -50,16 +50,17 @@ public final class Model implements AutoCloseable {
      * @throws dev.belay.BelayException if something in the folder is missing, malformed or not supported
      */
     public static Model outline(Path folder, Device device) {
-        ModelConfig config = ModelConfig.read(folder);
-        return open(folder, config, new TensorOutline(SafetensorsModel.open(folder)), device, layer -> {});
+        return open(folder, TensorOutline::new, device, layer -> {});
     }
 
-    private static Model open(
-            Path folder, ModelConfig config, TensorSource tensors, Device device, IntConsumer progress) {
+    /** @param view what of the files' tensors is computed with; the configuration is that of the files */
+    private static Model open(Path folder, UnaryOperator<TensorSource> view, Device device, IntConsumer progress) {
+        ModelConfig config = ModelConfig.read(folder);
+        TensorSource tensors = config.description().tensors(SafetensorsModel.open(folder));
         try {
-            TensorSource text = config.description().tensors(tensors);
-            ModelConfig c = config.with(text);
-            return new Model(folder, c, text, device, ModelWeights.load(text, c, device, progress));
+            ModelConfig c = config.with(tensors);
+            TensorSource seen = view.apply(tensors);
+            return new Model(folder, c, seen, device, ModelWeights.load(seen, c, device, progress));
         } catch (RuntimeException | Error e) {
             tensors.close();
             throw e;

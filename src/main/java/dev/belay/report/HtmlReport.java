@@ -199,7 +199,7 @@ public final class HtmlReport {
                     section(
                             "How near to the peak",
                             "100 % is what the machine's products of matrices, or its memory, did at best; small things in the caches are beyond.");
-                case OF_TOLERANCE -> section("How near to the tolerance", "100 % is the largest difference accepted.");
+                case OF_TOLERANCE -> section("How near to the tolerance", "100 % is what is just accepted.");
                 default -> section("Outcomes", "Shares and means over the texts.");
             }
         }

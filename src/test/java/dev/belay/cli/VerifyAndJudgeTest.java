@@ -18,6 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** {@code belay verify} and {@code belay judge}. */
 class VerifyAndJudgeTest {
@@ -50,7 +51,8 @@ class VerifyAndJudgeTest {
         assertEquals("all", all.get("what").asText());
         double ratio = all.get("rms_relative").asDouble()
                 / all.get("rms_relative_of_rounding").asDouble();
-        assertTrue(ratio > 0.5 && ratio <= 1.5, all.toString());
+        // About half on a processor that does not multiply bfloat16.
+        assertTrue(ratio > 0.3 && ratio <= 1.5, all.toString());
     }
 
     @Test
@@ -61,8 +63,8 @@ class VerifyAndJudgeTest {
                 .endsWith("passed (tolerance 0.25)\n"));
         assertTrue(verify(Cli.LLAMA, golden, "--dtype", "bf16")
                 .ok()
-                .endsWith("passed (tolerance root mean square of all together 1.5 times what rounding the weights alone"
-                        + " causes; 3 % of each tensor's, or 1.5 times too)\n"));
+                .endsWith("passed (tolerance root mean square: of all tensors together 1.5 times what rounding the"
+                        + " weights alone causes; 3 % of each tensor's, or 1.5 times its own)\n"));
         Cli.Result strict = verify(Cli.LLAMA, golden, "--dtype", "bf16", "--tolerance", 1e-3, "--json");
         assertEquals(1, strict.code());
         assertEquals("", strict.err());
@@ -164,17 +166,38 @@ class VerifyAndJudgeTest {
         return new GoldenComparison.Row("logits", 1, relative / 0.03, relative, Double.NaN, "");
     }
 
-    /** The engine stops where the model's texts end, whatever transformers writes beyond. */
+    /** One token of a mixture of experts that is no number: the median of all would not show it. */
     @Test
-    void greedyTokensBeyondTheLongestText() {
+    void aTokenThatIsNoNumberFailsInBfloat16() {
+        Path model = Golden.path("families/qwen3-moe");
+        Path other = folder.resolve("other.safetensors");
+        try (SafetensorsFile golden = SafetensorsFile.open(model.resolve("golden.safetensors"))) {
+            long[] ids = golden.longs("0.input_ids");
+            float[] states = golden.floats("0.hidden.1");
+            states[3] = Float.NaN;
+            SafetensorsWriter.to(other)
+                    .longs("0.input_ids", ids, ids.length)
+                    .floats("0.hidden.1", states, ids.length, states.length / ids.length)
+                    .save();
+        }
+        Cli.Result result = verify(model, other, "--dtype", "bf16", "--json");
+        assertEquals(1, result.code(), result.out());
+        assertFalse(Cli.parse(result.out()).at("/rows/0/passed").asBoolean());
+    }
+
+    /** The engine stops where the model's texts end, whatever transformers writes beyond. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 5})
+    void greedyTokensBeyondTheLongestText(int room) {
         Path golden = Cli.LLAMA.resolve("golden.safetensors");
         int length;
         try (SafetensorsFile file = SafetensorsFile.open(golden)) {
             length = file.longs("2.input_ids").length;
         }
-        ModelFolder.copy("llama", folder).edit("config.json", json -> json.put("max_position_embeddings", length + 5));
+        ModelFolder.copy("llama", folder)
+                .edit("config.json", json -> json.put("max_position_embeddings", length + room));
         String out = verify(folder, golden).ok();
-        assertTrue(out.contains("prompt 2, up to the longest text, " + (length + 5) + " tokens"), out);
+        assertTrue(out.contains("prompt 2, up to the longest text, " + (length + room) + " tokens"), out);
     }
 
     /** What is accepted of a number beyond 10, or in a row of such numbers, grows with it; a fixed tolerance does not. */

@@ -2,6 +2,7 @@ package dev.belay.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -17,6 +18,7 @@ import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -230,6 +232,28 @@ class ModelConfigTest {
                 "generation_config.json",
                 json -> json.put("eos_token_id", 2).put("max_new_tokens", "x"));
         refuses("generation_config.json", "max_new_tokens", "must be a positive integer");
+    }
+
+    /** As in transformers, where null is not true. */
+    @Test
+    void truncateThatIsNull() {
+        Function<Consumer<ObjectNode>, List<LayerKind>> kinds = change -> {
+            ModelFolder.edit(folder, "config.json", json -> change.accept(json.withObject("rope_scaling")));
+            return ModelConfig.read(folder).kinds();
+        };
+        ModelFolder.copy("llama", folder)
+                .edit(
+                        "config.json",
+                        json -> json.putObject("rope_scaling")
+                                .put("type", "yarn")
+                                .put("factor", 4));
+        List<LayerKind> asNull = kinds.apply(rope -> rope.putNull("truncate"));
+        List<LayerKind> asFalse = kinds.apply(rope -> rope.put("truncate", false));
+        List<LayerKind> asTrue = kinds.apply(rope -> rope.put("truncate", true));
+        List<LayerKind> absent = kinds.apply(rope -> rope.remove("truncate"));
+        assertEquals(asFalse, asNull);
+        assertEquals(asTrue, absent);
+        assertNotEquals(asFalse, asTrue);
     }
 
     /** A value that deep could not even be told of in a message. */
