@@ -9,7 +9,7 @@ import java.util.stream.Collectors;
 
 /** Published files of prompts, by what their columns mean. Detection goes in this order: the first whose columns are there. */
 public enum DatasetFormat {
-    /** The refusal cliff's authors': {@code original_item} with prompt, thinking, response and more. */
+    /** The refusal cliff's authors': {@code original_item} with prompt, thinking, response and more; the latter two may stand beside it. */
     REFUSALCLIFF {
         @Override
         boolean fits(Fields f) {
@@ -20,9 +20,10 @@ public enum DatasetFormat {
         Item read(Fields f) {
             String at = "original_item.";
             Boolean harmful = f.truth(at + "harmful");
+            boolean within = !(f.textOrEmpty(at + "thinking") + f.textOrEmpty(at + "response")).isEmpty();
             return new Item(f.text(at + "prompt"))
-                    .thinking(f.textOrEmpty(f.has(at + "thinking") ? at + "thinking" : "thinking"))
-                    .response(f.textOrEmpty(f.has(at + "response") ? at + "response" : "response"))
+                    .thinking(f.textOrEmpty((within ? at : "") + "thinking"))
+                    .response(f.textOrEmpty((within ? at : "") + "response"))
                     .harmful(harmful == null ? ofType(f.textOrEmpty(at + "data_type")) : harmful)
                     .meta(f, at, "safe_response", "data_type");
         }

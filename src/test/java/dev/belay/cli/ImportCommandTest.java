@@ -214,10 +214,11 @@ class ImportCommandTest {
         Path cliff = file(
                 "c.json",
                 "[{\"original_item\":{\"prompt\":\"P\",\"response\":\"R\"},\"thinking\":\"T\",\"response\":\"no\"},"
-                        + "{\"original_item\":{\"prompt\":\"P\"},\"response\":\"R2\"}]");
+                        + "{\"original_item\":{\"prompt\":\"P\",\"response\":null},\"thinking\":\"T2\",\"response\":\"R2\"}]");
         List<Transcript> read = imported("refusalcliff", cliff);
-        assertEquals("T", read.get(0).thinking());
+        assertEquals("", read.get(0).thinking(), "not of this answer");
         assertEquals("R", read.get(0).response());
+        assertEquals("T2", read.get(1).thinking());
         assertEquals("R2", read.get(1).response());
     }
 
