@@ -69,7 +69,7 @@ final class RootCommand implements Runnable {
             return args;
         }
         String[] rest = Arrays.copyOfRange(args, 1, args.length);
-        if (rest.length > 0 && commands(rest).size() > 1) {
+        if (rest.length > 0 && rest[0].matches("[^-@].*") && commands(rest).size() > 1) {
             return rest;
         }
         String[] asked = Arrays.copyOf(rest, args.length);

@@ -216,8 +216,8 @@ public final class LogLikelihoods {
             for (float score : scores) {
                 Target t = targets.get(next++);
                 if (Float.isNaN(score)) {
-                    throw new BelayException("a log-likelihood is not a number: the logits overflow; check the model's"
-                            + " weights with belay verify, or try --dtype f32");
+                    throw new BelayException("a log-likelihood is not a number: the logits overflow; the model's"
+                            + " weights may be damaged: fetch them again; or try --dtype f32");
                 }
                 t.sums()[t.continuation()] += score;
             }

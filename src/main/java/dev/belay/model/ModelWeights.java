@@ -104,7 +104,7 @@ public final class ModelWeights implements AutoCloseable {
     private DeviceMatrix ownHead(ModelConfig config) {
         if (!tensors.has(HEAD)) {
             throw new BelayException(tensors.path() + ": has no tensor \"" + HEAD
-                    + "\", and 'tie_word_embeddings' is false: without an output matrix it is a base model that answers nothing;"
+                    + "\", and 'tie_word_embeddings' is false: it is a base model, which answers nothing, or incomplete;"
                     + " take the release for causal language modelling");
         }
         return matrix(config.vocabulary(), config.hidden(), HEAD);

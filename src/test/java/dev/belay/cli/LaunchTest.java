@@ -53,7 +53,7 @@ class LaunchTest {
         assertEquals(
                 List.of(
                         "a panic",
-                        "belay: a native library ended Java, see the lines before; " + out
+                        "belay: Java was aborted, perhaps by a native library, see the lines before; " + out
                                 + ".progress has what is done: go on with the same command and --resume"),
                 Files.readAllLines(err));
     }
