@@ -69,7 +69,8 @@ class KillTest {
                 Cli.delete(out);
                 continue;
             }
-            RunProcess.signal("KILL", process);
+            // SIGKILL; nothing where it has ended this moment.
+            process.destroyForcibly();
             assertTrue(process.waitFor(300, TimeUnit.SECONDS));
             kill++;
             ALL.incrementAndGet();
