@@ -8,8 +8,8 @@ import java.util.SplittableRandom;
 /**
  * Another source's weights, changed as rounding to bfloat16 changes them: F32, F16 and BF16 tensors show as F32. A tensor that is all bfloat16
  * already would stay as it is and tell nothing; there every number is moved by up to half a unit in its last place, evenly and the
- * same way each time, as rounding would have moved it. Each call computes a segment
- * anew. A tensor of which only a few numbers are no bfloat16 hardly changes.
+ * same way each time, as rounding would have moved it. A tensor of which only a few numbers are no bfloat16 hardly changes. Each call computes
+ * a segment anew.
  */
 public final class RoundedTensors extends TensorView {
     private static final int FRACTION_BITS = 7;

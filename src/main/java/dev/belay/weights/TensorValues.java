@@ -81,7 +81,7 @@ public final class TensorValues {
     }
 
     /** Whether {@code data}, which is F32, F16 or BF16, has an element that is no bfloat16; reads as far as the first. */
-    public static boolean roundsToBfloat16(MemorySegment data, TensorType type) {
+    static boolean roundsToBfloat16(MemorySegment data, TensorType type) {
         return type != TensorType.BF16
                 && LongStream.range(0, data.byteSize() / type.bytes()).anyMatch(i -> {
                     float value = floatAt(data, type, i);
